@@ -1,0 +1,93 @@
+/* Who asks: log-ins, tokens, and the limits on guessing.
+ *
+ * struct fs_auth is one server's, shared by its loops and immutable but for the log-in limiter and
+ * what a reload swaps; struct fs_auth_cache is one loop's. */
+#ifndef FS_AUTH_AUTH_H
+#define FS_AUTH_AUTH_H
+
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/text.h"
+
+/* As struct fs_config's keys of the same names (auth is below config and may not include it): the
+ * server fills this in.  Borrowed for create and reload. */
+struct fs_auth_options {
+    enum { FS_AUTH_OPTIONS_DEMO = 1, FS_AUTH_OPTIONS_USERS, FS_AUTH_OPTIONS_JWT } mode;
+    const char *demo_password;
+    const char *users_file; /* htpasswd format: name:hash, bcrypt or yescrypt; # comments */
+    uint64_t token_ttl_us;
+    const char *token_key_file; /* secret of the tokens we make; made 0600 when missing */
+    enum { FS_AUTH_HS256 = 1, FS_AUTH_RS256, FS_AUTH_ES256 } jwt_algorithm;
+    const char *jwt_key_file;
+    const char *jwt_issuer;   /* "": not checked */
+    const char *jwt_audience; /* "": not checked */
+    unsigned login_threads;
+    unsigned login_queue_max;
+    unsigned login_failures_max; /* an hour, for each account and for each address */
+};
+
+struct fs_auth;
+struct fs_auth_cache;
+
+#define FS_AUTH_ERROR_SIZE 512
+
+/* Returns 0; -EINVAL, -ENOENT, -EACCES, -EIO, -ENOMEM with a sentence in error (file and line for a
+ * users file).  Keys shorter than 32 bytes, files that others can read, hashes of other kinds and
+ * duplicate users are refused.  [main] */
+int fs_auth_create(const struct fs_auth_options *options, struct fs_log *log, struct fs_auth **auth,
+                   char error[FS_AUTH_ERROR_SIZE]);
+void fs_auth_destroy(struct fs_auth *auth); /* no log-in is under way.  [main] */
+
+/* Reads users and keys anew; on failure nothing changes.  Tokens signed with a key that went away
+ * stop being accepted (caches notice by a generation).  [any], one at a time */
+int fs_auth_reload(struct fs_auth *auth, const struct fs_auth_options *options,
+                   char error[FS_AUTH_ERROR_SIZE]);
+
+/* capacity: tokens, 0 for none.  Returns 0 or -ENOMEM.  [main] */
+int fs_auth_cache_create(struct fs_auth *auth, unsigned capacity, struct fs_auth_cache **cache);
+void fs_auth_cache_destroy(struct fs_auth_cache *cache);
+
+/* Verifies a bearer token.  wall_s: Unix seconds now.  On success *buyer is the token's subject, at
+ * most FS_BUYER_LEN_MAX bytes, borrowed until the next call with this cache.
+ * Returns 0; -EACCES (bad signature, algorithm, form, claims), -ETIME (expired).  [loop] */
+int fs_auth_verify(struct fs_auth *auth, struct fs_auth_cache *cache, struct fs_text token,
+                   int64_t wall_s, struct fs_text *buyer);
+
+/* A log-in under way.  The caller owns it and keeps it in place until done() has run, also when its
+ * client has left. */
+enum fs_login_result {
+    FS_LOGIN_OK = 1,
+    FS_LOGIN_BAD_CREDENTIALS, /* unknown user and wrong password cost and look the same */
+    FS_LOGIN_LIMITED,    /* too many failures of this account or address, or the queue is full */
+    FS_LOGIN_UNSUPPORTED /* mode jwt: tokens come from elsewhere */
+};
+
+struct fs_login {
+    /* given by the caller */
+    void (*done)(struct fs_login *login); /* [loop] */
+    struct fs_mailbox *mailbox;           /* of the loop: its owner calls fs_login_delivered() */
+    struct fs_text username;              /* borrowed until done() */
+    struct fs_text password;              /* borrowed until done(); wiped copy inside */
+    struct fs_text address;               /* of the peer, as text; borrowed until done() */
+
+    /* the answer */
+    enum fs_login_result result;
+    unsigned retry_after_s; /* with LIMITED */
+    unsigned expires_in_s;
+    char *token; /* with OK: malloc'd, NUL-terminated, given to the caller: free() */
+
+    /* auth's own */
+    struct fs_link link;
+};
+
+/* Demo log-ins are decided inside the call: returns 0 and login->result is set, done() is not run.
+ * Others go to the pool: returns -EINPROGRESS, done() runs later on the loop.  [loop] */
+int fs_login_start(struct fs_auth *auth, struct fs_login *login);
+
+/* For each letter taken from the mailbox: runs done().  [loop] */
+void fs_login_delivered(struct fs_link *letter);
+
+#endif

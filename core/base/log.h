@@ -1,0 +1,45 @@
+/* Structured logs of one server: a line a happening, to a sink that the embedder chooses.
+ *
+ * Log where a failure is handled, once, never on the hot path. */
+#ifndef FS_BASE_LOG_H
+#define FS_BASE_LOG_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include <flashsale/strategy.h> /* enum fs_log_level */
+
+enum fs_log_format { FS_LOG_TEXT = 1, FS_LOG_JSON };
+
+/* Takes one line, NUL-terminated, without a newline; called by any thread, also by several at once.
+ * data: as given to init. */
+typedef void fs_log_sink(void *data, enum fs_log_level level, const char *line);
+
+struct fs_log {
+    fs_log_sink *sink;
+    void *data;
+    enum fs_log_format format;
+    _Atomic int level; /* enum fs_log_level; changed by a reload */
+};
+
+/* sink NULL: one write(2) a line to standard error.  [main] */
+void fs_log_init(struct fs_log *log, enum fs_log_level level, enum fs_log_format format,
+                 fs_log_sink *sink, void *data);
+
+void fs_log_set_level(struct fs_log *log, enum fs_log_level level); /* [any] */
+
+/* Text: "2026-11-27T00:00:00.123Z INFO  part: message".  JSON: {"time","level","part","message"}.
+ * Messages are cut at FS_LOG_LINE_MAX; control characters and invalid UTF-8 are escaped, so that no
+ * input can forge a line.  part: a constant word, such as "store".  [any] */
+void fs_log_write(struct fs_log *log, enum fs_log_level level, const char *part, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+void fs_log_write_va(struct fs_log *log, enum fs_log_level level, const char *part,
+                     const char *format, va_list args);
+
+#define fs_log_debug(log, part, ...) fs_log_write(log, FS_LOG_DEBUG, part, __VA_ARGS__)
+#define fs_log_info(log, part, ...) fs_log_write(log, FS_LOG_INFO, part, __VA_ARGS__)
+#define fs_log_warning(log, part, ...) fs_log_write(log, FS_LOG_WARNING, part, __VA_ARGS__)
+#define fs_log_error(log, part, ...) fs_log_write(log, FS_LOG_ERROR, part, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,145 @@
+/* The checked configuration of one server, and where each value came from.
+ *
+ * Precedence: flag > FLASHSALE_* variable (and the plan's WORKERS, LOG_LEVEL) > file > default.
+ * One table (config/keys.c) drives the file, the variables, --set, the printed resolution and the
+ * test that config/flashsale.yaml documents every key. */
+#ifndef FS_CONFIG_CONFIG_H
+#define FS_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+
+enum fs_auth_mode { FS_AUTH_DEMO = 1, FS_AUTH_USERS, FS_AUTH_JWT };
+enum fs_jwt_algorithm { FS_JWT_HS256 = 1, FS_JWT_RS256, FS_JWT_ES256 };
+enum fs_redis_durability_wanted { FS_REDIS_AOF_ALWAYS = 1, FS_REDIS_AOF_EVERYSEC };
+
+/* A list of texts, each owned and NUL-terminated. */
+struct fs_config_texts {
+    char **items;
+    size_t count;
+};
+
+/* A sale to create at start-up when it is not there; an existing one is never changed. */
+struct fs_config_product {
+    char *id;
+    int64_t stock;        /* units; default 100 */
+    int64_t per_user_max; /* units; 0: no limit (default) */
+    int64_t max_quantity; /* units an order; 0: purchase.max_quantity (default) */
+    int64_t opens_at_ms;  /* Unix; 0: always open (default) */
+    int64_t closes_at_ms; /* Unix; 0: never (default) */
+    int32_t state;        /* enum fs_sale_state: open (default), paused, closed */
+};
+
+/* An option handed to the strategy as text: strategy_options.durability: memory. */
+struct fs_config_option {
+    char *name;
+    char *value;
+};
+
+struct fs_config {
+    /* listen */
+    struct fs_config_texts listen; /* "127.0.0.1:8000": "A:P", "[v6]:P" or "unix:/path"; main */
+    char *admin_listen;            /* admin.listen: "127.0.0.1:8001" or "unix:/path" */
+    char *admin_token_file; /* admin.token_file: "": <data_dir>/admin.token, made when missing */
+
+    /* general */
+    char *data_dir;               /* "./flashsale-data" */
+    uint32_t workers;             /* 0: one for each CPU this process may use */
+    uint64_t shutdown_timeout_us; /* 10s */
+
+    /* strategy */
+    char *strategy;     /* strategy: "v1"; a name or a path of a shared object */
+    char *strategy_dir; /* "": where the build or the installation put them */
+    struct fs_config_option *strategy_options; /* strategy_options: a map of texts */
+    size_t strategy_option_count;
+
+    /* products: list; default 1 to 10, 100 units each; an empty list: none */
+    struct fs_config_product *products;
+    size_t product_count;
+
+    /* purchase */
+    uint32_t purchase_max_quantity;  /* purchase.max_quantity: 10; 1 to 1,000,000 */
+    uint32_t purchase_in_flight_max; /* purchase.in_flight_max: 16384 per worker */
+    uint64_t purchase_deadline_us;   /* purchase.deadline: 2s; 10ms to 60s */
+
+    /* http */
+    uint64_t http_request_timeout_us;     /* http.request_timeout: 10s: head and body in full */
+    uint64_t http_slow_reader_timeout_us; /* http.slow_reader_timeout: 10s */
+    uint32_t http_connections_max;        /* http.connections_max: 10000 in all */
+    uint32_t http_connections_per_address_max; /* 0: no limit (default) */
+    uint32_t http_backlog;                     /* http.backlog: 4096 */
+    char *http_access_log; /* http.access_log: "off" (default), "stderr" or a path */
+    bool http2;            /* http.http2: false; true is refused for now */
+    char *tls_certificate; /* tls.certificate: "": cleartext */
+    char *tls_key;         /* tls.key */
+
+    /* auth */
+    enum fs_auth_mode auth_mode; /* auth.mode: demo */
+    bool auth_demo_anywhere;     /* auth.demo_anywhere: false: loopback listeners only */
+    char *auth_demo_password;    /* auth.demo_password: "password123" */
+    char *auth_users_file;       /* auth.users_file */
+    uint64_t auth_token_ttl_us;  /* auth.token_ttl: 1h */
+    char *auth_token_key_file;   /* auth.token_key_file: "": <data_dir>/token.key, made */
+    enum fs_jwt_algorithm auth_jwt_algorithm; /* auth.jwt_algorithm: HS256 */
+    char *auth_jwt_key_file;                  /* auth.jwt_key_file: secret or PEM public key */
+    char *auth_jwt_issuer;                    /* auth.jwt_issuer: "": not checked */
+    char *auth_jwt_audience;                  /* auth.jwt_audience: "": not checked */
+    uint32_t auth_token_cache;                /* auth.token_cache: 16384 tokens a worker; 0: none */
+    uint32_t auth_login_threads;              /* auth.login_threads: 1; 1 to 16 */
+    uint32_t auth_login_queue;        /* auth.login_queue: 256 waiting log-ins; more is 429 */
+    uint32_t auth_login_failures_max; /* auth.login_failures_max: 20 an hour, account and address */
+
+    /* redis */
+    struct fs_config_texts redis_urls; /* redis.urls: []: private servers */
+    char *redis_prefix;                /* redis.prefix: "fs:" */
+
+    /* log */
+    enum fs_log_level log_level;   /* log.level: info */
+    enum fs_log_format log_format; /* log.format: text */
+
+    char *source; /* what was read, for the start-up: "config/flashsale.yaml" or "defaults" */
+};
+
+/* A message fit for a terminal: file:line:column: what is wrong; did you mean ...? */
+#define FS_CONFIG_ERROR_SIZE 1024
+struct fs_config_error {
+    char text[FS_CONFIG_ERROR_SIZE];
+};
+
+/* Layers are given in any order; the stronger always wins.  A setter that fails changes nothing. */
+struct fs_config_builder;
+
+int fs_config_builder_create(struct fs_config_builder **builder); /* 0, -ENOMEM */
+void fs_config_builder_destroy(struct fs_config_builder *builder);
+
+/* YAML from a file, or from text named name in messages.  Returns 0, -ENOENT, -EACCES, -EIO (file)
+ * or -EINVAL; error always says what and where. */
+int fs_config_read_file(struct fs_config_builder *builder, const char *path,
+                        struct fs_config_error *error);
+int fs_config_read_text(struct fs_config_builder *builder, const char *name, const char *text,
+                        size_t len, struct fs_config_error *error);
+
+/* All FLASHSALE_* of an environment, NULL-ended "NAME=value"; unknown ones are errors. */
+int fs_config_read_environment(struct fs_config_builder *builder, char *const *environment,
+                               struct fs_config_error *error);
+
+/* One value from the command line: key "purchase.deadline", value "500ms".  For a list key each call
+ * after the first adds an item.  origin: as in "--listen", for messages. */
+int fs_config_set(struct fs_config_builder *builder, const char *key, const char *value,
+                  const char *origin, struct fs_config_error *error);
+
+/* Merges, checks what concerns several keys, and gives the result.  The builder can be used again
+ * (a reload reads the file anew into a builder with the same flags and environment).
+ * Returns 0, -EINVAL or -ENOMEM. */
+int fs_config_finish(struct fs_config_builder *builder, struct fs_config **config,
+                     struct fs_config_error *error);
+void fs_config_destroy(struct fs_config *config);
+
+/* Writes the resolved configuration as YAML, each value with a comment that names its origin;
+ * secrets as "(set)".  Returns malloc'd text, given; NULL: out of memory. */
+char *fs_config_to_yaml(const struct fs_config_builder *builder, const struct fs_config *config);
+
+#endif

@@ -1,0 +1,106 @@
+/* HTTP on h2o: routing, the routes, replies, and the defences around them.
+ *
+ * struct fs_http_server is one server's, constant while its loops run; struct fs_http is one loop's
+ * whole world.  A request finds its loop by container-of from req->conn->ctx: no globals, no
+ * thread-local storage. */
+#ifndef FS_HTTP_HTTP_H
+#define FS_HTTP_HTTP_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include <h2o.h>
+
+#include "auth/auth.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "http/guard.h"
+#include "metrics/metrics.h"
+#include "purchase/op.h"
+#include "purchase/purchase.h"
+#include "strategy/host.h"
+
+struct fs_http;
+struct fs_access_log; /* http/access_log.h */
+struct fs_catalogue;  /* http/catalogue.h: which products there are, as this loop last heard */
+
+/* What a reload may change.  Each loop has a pointer to one; a reload hands each loop a new one by
+ * letter and frees the old one when all have let it go. */
+struct fs_http_settings {
+    uint32_t quantity_max; /* of one purchase, unless its sale says less */
+    uint32_t connections_max;
+    uint32_t connections_per_address_max; /* 0: no limit */
+};
+
+struct fs_http_server {
+    /* constant while loops run; set by the server before fs_http_server_init() */
+    struct fs_log *log;                 /* borrowed */
+    struct fs_auth *auth;               /* borrowed */
+    const struct fs_strategy *strategy; /* borrowed */
+    void *strategy_instance;            /* borrowed: from open() */
+    const char *durability;             /* borrowed: the class in force */
+    const char *version;                /* borrowed */
+    const char *admin_token;            /* borrowed, NUL-terminated */
+    struct fs_access_log *access_log;   /* borrowed; NULL: off */
+    uint64_t request_timeout_us;
+    uint64_t slow_reader_timeout_us;
+    struct fs_http **loops; /* borrowed: workers first, the admin's loop last */
+    size_t loop_count;
+    int64_t started_at_ms;
+
+    /* owned */
+    h2o_globalconf_t h2o;
+    h2o_hostconf_t *main_host;
+    h2o_hostconf_t *admin_host;
+    struct fs_guard guard; /* connections of all loops */
+
+    /* changing [any] */
+    _Atomic bool ready;
+    _Atomic bool draining; /* not ready, and each reply says "connection: close" */
+};
+
+struct fs_http {
+    /* constant while the loop runs; set by the server before fs_http_init() */
+    struct fs_http_server *server;           /* borrowed */
+    struct fs_loop *loop;                    /* borrowed */
+    struct fs_ops *ops;                      /* borrowed */
+    struct fs_metrics *metrics;              /* borrowed */
+    struct fs_auth_cache *tokens;            /* borrowed */
+    const struct fs_http_settings *settings; /* borrowed; changed by a letter [loop] */
+
+    /* owned */
+    h2o_context_t h2o;            /* container-of from req->conn->ctx */
+    h2o_accept_ctx_t accept_main; /* accept contexts: which host, which TLS */
+    h2o_accept_ctx_t accept_admin;
+    struct fs_order_namer *namer;
+    struct fs_catalogue *catalogue;
+    struct fs_link connections; /* open ones of this loop, struct fs_connection_guard by link */
+    struct fs_link exchanges;   /* requests not yet answered, struct fs_exchange by link */
+};
+
+/* Configures h2o (limits, timeouts, no cleartext upgrade) and registers the routes on both hosts.
+ * Returns 0 or -ENOMEM.  [main] */
+int fs_http_server_init(struct fs_http_server *server);
+void fs_http_server_dispose(struct fs_http_server *server);
+
+/* h2o_loop: borrowed, longer than http.  tls: borrowed, NULL for cleartext, of the main listener.
+ * Returns 0 or -ENOMEM.  [main] */
+int fs_http_init(struct fs_http *http, h2o_loop_t *h2o_loop, SSL_CTX *tls);
+void fs_http_dispose(struct fs_http *http); /* no connection is open */
+
+/* Takes over an accepted connection, given, or closes it when a limit is reached.  [loop] */
+void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t *socket,
+                    bool is_admin);
+
+/* Drain, called every few milliseconds once server->draining is set: ends connections that have no
+ * request in flight, by shutdown(2).  Returns how many are still open.  [loop] */
+size_t fs_http_drain(struct fs_http *http);
+
+/* Ends all connections, whatever they do.  [loop] */
+void fs_http_cut(struct fs_http *http);
+
+/* From time to time (each second): closes connections that misuse their time.  [loop] */
+void fs_http_sweep(struct fs_http *http, uint64_t now_us);
+
+#endif

@@ -1,0 +1,41 @@
+/* Prometheus text exposition format 0.0.4, written by hand: it is lines of text.
+ * Source: prometheus.io/docs/instrumenting/exposition_formats. */
+#ifndef FS_METRICS_PROMETHEUS_H
+#define FS_METRICS_PROMETHEUS_H
+
+#include "base/text.h"
+#include "metrics/metrics.h"
+
+/* One sale as the scrape saw it; shards: FS_TEXT-like borrowed rows, none but for sharded stock. */
+struct fs_prometheus_sale {
+    struct fs_text product;
+    int64_t units_left;
+    int64_t units_in_transit;
+};
+
+struct fs_prometheus_shard {
+    struct fs_text product;
+    uint32_t shard;
+    int64_t units_left;
+};
+
+/* What a scrape shows beside the loops' counts.  All borrowed for the call. */
+struct fs_prometheus_scrape {
+    const struct fs_metrics *total; /* of all loops, merged */
+    const char *strategy;           /* its name */
+    const char *durability;         /* its class */
+    const char *version;
+    const struct fs_prometheus_sale *sales; /* NULL: the store did not answer */
+    size_t sale_count;
+    const struct fs_prometheus_shard *shards;
+    size_t shard_count;
+    uint64_t sales_frozen; /* sales that answer 503 until repaired */
+    unsigned workers;
+    double started_at_s; /* Unix time */
+};
+
+/* Writes the whole answer of GET /metrics, with process_* read from /proc.  Nothing is kept.
+ * Returns 0 and *text, malloc'd, given to the caller; -ENOMEM.  [any] */
+int fs_prometheus_write(const struct fs_prometheus_scrape *scrape, char **text, size_t *len);
+
+#endif

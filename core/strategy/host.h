@@ -1,0 +1,70 @@
+/* The server's side of the plugin ABI: the host table that a strategy is given, and the loop that
+ * it sees.  No h2o and no hiredis: a test can drive a loop with poll(2).
+ *
+ * A turn of the loop, in this order (server/worker.c):
+ *   fs_loop_deliver   letters from other threads, then timers that are due
+ *   fs_loop_turn_end  the strategy's turn_end(), when anything reached it in this turn
+ *   fs_loop_flush     the store's one write a connection
+ *   fs_ops_settle     answers go out, what became free is released (purchase/op.h) */
+#ifndef FS_STRATEGY_HOST_H
+#define FS_STRATEGY_HOST_H
+
+#include <flashsale/strategy.h>
+
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "metrics/metrics.h"
+#include "store/store.h"
+
+/* One server's host.  host is the first member, so that a function that is given the table finds
+ * its server.  complete() and tell_*() are filled in by fs_ops_offer(). */
+struct fs_strategy_host {
+    struct fs_host host;
+    struct fs_log *log; /* borrowed, as long as the server */
+    unsigned store_count;
+};
+
+void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log,
+                           unsigned store_count); /* [main] */
+
+struct fs_timer {
+    uint64_t due_us;
+    uint64_t order; /* of two due at once the older goes first */
+    struct fs_call *call;
+};
+
+struct fs_loop {
+    /* constant after init */
+    const struct fs_strategy *strategy; /* borrowed */
+    struct fs_store *store;             /* borrowed; NULL: none, calls answer FS_REPLY_NOT_SENT */
+    struct fs_metrics *metrics;         /* borrowed */
+    void *worker;                       /* the strategy's, from attach() */
+
+    /* owned */
+    struct fs_mailbox mailbox; /* post(); its fd is watched by the owner of the loop */
+    struct fs_timer *timers;   /* a heap by due_us */
+    struct fs_link unsent;     /* calls to answer FS_REPLY_NOT_SENT at the next deliver */
+
+    /* changing [loop] */
+    size_t timer_count;
+    size_t timer_capacity;
+    uint64_t timer_order;
+    bool touched; /* something reached the strategy since its last turn_end() */
+};
+
+/* store may be NULL.  Returns 0, or -ENOMEM, -EMFILE, -ENFILE.  [main] */
+int fs_loop_init(struct fs_loop *loop, const struct fs_strategy *strategy, struct fs_store *store,
+                 struct fs_metrics *metrics);
+
+/* After the strategy was detached: nothing may wait any more.  [main] */
+void fs_loop_dispose(struct fs_loop *loop);
+
+void fs_loop_deliver(struct fs_loop *loop);  /* [loop] */
+void fs_loop_turn_end(struct fs_loop *loop); /* [loop] */
+void fs_loop_flush(struct fs_loop *loop);    /* [loop] */
+
+/* When the loop next has something to do by itself: timers and the store's deadlines, monotonic
+ * microseconds; UINT64_MAX: never.  [loop] */
+uint64_t fs_loop_next_due_us(const struct fs_loop *loop);
+
+#endif
