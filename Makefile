@@ -1,0 +1,33 @@
+# Thin: CMake with presets does the work (see CMakePresets.json).  Each target first installs what it
+# misses, which is quick when nothing is missing.
+
+STRATEGY ?= v1
+PRESETS_TESTED := release asan tsan
+JOBS ?= $(shell nproc)
+
+.PHONY: run build test test-nightly check clean setup install
+
+run: build
+	build/flashsale --strategy $(STRATEGY)
+
+build: setup
+	@scripts/build.sh release
+
+test: setup
+	@scripts/test.sh $(PRESETS_TESTED)
+
+test-nightly: setup
+	@FS_PROFILE=nightly scripts/test.sh $(PRESETS_TESTED)
+
+check:
+	@scripts/setup.sh build test check
+	@scripts/check.sh
+
+setup:
+	@scripts/setup.sh build test
+
+install: build
+	@cmake --install build
+
+clean:
+	rm -rf build build-dev build-asan build-tsan build-check

@@ -1,0 +1,37 @@
+#!/bin/sh
+# What reads the code rather than runs it: layout, clang-tidy, cppcheck, the lint tests.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+failed=
+sources=$(git ls-files '*.c')
+headers=$(git ls-files '*.h')
+
+echo "== clang-format"
+# shellcheck disable=SC2086  # file names without spaces
+clang-format --dry-run -Werror $sources $headers || failed="$failed format"
+
+echo "== compile with clang"
+if [ ! -f build-check/build.ninja ]; then
+    cmake -G Ninja -S . -B build-check -DCMAKE_C_COMPILER=clang -DFLASHSALE_WERROR=ON \
+        -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null || exit 1
+fi
+ninja -C build-check --quiet || failed="$failed clang"
+
+echo "== clang-tidy"
+# shellcheck disable=SC2086
+printf '%s\n' $sources | grep -E '^(core|strategies)/' |
+    xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p build-check 2>/dev/null || failed="$failed tidy"
+
+echo "== cppcheck"
+cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+    --suppress=missingIncludeSystem -j "$(nproc)" -I core/include -I core -D__linux__ \
+    core strategies || failed="$failed cppcheck"
+
+echo "== lint"
+ctest --test-dir build-check -L lint --output-on-failure || failed="$failed lint"
+
+if [ -n "$failed" ]; then
+    echo "FAILED:$failed"
+    exit 1
+fi

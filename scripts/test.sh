@@ -1,0 +1,19 @@
+#!/bin/sh
+# Builds each named preset and runs its tests: scripts/test.sh PRESET ...
+#
+# Every preset runs, also when an earlier one failed; the exit code tells of any failure.  A summary
+# of ctest's closes each.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+failed=
+for preset in "$@"; do
+    echo "== $preset: build"
+    scripts/build.sh "$preset" || { failed="$failed $preset(build)"; continue; }
+    echo "== $preset: test"
+    ctest --preset "$preset" -j "$(nproc)" || failed="$failed $preset"
+done
+if [ -n "$failed" ]; then
+    echo "FAILED:$failed"
+    exit 1
+fi
