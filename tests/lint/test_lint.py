@@ -32,7 +32,7 @@ def main():
     for rule, name, text, expected in PLANTED:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, name)
-            path.parent.mkdir(parents=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             result = run(folder, rule)
             if result.returncode != 1 or expected not in result.stdout:
