@@ -67,6 +67,7 @@ struct fs_http {
     struct fs_ops *ops;                      /* borrowed */
     struct fs_metrics *metrics;              /* borrowed */
     struct fs_auth_cache *tokens;            /* borrowed */
+    struct fs_mailbox *logins; /* borrowed: fs_login.mailbox; the loop's owner delivers its letters */
     const struct fs_http_settings *settings; /* borrowed; changed by a letter [loop] */
 
     /* owned */
