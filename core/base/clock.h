@@ -18,8 +18,9 @@ int64_t fs_clock_wall_ms(void);
  * Years 0000 to 9999; outside of them the nearest of these.  Returns the length without the NUL. */
 size_t fs_clock_format(int64_t unix_ms, char text[FS_CLOCK_TEXT_SIZE]);
 
-/* Reads an RFC 3339 date-time ("Z" or an offset, a fraction of any length, "T" or a space, leap
- * second :60 read as :59.999).  Returns 0, or -EINVAL and leaves *unix_ms alone. */
+/* Reads an RFC 3339 date-time: "Z" or an offset, a fraction of any length (cut to milliseconds), "T"
+ * or a space.  A leap second, :60 as the last of a month in UTC, is read as :59.999.
+ * Returns 0, or -EINVAL and leaves *unix_ms alone. */
 int fs_clock_parse(const char *text, size_t len, int64_t *unix_ms);
 
 #endif

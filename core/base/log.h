@@ -30,12 +30,13 @@ void fs_log_init(struct fs_log *log, enum fs_log_level level, enum fs_log_format
 void fs_log_set_level(struct fs_log *log, enum fs_log_level level); /* [any] */
 
 /* Text: "2026-11-27T00:00:00.123Z INFO  part: message".  JSON: {"time","level","part","message"}.
- * Messages are cut at FS_LOG_LINE_MAX; control characters and invalid UTF-8 are escaped, so that no
- * input can forge a line.  part: a constant word, such as "store".  [any] */
+ * Lines are cut at FS_LOG_LINE_MAX and then end in "...[cut]"; control characters, line separators,
+ * direction marks and invalid UTF-8 are escaped, so that no input can forge a line.  part: a constant
+ * word of at most 64 bytes, such as "store".  errno is kept.  [any] */
 void fs_log_write(struct fs_log *log, enum fs_log_level level, const char *part, const char *format,
                   ...) __attribute__((format(printf, 4, 5)));
 void fs_log_write_va(struct fs_log *log, enum fs_log_level level, const char *part,
-                     const char *format, va_list args);
+                     const char *format, va_list args) __attribute__((format(printf, 4, 0)));
 
 #define fs_log_debug(log, part, ...) fs_log_write(log, FS_LOG_DEBUG, part, __VA_ARGS__)
 #define fs_log_info(log, part, ...) fs_log_write(log, FS_LOG_INFO, part, __VA_ARGS__)

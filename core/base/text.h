@@ -35,6 +35,10 @@ int fs_text_to_u64(struct fs_text text, uint64_t max, uint64_t *value);
  * apart: SIZE_MAX), for "did you mean". */
 size_t fs_text_distance(struct fs_text a, struct fs_text b);
 
+/* Length of the character that text begins with, 1 to 4 bytes, and its code point; 0 where text does
+ * not begin with well-formed UTF-8 (or is empty), *code is then left alone. */
+size_t fs_text_utf8_first(struct fs_text text, uint32_t *code);
+
 /* A bounded buffer in memory of the caller's.  What does not fit is not written at all, sets
  * overflowed and every later write is dropped: check once at the end. */
 struct fs_buffer {
@@ -55,7 +59,8 @@ void fs_buffer_add_i64(struct fs_buffer *buffer, int64_t value);
 void fs_buffer_add_format(struct fs_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Adds text as a JSON string with its quotes; bytes that are not valid UTF-8 become U+FFFD. */
+/* Adds text as a JSON string with its quotes; each byte that is not part of well-formed UTF-8
+ * becomes U+FFFD. */
 void fs_buffer_add_json(struct fs_buffer *buffer, struct fs_text text);
 
 /* Adds bytes as lower-case base32 (RFC 4648 alphabet, no padding): 26 characters for 16 bytes. */
