@@ -83,7 +83,8 @@ struct fs_metrics {
 
 void fs_metrics_init(struct fs_metrics *metrics); /* [main] */
 
-/* Adds all of from to into.  Gauges are added too.  [any], into the caller's own */
+/* Adds all of from to into.  Gauges are added too; of turn_at_us the older is kept (0: no turn yet).
+ * [any], into the caller's own */
 void fs_metrics_merge(struct fs_metrics *into, const struct fs_metrics *from);
 
 /* Index of a status in fs_statuses. */

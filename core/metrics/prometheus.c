@@ -1,0 +1,352 @@
+/* The answer of GET /metrics.
+ *
+ * families[] says of every metric of struct fs_metrics its name, its labels and where it lies; a
+ * handful of numbers that are not counted by loops follow from a list of their own.  Numbers are
+ * written without floating point, whose decimal sign depends on the program's locale. */
+#include "metrics/prometheus.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "metrics/process.h"
+
+enum kind {
+    COUNTER,
+    GAUGE,
+    HISTOGRAM_US,   /* recorded in microseconds, shown in seconds */
+    HISTOGRAM_COUNT /* of things */
+};
+
+enum labels { NONE, STRATEGY, OUTCOME, ENDPOINT, STATUS };
+
+struct family {
+    const char *name;
+    const char *help;
+    enum kind kind;
+    enum labels labels;
+    size_t offset; /* in struct fs_metrics: of the first counter or histogram of a row of them */
+};
+
+#define AT(member) offsetof(struct fs_metrics, member)
+
+static const struct family families[] = {
+    {"http_requests_total", "HTTP requests answered.", COUNTER, STATUS, AT(requests)},
+    {"http_request_duration_seconds", "Time from a request to its answer.", HISTOGRAM_US, ENDPOINT,
+     AT(request_duration_us)},
+    {"purchase_outcomes_total", "What became of purchase requests.", COUNTER, OUTCOME, AT(results)},
+    {"purchase_duration_seconds", "Time a strategy took to decide a purchase.", HISTOGRAM_US,
+     STRATEGY, AT(purchase_duration_us)},
+    {"lock_acquired_total", "Attempts to take a lock that ended with the lock.", COUNTER, NONE,
+     AT(lock_acquired)},
+    {"lock_contended_total", "Attempts to take a lock that found it taken at first.", COUNTER, NONE,
+     AT(lock_contended)},
+    {"lock_failed_total", "Attempts to take a lock that were given up.", COUNTER, NONE,
+     AT(lock_failed)},
+    {"lock_lost_total", "Locks that were taken and then found to be gone.", COUNTER, NONE,
+     AT(lock_lost)},
+    {"lock_wait_seconds", "Time waited for a lock.", HISTOGRAM_US, NONE, AT(lock_wait_us)},
+    {"store_command_duration_seconds", "Time from a store command to its reply.", HISTOGRAM_US,
+     NONE, AT(store_command_us)},
+    {"store_batch_size", "Purchases decided by one store command.", HISTOGRAM_COUNT, NONE,
+     AT(store_batch)},
+    {"store_reconnects_total", "Store connections opened again after a failure.", COUNTER, NONE,
+     AT(store_reconnects)},
+    {"store_in_flight", "Store commands that wait for their reply.", GAUGE, NONE,
+     AT(store_in_flight)},
+    {"flashsale_operations_in_flight", "Operations between the HTTP side and the strategy.", GAUGE,
+     NONE, AT(ops_in_flight)},
+    {"flashsale_operations_refused_total", "Operations refused because too many were in flight.",
+     COUNTER, NONE, AT(ops_refused)},
+    {"flashsale_connections_open", "Open connections of the main listener.", GAUGE, NONE,
+     AT(connections)},
+    {"flashsale_connections_accepted_total", "Connections accepted.", COUNTER, NONE,
+     AT(connections_accepted)},
+    {"flashsale_connections_refused_total", "Connections closed at once because of a limit.",
+     COUNTER, NONE, AT(connections_refused)},
+    {"flashsale_login_failures_total", "Log-ins with bad credentials.", COUNTER, NONE,
+     AT(login_failures)},
+    {"flashsale_logins_limited_total", "Log-ins refused after too many failures.", COUNTER, NONE,
+     AT(logins_limited)},
+    {"flashsale_loop_turns_total", "Turns of the event loops.", COUNTER, NONE, AT(turns)},
+    {"flashsale_loop_turn_duration_seconds", "Time a turn of an event loop took.", HISTOGRAM_US,
+     NONE, AT(turn_us)},
+};
+
+/* A metric of one series whose value is not counted by loops; -1: not known, so not shown. */
+struct single {
+    const char *name;
+    const char *help;
+    enum kind kind;
+    int64_t per_unit; /* value 1,000 and per_unit 1,000 are shown as 1 */
+    int64_t value;
+};
+
+/* Backslash, line feed and, in label values, the double quote. */
+static void write_escaped(FILE *out, struct fs_text text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (c == '\n')
+            fputs("\\n", out);
+        else if (c == '\\' || c == '"')
+            fprintf(out, "\\%c", c);
+        else
+            putc(c, out);
+    }
+}
+
+static void write_label(FILE *out, const char *separator, const char *name, struct fs_text value)
+{
+    fprintf(out, "%s%s=\"", separator, name);
+    write_escaped(out, value);
+    putc('"', out);
+}
+
+static size_t series_count(enum labels labels)
+{
+    switch (labels) {
+    case OUTCOME:
+        return FS_RESULT_COUNT;
+    case ENDPOINT:
+        return FS_ENDPOINT_COUNT;
+    case STATUS:
+        return (size_t)FS_ENDPOINT_COUNT * FS_STATUS_COUNT;
+    case NONE:
+    case STRATEGY:
+        break;
+    }
+    return 1;
+}
+
+static void write_labels(FILE *out, enum labels labels, size_t series,
+                         const struct fs_prometheus_scrape *scrape)
+{
+    size_t endpoint = labels == STATUS ? series / FS_STATUS_COUNT : series;
+
+    switch (labels) {
+    case NONE:
+        break;
+    case STRATEGY:
+        write_label(out, "", "strategy", fs_text_of(scrape->strategy));
+        break;
+    case OUTCOME:
+        write_label(out, "", "strategy", fs_text_of(scrape->strategy));
+        write_label(out, ",", "outcome", fs_text_of(fs_purchase_results[series]));
+        break;
+    case ENDPOINT:
+    case STATUS:
+        write_label(out, "", "method", fs_text_of(fs_endpoint_methods[endpoint]));
+        write_label(out, ",", "endpoint", fs_text_of(fs_endpoint_paths[endpoint]));
+        if (labels == STATUS)
+            fprintf(out, ",status=\"%d\"", fs_statuses[series % FS_STATUS_COUNT]);
+        break;
+    }
+}
+
+static void write_head(FILE *out, const char *name, const char *help, enum kind kind)
+{
+    static const char *const types[] = {[COUNTER] = "counter",
+                                        [GAUGE] = "gauge",
+                                        [HISTOGRAM_US] = "histogram",
+                                        [HISTOGRAM_COUNT] = "histogram"};
+
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[kind]);
+}
+
+/* value / per_unit, a power of ten, as a decimal number without needless zeros. */
+static void write_number(FILE *out, uint64_t value, uint64_t per_unit)
+{
+    uint64_t rest = value % per_unit;
+
+    fprintf(out, "%" PRIu64, value / per_unit);
+    if (rest > 0)
+        putc('.', out);
+    for (; rest > 0; rest = rest * 10 % per_unit)
+        fprintf(out, "%" PRIu64, rest * 10 / per_unit);
+}
+
+static void write_histogram(FILE *out, const struct family *family, size_t series,
+                            const struct fs_histogram *histogram,
+                            const struct fs_prometheus_scrape *scrape)
+{
+    static const char *const ends[] = {"_sum", "_count"};
+    uint64_t per_unit = family->kind == HISTOGRAM_US ? 1000000 : 1;
+    uint64_t count = 0;
+
+    for (size_t i = 0; i <= histogram->bound_count; i++) {
+        count += fs_counter_read(&histogram->buckets[i]);
+        fprintf(out, "%s_bucket{", family->name);
+        write_labels(out, family->labels, series, scrape);
+        fputs(family->labels == NONE ? "le=\"" : ",le=\"", out);
+        if (i < histogram->bound_count)
+            write_number(out, histogram->bounds[i], per_unit);
+        else
+            fputs("+Inf", out);
+        fprintf(out, "\"} %" PRIu64 "\n", count);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        fprintf(out, "%s%s", family->name, ends[i]);
+        if (family->labels != NONE) {
+            putc('{', out);
+            write_labels(out, family->labels, series, scrape);
+            putc('}', out);
+        }
+        putc(' ', out);
+        if (i == 0)
+            write_number(out, fs_counter_read(&histogram->sum), per_unit);
+        else
+            fprintf(out, "%" PRIu64, count);
+        putc('\n', out);
+    }
+}
+
+static void write_counter(FILE *out, const struct family *family, size_t series,
+                          const struct fs_counter *counter,
+                          const struct fs_prometheus_scrape *scrape)
+{
+    fputs(family->name, out);
+    if (family->labels != NONE) {
+        putc('{', out);
+        write_labels(out, family->labels, series, scrape);
+        putc('}', out);
+    }
+    fprintf(out, " %" PRIu64 "\n", fs_counter_read(counter));
+}
+
+static void write_family(FILE *out, const struct family *family,
+                         const struct fs_prometheus_scrape *scrape)
+{
+    const char *first = (const char *)scrape->total + family->offset;
+
+    write_head(out, family->name, family->help, family->kind);
+    for (size_t i = 0; i < series_count(family->labels); i++) {
+        if (family->kind == COUNTER || family->kind == GAUGE)
+            write_counter(out, family, i, (const struct fs_counter *)(const void *)first + i,
+                          scrape);
+        else
+            write_histogram(out, family, i, (const struct fs_histogram *)(const void *)first + i,
+                            scrape);
+    }
+}
+
+static void write_single(FILE *out, const struct single *single)
+{
+    if (single->value < 0)
+        return;
+    write_head(out, single->name, single->help, single->kind);
+    fprintf(out, "%s ", single->name);
+    write_number(out, (uint64_t)single->value, (uint64_t)single->per_unit);
+    putc('\n', out);
+}
+
+static void write_sales(FILE *out, const struct fs_prometheus_scrape *scrape)
+{
+    size_t count = scrape->sales ? scrape->sale_count : 0;
+
+    write_head(out, "inventory_stock_current", "Units left of a product.", GAUGE);
+    for (size_t i = 0; i < count; i++) {
+        fputs("inventory_stock_current{", out);
+        write_label(out, "", "product_id", scrape->sales[i].product);
+        fprintf(out, "} %" PRId64 "\n", scrape->sales[i].units_left);
+    }
+    write_head(out, "flashsale_inventory_in_transit", "Units on their way between shards.", GAUGE);
+    for (size_t i = 0; i < count; i++) {
+        fputs("flashsale_inventory_in_transit{", out);
+        write_label(out, "", "product_id", scrape->sales[i].product);
+        fprintf(out, "} %" PRId64 "\n", scrape->sales[i].units_in_transit);
+    }
+    write_head(out, "shard_stock_current", "Units left of a product on one shard.", GAUGE);
+    for (size_t i = 0; i < scrape->shard_count; i++) {
+        fputs("shard_stock_current{", out);
+        write_label(out, "", "product_id", scrape->shards[i].product);
+        fprintf(out, ",shard=\"%" PRIu32 "\"} %" PRId64 "\n", scrape->shards[i].shard,
+                scrape->shards[i].units_left);
+    }
+}
+
+static void write_infos(FILE *out, const struct fs_prometheus_scrape *scrape)
+{
+    write_head(out, "build_info", "Version of the program.", GAUGE);
+    fputs("build_info{", out);
+    write_label(out, "", "version", fs_text_of(scrape->version));
+    fputs("} 1\n", out);
+    write_head(out, "flashsale_info", "Strategy and durability class in force.", GAUGE);
+    fputs("flashsale_info{", out);
+    write_label(out, "", "strategy", fs_text_of(scrape->strategy));
+    write_label(out, ",", "durability", fs_text_of(scrape->durability));
+    fputs("} 1\n", out);
+}
+
+/* Microseconds since the start of the last turn of the loop that is furthest behind; -1: none has
+ * turned yet. */
+static int64_t turn_age_us(const struct fs_metrics *total)
+{
+    uint64_t at_us = fs_counter_read(&total->turn_at_us);
+    uint64_t now_us = fs_clock_now_us();
+
+    if (at_us == 0)
+        return -1;
+    return now_us > at_us ? (int64_t)(now_us - at_us) : 0;
+}
+
+static void write_singles(FILE *out, const struct fs_prometheus_scrape *scrape)
+{
+    struct fs_process process;
+
+    fs_process_read(&process);
+    const struct single singles[] = {
+        {"flashsale_inventory_readable", "Whether the store answered this scrape.", GAUGE, 1,
+         scrape->sales != NULL},
+        {"flashsale_sales_frozen", "Sales that answer 503 until they are repaired.", GAUGE, 1,
+         (int64_t)scrape->sales_frozen},
+        {"flashsale_workers", "Event loops that serve the main listener.", GAUGE, 1,
+         (int64_t)scrape->workers},
+        {"flashsale_start_time_seconds", "Start time of the server, Unix time.", GAUGE, 1000,
+         (int64_t)(scrape->started_at_s * 1000)},
+        {"flashsale_loop_turn_age_seconds",
+         "Time since the slowest event loop began its last turn.", GAUGE, 1000000,
+         turn_age_us(scrape->total)},
+        {"process_cpu_seconds_total", "User and system CPU time spent.", COUNTER, 1000000,
+         process.cpu_us},
+        {"process_resident_memory_bytes", "Resident memory size.", GAUGE, 1,
+         process.resident_bytes},
+        {"process_virtual_memory_bytes", "Virtual memory size.", GAUGE, 1, process.virtual_bytes},
+        {"process_open_fds", "Open file descriptors.", GAUGE, 1, process.open_fds},
+        {"process_max_fds", "Limit of open file descriptors.", GAUGE, 1, process.max_fds},
+        {"process_start_time_seconds", "Start time of the process, Unix time.", GAUGE, 1000,
+         process.start_unix_ms},
+        {"process_threads", "Threads of the process.", GAUGE, 1, process.threads},
+    };
+
+    for (size_t i = 0; i < sizeof(singles) / sizeof(singles[0]); i++)
+        write_single(out, &singles[i]);
+}
+
+int fs_prometheus_write(const struct fs_prometheus_scrape *scrape, char **text, size_t *len)
+{
+    char *written = NULL;
+    size_t written_len = 0;
+    FILE *out = open_memstream(&written, &written_len);
+    int failed;
+
+    if (!out)
+        return -ENOMEM;
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+        write_family(out, &families[i], scrape);
+    write_sales(out, scrape);
+    write_infos(out, scrape);
+    write_singles(out, scrape);
+    failed = ferror(out);
+    if (fclose(out) != 0 || failed) {
+        free(written);
+        return -ENOMEM;
+    }
+    *text = written;
+    *len = written_len;
+    return 0;
+}
