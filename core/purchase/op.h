@@ -14,6 +14,8 @@
 #ifndef FS_PURCHASE_OP_H
 #define FS_PURCHASE_OP_H
 
+#include <pthread.h>
+
 #include <flashsale/strategy.h>
 
 #include "base/freelist.h"
@@ -44,15 +46,15 @@ struct fs_op_client {
     void (*on_term)(struct fs_op *op, void *data, struct fs_text name, int64_t value);
 };
 
-/* Everything below an op's request is [loop] and not shared. */
+/* An op is [loop]: nothing in it is shared with another thread. */
 struct fs_op {
-    /* constant after init */
-    struct fs_ops *ops;
+    struct fs_ops *ops; /* while taken; the free list's word otherwise */
 
     /* changing */
-    struct fs_link by_deadline; /* in ops->waiting until answered */
+    struct fs_link by_deadline; /* in ops->waiting until answered or completed */
     struct fs_link completed_link;
-    enum fs_op_kind kind;
+    enum fs_op_kind kind; /* 0: free */
+    bool submitted;
     bool answered;
     bool completed;
     bool timed_out; /* the outcome is the deadline's, not the strategy's */
@@ -92,7 +94,9 @@ struct fs_ops {
     struct fs_freelist slots;
 
     /* changing [loop] */
-    struct fs_link waiting;   /* not answered, oldest deadline first: one span, so a FIFO */
+    pthread_t thread;         /* that submitted last: the only one that may complete */
+    struct fs_link waiting;   /* neither answered nor completed, oldest deadline first: all have one
+                                 span, so a FIFO */
     struct fs_link completed; /* to settle at the end of this turn */
     uint32_t in_flight;       /* slots taken: not yet both answered and completed */
 };
@@ -100,10 +104,13 @@ struct fs_ops {
 /* Fills the members of host that concern ops: complete and tell_*. */
 void fs_ops_offer(struct fs_host *host); /* [main] */
 
-/* in_flight_max: 1 to FS_OPS_MAX.  Returns 0 or -ENOMEM.  [main] */
+/* in_flight_max: 1 to FS_OPS_MAX.  deadline_span_us: 1 or more.  Returns 0 or -ENOMEM.  [main] */
 int fs_ops_init(struct fs_ops *ops, struct fs_loop *loop, uint32_t in_flight_max,
                 uint64_t deadline_span_us);
 void fs_ops_dispose(struct fs_ops *ops); /* no op is in flight.  [main] */
+
+/* What host->complete is; for requests that the server can answer itself.  [loop, the op's own] */
+void fs_op_complete(struct fs_op *op, const struct fs_outcome *outcome);
 
 /* Takes a free op; NULL: all are in flight (answer 503).  Fill in request by the setters, then
  * submit or drop it.  [loop] */
@@ -119,18 +126,24 @@ void fs_op_set_ref(struct fs_op *op, struct fs_text product, struct fs_text buye
 void fs_op_set_product(struct fs_op *op, struct fs_text product);
 void fs_op_set_change(struct fs_op *op, const struct fs_sale_change *change);
 
-/* Hands the op to the strategy.  on_end() runs later.  [loop] */
+/* Hands the op to the strategy.  on_end() runs later.  A probe of a strategy that has none is DONE.
+ * [loop] */
 void fs_op_submit(struct fs_op *op);
 
-/* The client is gone: on_end() and rows will not run.  Allowed until on_end() has begun.  [loop] */
+/* The client is gone: on_end() and rows will not run.  Allowed until on_end() has begun.  What then
+ * becomes of a purchase is counted in the metrics by its completion, since nobody else hears of it.
+ * [loop] */
 void fs_op_abandon(struct fs_op *op);
 
 /* Answers what is past its deadline, then what the strategy has completed, and frees what both
- * sides have let go.  Returns how many were answered: their replies may have left h2o work that it
- * does not poll for, so the next turn must not sleep when it is not 0.  [loop] */
+ * sides have let go.  An outcome that came in this turn wins over a deadline that passed in it.
+ * What on_end() submits is settled by the next turn, also when it is completed at once.  Returns
+ * how many were answered: their replies may have left h2o work that it does not poll for, so the
+ * next turn must not sleep when it is not 0.  [loop] */
 size_t fs_ops_settle(struct fs_ops *ops);
 
-/* The oldest deadline, monotonic microseconds; UINT64_MAX: none waits.  [loop] */
+/* The oldest deadline, monotonic microseconds; 0: something is to be settled; UINT64_MAX: neither.
+ * [loop] */
 uint64_t fs_ops_next_due_us(const struct fs_ops *ops);
 
 #endif

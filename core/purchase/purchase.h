@@ -24,7 +24,7 @@ void fs_order_namer_destroy(struct fs_order_namer *namer);
 
 /* With a key: SHA-256 over buyer and key, cut to 128 bits, so the same buyer and key always name the
  * same order, on every server, whatever the product.  Without (len 0): 128 random bits.  The product
- * tag is 30 bits of the product's digest: it finds the product of an order id in a list of products,
+ * tag is 30 bits of a hash of the product: it finds the product of an order id in a list of products,
  * and is not a name.  Returns 0, or -EIO when the random source fails.  [loop] */
 int fs_order_name(struct fs_order_namer *namer, struct fs_text buyer, struct fs_text key,
                   struct fs_text product, struct fs_order_id *id);

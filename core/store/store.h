@@ -27,6 +27,11 @@ struct fs_store_type {
 /* One loop's link to the store. */
 struct fs_store {
     const struct fs_store_type *type;
+    uint64_t answer_count; /* calls answered so far: tells the loop that the strategy was reached */
 };
+
+/* Ends a call.  Every implementation answers through here, later than the function that took the
+ * call.  reply: borrowed for the length of done().  [loop] */
+void fs_store_answer(struct fs_store *store, struct fs_call *call, const struct fs_reply *reply);
 
 #endif

@@ -2,7 +2,7 @@
  * it sees.  No h2o and no hiredis: a test can drive a loop with poll(2).
  *
  * A turn of the loop, in this order (server/worker.c):
- *   fs_loop_deliver   letters from other threads, then timers that are due
+ *   fs_loop_deliver   letters from other threads, timers that are due, the store's deadlines
  *   fs_loop_turn_end  the strategy's turn_end(), when anything reached it in this turn
  *   fs_loop_flush     the store's one write a connection
  *   fs_ops_settle     answers go out, what became free is released (purchase/op.h) */
@@ -15,6 +15,7 @@
 #include "base/mailbox.h"
 #include "metrics/metrics.h"
 #include "store/store.h"
+#include "strategy/timers.h"
 
 /* One server's host.  host is the first member, so that a function that is given the table finds
  * its server.  complete() and tell_*() are filled in by fs_ops_offer(). */
@@ -27,12 +28,6 @@ struct fs_strategy_host {
 void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log,
                            unsigned store_count); /* [main] */
 
-struct fs_timer {
-    uint64_t due_us;
-    uint64_t order; /* of two due at once the older goes first */
-    struct fs_call *call;
-};
-
 struct fs_loop {
     /* constant after init */
     const struct fs_strategy *strategy; /* borrowed */
@@ -42,29 +37,30 @@ struct fs_loop {
 
     /* owned */
     struct fs_mailbox mailbox; /* post(); its fd is watched by the owner of the loop */
-    struct fs_timer *timers;   /* a heap by due_us */
-    struct fs_link unsent;     /* calls to answer FS_REPLY_NOT_SENT at the next deliver */
 
     /* changing [loop] */
-    size_t timer_count;
-    size_t timer_capacity;
-    uint64_t timer_order;
-    bool touched; /* something reached the strategy since its last turn_end() */
+    struct fs_timers timers;
+    struct fs_link unsent;      /* calls to answer FS_REPLY_NOT_SENT at the next deliver */
+    uint64_t store_answer_seen; /* store->answer_count at the last turn_end() */
+    bool touched;               /* an op, a letter or a timer reached the strategy since then */
 };
 
-/* store may be NULL.  Returns 0, or -ENOMEM, -EMFILE, -ENFILE.  [main] */
+/* store may be NULL.  worker is set by the owner, from attach(), which is given this loop.
+ * Returns 0, or -ENOMEM, -EMFILE, -ENFILE.  [main] */
 int fs_loop_init(struct fs_loop *loop, const struct fs_strategy *strategy, struct fs_store *store,
                  struct fs_metrics *metrics);
 
 /* After the strategy was detached: nothing may wait any more.  [main] */
 void fs_loop_dispose(struct fs_loop *loop);
 
-void fs_loop_deliver(struct fs_loop *loop);  /* [loop] */
+/* What is posted or waited for meanwhile is for the next turn, so that a strategy which asks again
+ * each time it is answered keeps no turn from ending.  [loop] */
+void fs_loop_deliver(struct fs_loop *loop);
 void fs_loop_turn_end(struct fs_loop *loop); /* [loop] */
 void fs_loop_flush(struct fs_loop *loop);    /* [loop] */
 
 /* When the loop next has something to do by itself: timers and the store's deadlines, monotonic
- * microseconds; UINT64_MAX: never.  [loop] */
+ * microseconds; 0: at once; UINT64_MAX: never.  [loop] */
 uint64_t fs_loop_next_due_us(const struct fs_loop *loop);
 
 #endif
