@@ -70,6 +70,8 @@ class Parser:
             status, headers = self._head(bytes(self.buffer[:head_end]))
             if status >= 200:
                 break
+            if status == 101:
+                raise Garbage("101: the server changed the protocol")
             del self.buffer[:head_end + 4]  # an interim answer
         start = head_end + 4
         lengths = [v for k, v in headers if k.lower() == "content-length"]
@@ -204,7 +206,10 @@ class Wire:
                 self.parser.end()
 
     def ask(self, method, path, headers=(), body=None):
-        self.send(request_bytes(method, path, headers, body))
+        try:
+            self.send(request_bytes(method, path, headers, body))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused before all was sent: the answer says why
         return self.answer(to_head=method == "HEAD")
 
     def answers_to_end(self):
