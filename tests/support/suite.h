@@ -35,7 +35,7 @@
     fs_check_text((actual), (actual_len), (expected), #actual, __LINE__, __FILE__)
 
 #define FS_CHECK_STR(actual, expected)                                                             \
-    fs_check_text((actual), (actual) ? strlen(actual) : 0, (expected), #actual, __LINE__, __FILE__)
+    fs_check_str((actual), (expected), #actual, __LINE__, __FILE__)
 
 /* actual contains part. */
 #define FS_CHECK_CONTAINS(actual, part)                                                            \
@@ -61,6 +61,12 @@ static inline void fs_check_text(const char *actual, size_t actual_len, const ch
     snprintf(text, sizeof(text), "%s is \"%.*s\", not \"%s\"", actual_text,
              actual ? (int)actual_len : 6, actual ? actual : "(null)", expected);
     CU_assertImplementation(same, line, text, file, "", CU_FALSE);
+}
+
+static inline void fs_check_str(const char *actual, const char *expected, const char *actual_text,
+                                unsigned line, const char *file)
+{
+    fs_check_text(actual, actual ? strlen(actual) : 0, expected, actual_text, line, file);
 }
 
 static inline void fs_check_contains(const char *actual, const char *part, const char *actual_text,
