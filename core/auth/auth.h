@@ -34,19 +34,24 @@ struct fs_auth_cache;
 
 #define FS_AUTH_ERROR_SIZE 512
 
-/* Returns 0; -EINVAL, -ENOENT, -EACCES, -EIO, -ENOMEM with a sentence in error (file and line for a
- * users file).  Keys shorter than 32 bytes, files that others can read, hashes of other kinds and
- * duplicate users are refused.  [main] */
+/* Starts the login threads in mode users.
+ * Returns 0; -EINVAL, -ENOENT, -EACCES, -EIO, -ENOMEM with a sentence in error (file and line for a
+ * users file).  Keys shorter than 32 bytes, secrets that group or others can read, users files that
+ * others can read, hashes of other kinds and duplicate users are refused.
+ * log: borrowed until destroy.  [main] */
 int fs_auth_create(const struct fs_auth_options *options, struct fs_log *log, struct fs_auth **auth,
                    char error[FS_AUTH_ERROR_SIZE]);
 void fs_auth_destroy(struct fs_auth *auth); /* no log-in is under way.  [main] */
 
-/* Reads users and keys anew; on failure nothing changes.  Tokens signed with a key that went away
- * stop being accepted (caches notice by a generation).  [any], one at a time */
+/* Reads users, keys, claims to check, token_ttl, demo password and login_failures_max anew; threads
+ * and queue stay as they are.  On failure nothing changes; -EINVAL also for another mode.  Tokens
+ * signed with a key that went away stop being accepted, and so do those of users that went away
+ * (caches notice by a generation).  [any], one at a time */
 int fs_auth_reload(struct fs_auth *auth, const struct fs_auth_options *options,
                    char error[FS_AUTH_ERROR_SIZE]);
 
-/* capacity: tokens, 0 for none.  Returns 0 or -ENOMEM.  [main] */
+/* capacity: tokens, 0 for none; 256 bytes for each, 1,024 in mode jwt, where longer tokens take the
+ * place of several.  Memory is touched only as tokens come.  Returns 0 or -ENOMEM.  [main] */
 int fs_auth_cache_create(struct fs_auth *auth, unsigned capacity, struct fs_auth_cache **cache);
 void fs_auth_cache_destroy(struct fs_auth_cache *cache);
 
@@ -71,7 +76,8 @@ struct fs_login {
     struct fs_mailbox *mailbox;           /* of the loop: its owner calls fs_login_delivered() */
     struct fs_text username;              /* borrowed until done() */
     struct fs_text password;              /* borrowed until done(); wiped copy inside */
-    struct fs_text address;               /* of the peer, as text; borrowed until done() */
+    struct fs_text address;               /* of the peer, as text without a port; "": not counted;
+                                             borrowed until done() */
 
     /* the answer */
     enum fs_login_result result;
@@ -83,8 +89,10 @@ struct fs_login {
     struct fs_link link;
 };
 
-/* Demo log-ins are decided inside the call: returns 0 and login->result is set, done() is not run.
- * Others go to the pool: returns -EINPROGRESS, done() runs later on the loop.  [loop] */
+/* Decided inside the call are demo log-ins, unsupported ones, and those over a limit: returns 0 and
+ * login->result is set, done() is not run.  Others go to the pool: returns -EINPROGRESS, done() runs
+ * later on the loop.  An account or address that has failed login_failures_max times within the
+ * hour is LIMITED, also with the right password; a success is not counted.  [loop] */
 int fs_login_start(struct fs_auth *auth, struct fs_login *login);
 
 /* For each letter taken from the mailbox: runs done().  [loop] */

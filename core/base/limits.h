@@ -6,19 +6,37 @@
 /* HTTP */
 #define FS_BODY_LEN_MAX 4096u /* bytes of a request body; more is 413 */
 #define FS_REQUEST_ID_LEN_MAX \
-    64u                        /* bytes of an X-Request-Id that is echoed; a longer is replaced */
-#define FS_KEY_LEN_MAX 255u    /* bytes of an Idempotency-Key */
-#define FS_TOKEN_LEN_MAX 4096u /* bytes of a bearer token */
-#define FS_PRODUCTS_MAX 1000u  /* sales in one server: bounds metrics and lists */
+    64u                         /* bytes of an X-Request-Id that is echoed; a longer is replaced */
+#define FS_HEAD_LEN_MAX 32768u  /* bytes of a request's head; more is closed by the sweep */
+#define FS_BODY_READ_MAX 16384u /* bytes of a body read in full so that 413 can be answered */
+#define FS_ADMIN_CONNECTIONS_MAX 256u /* open at once on the admin listener */
+#define FS_UNITS_MAX 1000000000000    /* units of a sale, a restock or a limit */
+#define FS_KEY_LEN_MAX 255u           /* bytes of an Idempotency-Key */
+#define FS_TOKEN_LEN_MAX 4096u        /* bytes of a bearer token */
+#define FS_PRODUCTS_MAX 1000u         /* sales in one server: bounds metrics and lists */
 
 /* Auth */
 #define FS_USERNAME_LEN_MAX 96u  /* bytes; as long as a buyer */
 #define FS_PASSWORD_LEN_MAX 256u /* bytes; more is refused before hashing */
+#define FS_SECRET_LEN_MIN 32u    /* bytes of a key that signs tokens */
+#define FS_KEY_FILE_LEN_MAX 16384u
+#define FS_USERS_FILE_LEN_MAX 67108864u  /* bytes; half a million users */
+#define FS_BCRYPT_COST_MAX 15u           /* a log-in of about 2 s */
+#define FS_YESCRYPT_MEMORY_MAX 67108864u /* bytes that one log-in may take */
+#define FS_LOGIN_THREADS_MAX 16u
+#define FS_TOKEN_CACHE_MAX 1048576u /* tokens that one worker remembers */
 
 /* Server */
 #define FS_WORKERS_MAX 64u
 #define FS_LISTENERS_MAX 16u
 #define FS_OPS_MAX 1048576u /* upper bound of purchase.in_flight_max, per worker */
+
+/* Configuration */
+#define FS_CONFIG_FILE_LEN_MAX 1048576u  /* bytes of a file; more is refused */
+#define FS_CONFIG_VALUE_LEN_MAX 4096u    /* bytes of one value: as long as a path */
+#define FS_CONFIG_LIST_MAX 64u           /* Redis servers */
+#define FS_CONFIG_OPTIONS_MAX 64u        /* options of a strategy */
+#define FS_CONFIG_UNITS_MAX 1000000000ll /* units of a sale: exact also in a Redis script */
 
 /* Log */
 #define FS_LOG_LINE_MAX 2048u /* bytes; a longer line is cut and marked */
