@@ -12,6 +12,9 @@
 
 #include "base/log.h"
 
+/* The strategy of a server that names none. */
+#define FS_CONFIG_STRATEGY_DEFAULT "v1"
+
 enum fs_auth_mode { FS_AUTH_DEMO = 1, FS_AUTH_USERS, FS_AUTH_JWT };
 enum fs_jwt_algorithm { FS_JWT_HS256 = 1, FS_JWT_RS256, FS_JWT_ES256 };
 enum fs_redis_durability_wanted { FS_REDIS_AOF_ALWAYS = 1, FS_REDIS_AOF_EVERYSEC };
@@ -109,37 +112,100 @@ struct fs_config_error {
     char text[FS_CONFIG_ERROR_SIZE];
 };
 
-/* Layers are given in any order; the stronger always wins.  A setter that fails changes nothing. */
+/* Layers are given in any order; the stronger always wins.  A list of a stronger layer replaces
+ * those of weaker ones; strategy_options are merged name by name.  A reader or setter that fails
+ * changes nothing, and the builder can be used on.  Errors never show a secret. */
 struct fs_config_builder;
 
 int fs_config_builder_create(struct fs_config_builder **builder); /* 0, -ENOMEM */
 void fs_config_builder_destroy(struct fs_config_builder *builder);
 
-/* YAML from a file, or from text named name in messages.  Returns 0, -ENOENT, -EACCES, -EIO (file)
- * or -EINVAL; error always says what and where. */
+/* A builder with the same layers that remembers the same file.  Returns 0 or -ENOMEM. */
+int fs_config_builder_copy(const struct fs_config_builder *from, struct fs_config_builder **to);
+
+/* YAML from a file, or from text named name in messages; replaces what was read from a file or text
+ * before.  Returns 0, -ENOENT, -EACCES, -EIO (file), -EINVAL or -ENOMEM; error always says what and
+ * where. */
 int fs_config_read_file(struct fs_config_builder *builder, const char *path,
                         struct fs_config_error *error);
 int fs_config_read_text(struct fs_config_builder *builder, const char *name, const char *text,
                         size_t len, struct fs_config_error *error);
 
-/* All FLASHSALE_* of an environment, NULL-ended "NAME=value"; unknown ones are errors. */
+/* Reads the file of the last successful fs_config_read_file() again, for a reload; does nothing when
+ * the settings came from text or from no file.  Returns as fs_config_read_file(). */
+int fs_config_reread(struct fs_config_builder *builder, struct fs_config_error *error);
+
+/* All FLASHSALE_* of an environment, NULL-ended "NAME=value"; unknown ones are errors.  The name is
+ * the key's path in capitals, dots as underscores; lists and products are separated by commas;
+ * FLASHSALE_STRATEGY_OPTIONS_<NAME> is one option.  WORKERS and LOG_LEVEL are weaker than their
+ * FLASHSALE_ forms, and ignored when empty.  Replaces what an earlier call read. */
 int fs_config_read_environment(struct fs_config_builder *builder, char *const *environment,
                                struct fs_config_error *error);
 
 /* One value from the command line: key "purchase.deadline", value "500ms".  For a list key each call
- * after the first adds an item.  origin: as in "--listen", for messages. */
+ * after the first adds an item, and an empty value empties the list; an item of products is "id" or
+ * "id:stock".  origin: as in "--listen" or "--set", for messages; NULL: an embedding program. */
 int fs_config_set(struct fs_config_builder *builder, const char *key, const char *value,
                   const char *origin, struct fs_config_error *error);
 
-/* Merges, checks what concerns several keys, and gives the result.  The builder can be used again
- * (a reload reads the file anew into a builder with the same flags and environment).
+/* Merges, checks what concerns several keys, and gives the result.  The builder can be used again.
  * Returns 0, -EINVAL or -ENOMEM. */
-int fs_config_finish(struct fs_config_builder *builder, struct fs_config **config,
+int fs_config_finish(const struct fs_config_builder *builder, struct fs_config **config,
                      struct fs_config_error *error);
 void fs_config_destroy(struct fs_config *config);
 
 /* Writes the resolved configuration as YAML, each value with a comment that names its origin;
- * secrets as "(set)".  Returns malloc'd text, given; NULL: out of memory. */
+ * secrets and passwords in URLs as "(set)".  Returns malloc'd text, given; NULL: out of memory. */
 char *fs_config_to_yaml(const struct fs_config_builder *builder, const struct fs_config *config);
+
+/* The reference: every key with what it is for, its unit, its bounds and its default.  It is the
+ * content of config/flashsale.yaml.  Returns malloc'd text, given; NULL: out of memory. */
+char *fs_config_reference(void);
+
+/* Keys */
+
+enum fs_config_kind {
+    FS_CONFIG_BOOL = 1,
+    FS_CONFIG_INTEGER,
+    FS_CONFIG_DURATION, /* microseconds; as text a whole number with us, ms, s, m or h */
+    FS_CONFIG_SIZE,     /* bytes; as text a whole number with B, KiB, MiB or GiB */
+    FS_CONFIG_TEXT,
+    FS_CONFIG_SECRET, /* a text that is never printed */
+    FS_CONFIG_ENUM,
+    FS_CONFIG_TIME,  /* Unix milliseconds; as text RFC 3339 */
+    FS_CONFIG_TEXTS, /* struct fs_config_texts; as text separated by commas */
+    FS_CONFIG_PRODUCTS,
+    FS_CONFIG_OPTIONS
+};
+
+struct fs_config_choice {
+    const char *name;
+    int value;
+};
+
+/* What is known of one key.  Constant, static. */
+struct fs_config_key {
+    const char *path; /* "purchase.deadline" */
+    enum fs_config_kind kind;
+    size_t offset; /* of the field in struct fs_config (or fs_config_product) */
+    size_t size;   /* of the field */
+    /* Numbers: bounds of the value.  Texts: of the length in bytes.  Lists: of the count. */
+    int64_t min;
+    int64_t max;
+    const char *default_text;
+    const char *unit;                       /* what it counts or wants, for people: "log-ins" */
+    const char *doc;                        /* what it is for, one or two sentences */
+    const struct fs_config_choice *choices; /* enum: ended by a NULL name */
+    /* Texts and items of lists: their syntax; where names the place in the message.  Or NULL. */
+    int (*check)(const char *path, const char *text, const char *where,
+                 struct fs_config_error *error);
+};
+
+/* All keys, in the order of the reference; sections (what is before the dot) are together. */
+const struct fs_config_key *fs_config_keys(size_t *count);
+
+/* The same value in both: for a reload that names what changed. */
+bool fs_config_same(const struct fs_config_key *key, const struct fs_config *a,
+                    const struct fs_config *b);
 
 #endif

@@ -1,0 +1,111 @@
+/* Refuses settings that are right one by one and wrong together. */
+#include "config/check.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "config/address.h"
+#include "config/keys.h"
+#include "config/problem.h"
+
+/* Where the value of a key came from; NULL for a default, since there is nothing to point at. */
+static const char *origin_of(const struct fs_config_builder *builder, const char *path)
+{
+    const struct fs_config_key *key = fs_config_key_find(fs_text_of(path));
+    const struct fs_config_entry *entry;
+
+    assert(key);
+    entry = fs_config_builder_entry(builder, key);
+    return entry == &builder->layers[FS_CONFIG_FROM_DEFAULT].entries[fs_config_key_index(key)]
+               ? NULL
+               : entry->origin;
+}
+
+static int check_tls(const struct fs_config_builder *builder, const struct fs_config *config,
+                     struct fs_config_error *error)
+{
+    if (config->tls_certificate[0] && !config->tls_key[0])
+        return fs_config_fail(error, origin_of(builder, "tls.certificate"),
+                              "'tls.certificate' needs 'tls.key' beside it");
+    if (config->tls_key[0] && !config->tls_certificate[0])
+        return fs_config_fail(error, origin_of(builder, "tls.key"),
+                              "'tls.key' needs 'tls.certificate' beside it");
+    return 0;
+}
+
+static int check_auth(const struct fs_config_builder *builder, const struct fs_config *config,
+                      struct fs_config_error *error)
+{
+    const char *origin = origin_of(builder, "auth.mode");
+
+    if (config->auth_mode == FS_AUTH_USERS && !config->auth_users_file[0])
+        return fs_config_fail(error, origin, "'auth.mode' users needs 'auth.users_file'");
+    if (config->auth_mode == FS_AUTH_JWT && !config->auth_jwt_key_file[0])
+        return fs_config_fail(error, origin, "'auth.mode' jwt needs 'auth.jwt_key_file'");
+    return 0;
+}
+
+/* Demo log-ins on an open address are a shop without a lock. */
+static int check_demo(const struct fs_config_builder *builder, const struct fs_config *config,
+                      struct fs_config_error *error)
+{
+    struct fs_config_address address;
+
+    if (config->auth_mode != FS_AUTH_DEMO || config->auth_demo_anywhere)
+        return 0;
+    for (size_t i = 0; i < config->listen.count; i++) {
+        const char *text = config->listen.items[i];
+        if (fs_config_address_parse("listen", text, NULL, &address, error) != 0 ||
+            !fs_config_address_is_local(&address))
+            return fs_config_fail(error, origin_of(builder, "listen"),
+                                  "other machines can reach %s, and 'auth.mode' demo lets anybody "
+                                  "log in as anybody; use 'auth.mode' users or jwt, or, if that is "
+                                  "meant, set 'auth.demo_anywhere' to true",
+                                  text);
+    }
+    return 0;
+}
+
+static int check_listeners(const struct fs_config_builder *builder, const struct fs_config *config,
+                           struct fs_config_error *error)
+{
+    struct fs_config_address one, other;
+
+    for (size_t i = 0; i < config->listen.count; i++) {
+        const char *text = config->listen.items[i];
+        if (fs_config_address_parse("listen", text, NULL, &one, error) != 0)
+            return -EINVAL;
+        for (size_t j = 0; j < i; j++)
+            if (fs_config_address_parse("listen", config->listen.items[j], NULL, &other, error) !=
+                    0 ||
+                fs_config_address_same(&one, &other))
+                return fs_config_fail(error, origin_of(builder, "listen"),
+                                      "'listen' has the address %s twice", text);
+        if (fs_config_address_parse("admin.listen", config->admin_listen, NULL, &other, error) != 0)
+            return -EINVAL;
+        if (fs_config_address_same(&one, &other))
+            return fs_config_fail(error, origin_of(builder, "admin.listen"),
+                                  "'admin.listen' and 'listen' have the same address %s", text);
+    }
+    return 0;
+}
+
+int fs_config_check(const struct fs_config_builder *builder, const struct fs_config *config,
+                    struct fs_config_error *error)
+{
+    static int (*const CHECKS[])(const struct fs_config_builder *, const struct fs_config *,
+                                 struct fs_config_error *) = {check_tls, check_auth,
+                                                              check_listeners, check_demo};
+    int rc = 0;
+
+    if (config->listen.count == 0)
+        return fs_config_fail(error, origin_of(builder, "listen"),
+                              "'listen' needs at least one address");
+    if (config->http2)
+        return fs_config_fail(error, origin_of(builder, "http.http2"),
+                              "HTTP/2 is not available yet; leave 'http.http2' at false: HTTP/1.1 "
+                              "with keep-alive serves every client");
+    for (size_t i = 0; rc == 0 && i < sizeof(CHECKS) / sizeof(CHECKS[0]); i++)
+        rc = CHECKS[i](builder, config, error);
+    return rc;
+}

@@ -1,0 +1,283 @@
+/* The one table of every configuration key.
+ *
+ * Whoever adds a key adds a field in config.h and a row here; the file, the environment, --set, the
+ * printed configuration and the reference follow.  Afterwards config/flashsale.yaml is written anew
+ * (ninja config_reference), which a test checks. */
+#include "config/keys.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "config/address.h"
+#include "config/problem.h"
+
+#define MILLISECOND INT64_C(1000)
+#define SECOND (1000 * MILLISECOND)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+
+#define FIELD(member) \
+    .offset = offsetof(struct fs_config, member), .size = sizeof(((struct fs_config *)0)->member)
+#define PRODUCT_FIELD(member)                             \
+    .offset = offsetof(struct fs_config_product, member), \
+    .size = sizeof(((struct fs_config_product *)0)->member)
+
+static const struct fs_config_choice AUTH_MODES[] = {
+    {"demo", FS_AUTH_DEMO}, {"users", FS_AUTH_USERS}, {"jwt", FS_AUTH_JWT}, {NULL, 0}};
+static const struct fs_config_choice JWT_ALGORITHMS[] = {
+    {"HS256", FS_JWT_HS256}, {"RS256", FS_JWT_RS256}, {"ES256", FS_JWT_ES256}, {NULL, 0}};
+static const struct fs_config_choice LOG_LEVELS[] = {{"debug", FS_LOG_DEBUG},
+                                                     {"info", FS_LOG_INFO},
+                                                     {"warning", FS_LOG_WARNING},
+                                                     {"error", FS_LOG_ERROR},
+                                                     {NULL, 0}};
+static const struct fs_config_choice LOG_FORMATS[] = {
+    {"text", FS_LOG_TEXT}, {"json", FS_LOG_JSON}, {NULL, 0}};
+static const struct fs_config_choice SALE_STATES[] = {
+    {"open", FS_SALE_OPEN}, {"paused", FS_SALE_PAUSED}, {"closed", FS_SALE_CLOSED}, {NULL, 0}};
+
+/* Braces in a prefix would move every key of a product to another slot of a Redis Cluster. */
+static int check_prefix(const char *path, const char *text, const char *where,
+                        struct fs_config_error *error)
+{
+    if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-:.") ==
+        strlen(text))
+        return 0;
+    return fs_config_fail(error, where, "'%s' may contain A-Z a-z 0-9 _ - : . only", path);
+}
+
+static int check_product_id(const char *path, const char *text, const char *where,
+                            struct fs_config_error *error)
+{
+    char shown[FS_CONFIG_SHOWN_SIZE];
+
+    if (fs_text_is_id(fs_text_of(text), FS_PRODUCT_LEN_MAX))
+        return 0;
+    return fs_config_fail(error, where, "'%s' must be 1 to %u of A-Z a-z 0-9 _ -, not '%s'", path,
+                          FS_PRODUCT_LEN_MAX, fs_config_show(fs_text_of(text), shown));
+}
+
+static const struct fs_config_key KEYS[] = {
+    {"listen", FS_CONFIG_TEXTS, FIELD(listen), 1, FS_LISTENERS_MAX, "127.0.0.1:8000",
+     "addresses: A:P, [v6]:P, unix:/path",
+     "Where buyers connect. Port 0 takes a free port. One address or a list.", NULL,
+     fs_config_check_address},
+    {"data_dir", FS_CONFIG_TEXT, FIELD(data_dir), 1, FS_CONFIG_VALUE_LEN_MAX, "./flashsale-data",
+     "path", "Folder for the journal, private stores, tokens and keys; made when missing.", NULL,
+     NULL},
+    {"workers", FS_CONFIG_INTEGER, FIELD(workers), 0, FS_WORKERS_MAX, "0", "event-loop threads",
+     "0: one for each CPU that this process may use. Also the variable WORKERS.", NULL, NULL},
+    {"shutdown_timeout", FS_CONFIG_DURATION, FIELD(shutdown_timeout_us), 0, 10 * MINUTE, "10s", "",
+     "How long a stopping server answers what it has accepted before it cuts connections.", NULL,
+     NULL},
+    {"strategy", FS_CONFIG_TEXT, FIELD(strategy), 1, FS_CONFIG_VALUE_LEN_MAX,
+     FS_CONFIG_STRATEGY_DEFAULT, "name, or path of a shared object",
+     "What decides purchases; flashsale strategies lists them.", NULL, NULL},
+    {"strategy_dir", FS_CONFIG_TEXT, FIELD(strategy_dir), 0, FS_CONFIG_VALUE_LEN_MAX, "", "path",
+     "Where strategies are looked for by name. Empty: where the build or installation put them.",
+     NULL, NULL},
+    {"strategy_options", FS_CONFIG_OPTIONS, FIELD(strategy_options), 0, FS_CONFIG_OPTIONS_MAX, "",
+     "map of names to texts",
+     "Options that the strategy knows, such as durability: journal for v1. --set "
+     "strategy_options.NAME=VALUE sets one.",
+     NULL, NULL},
+    {"products", FS_CONFIG_PRODUCTS, FIELD(products), 0, FS_PRODUCTS_MAX,
+     "1:100,2:100,3:100,4:100,5:100,6:100,7:100,8:100,9:100,10:100", "list of sales",
+     "Sales to create at start-up where they are missing; an existing one is never changed. Empty: "
+     "none. As a flag or variable: id or id:stock.",
+     NULL, NULL},
+    {"admin.listen", FS_CONFIG_TEXT, FIELD(admin_listen), 1, FS_CONFIG_VALUE_LEN_MAX,
+     "127.0.0.1:8001", "address: A:P, [v6]:P, unix:/path",
+     "Where operators and Prometheus connect. Port 0 takes a free port.", NULL,
+     fs_config_check_address},
+    {"admin.token_file", FS_CONFIG_TEXT, FIELD(admin_token_file), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "path",
+     "File with the token of operators. Empty: admin.token in data_dir, made at the first start.",
+     NULL, NULL},
+    {"purchase.max_quantity", FS_CONFIG_INTEGER, FIELD(purchase_max_quantity), 1, 1000000, "10",
+     "units in one order", "An order for more is refused as invalid.", NULL, NULL},
+    {"purchase.in_flight_max", FS_CONFIG_INTEGER, FIELD(purchase_in_flight_max), 1, FS_OPS_MAX,
+     "16384", "purchases per worker",
+     "Purchases being decided at once; more are answered 503 busy.", NULL, NULL},
+    {"purchase.deadline", FS_CONFIG_DURATION, FIELD(purchase_deadline_us), 10 * MILLISECOND, MINUTE,
+     "2s", "", "After this a buyer is answered, also when the store was silent.", NULL, NULL},
+    {"http.request_timeout", FS_CONFIG_DURATION, FIELD(http_request_timeout_us), 100 * MILLISECOND,
+     10 * MINUTE, "10s", "", "Within this the head and body of a request must have come in full.",
+     NULL, NULL},
+    {"http.slow_reader_timeout", FS_CONFIG_DURATION, FIELD(http_slow_reader_timeout_us),
+     100 * MILLISECOND, 10 * MINUTE, "10s", "",
+     "A client that takes none of its answer for this long is disconnected.", NULL, NULL},
+    {"http.connections_max", FS_CONFIG_INTEGER, FIELD(http_connections_max), 1, 1000000, "10000",
+     "connections", "Open connections of all workers together.", NULL, NULL},
+    {"http.connections_per_address_max", FS_CONFIG_INTEGER, FIELD(http_connections_per_address_max),
+     0, 1000000, "0", "connections", "Open connections of one client address. 0: no limit.", NULL,
+     NULL},
+    {"http.backlog", FS_CONFIG_INTEGER, FIELD(http_backlog), 1, 65535, "4096", "connections",
+     "Connections that the kernel keeps until they are accepted.", NULL, NULL},
+    {"http.access_log", FS_CONFIG_TEXT, FIELD(http_access_log), 1, FS_CONFIG_VALUE_LEN_MAX, "off",
+     "off, stderr or a path", "One line a request.", NULL, NULL},
+    {"http.http2", FS_CONFIG_BOOL, FIELD(http2), 0, 1, "false", "",
+     "HTTP/2 is not available yet; true is refused.", NULL, NULL},
+    {"tls.certificate", FS_CONFIG_TEXT, FIELD(tls_certificate), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "path of a PEM file", "Certificate chain of the main listeners. Empty: no TLS.", NULL, NULL},
+    {"tls.key", FS_CONFIG_TEXT, FIELD(tls_key), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "path of a PEM file", "Private key of the certificate.", NULL, NULL},
+    {"auth.mode", FS_CONFIG_ENUM, FIELD(auth_mode), 0, 0, "demo", "",
+     "demo: any user_N with the demo password, on loopback only; users: a file of users; jwt: "
+     "tokens of your own identity provider.",
+     AUTH_MODES, NULL},
+    {"auth.demo_anywhere", FS_CONFIG_BOOL, FIELD(auth_demo_anywhere), 0, 1, "false", "",
+     "Lets mode demo listen on addresses that other machines reach: anybody may log in as anybody.",
+     NULL, NULL},
+    {"auth.demo_password", FS_CONFIG_SECRET, FIELD(auth_demo_password), 1, FS_PASSWORD_LEN_MAX,
+     "password123", "text", "The password of every demo user.", NULL, NULL},
+    {"auth.users_file", FS_CONFIG_TEXT, FIELD(auth_users_file), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "path of an htpasswd file", "Users of mode users, with bcrypt or yescrypt hashes.", NULL,
+     NULL},
+    {"auth.token_ttl", FS_CONFIG_DURATION, FIELD(auth_token_ttl_us), SECOND, 720 * HOUR, "1h", "",
+     "How long a token made by POST /login is good.", NULL, NULL},
+    {"auth.token_key_file", FS_CONFIG_TEXT, FIELD(auth_token_key_file), 0, FS_CONFIG_VALUE_LEN_MAX,
+     "", "path",
+     "Key that signs our tokens, 32 bytes or more. Empty: token.key in data_dir, made at the first "
+     "start.",
+     NULL, NULL},
+    {"auth.jwt_algorithm", FS_CONFIG_ENUM, FIELD(auth_jwt_algorithm), 0, 0, "HS256", "",
+     "The only signature that mode jwt accepts.", JWT_ALGORITHMS, NULL},
+    {"auth.jwt_key_file", FS_CONFIG_TEXT, FIELD(auth_jwt_key_file), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "path", "Mode jwt: the secret (HS256, 32 bytes or more) or the PEM public key.", NULL, NULL},
+    {"auth.jwt_issuer", FS_CONFIG_TEXT, FIELD(auth_jwt_issuer), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "text", "Mode jwt: what iss must be. Empty: not checked.", NULL, NULL},
+    {"auth.jwt_audience", FS_CONFIG_TEXT, FIELD(auth_jwt_audience), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "text", "Mode jwt: what aud must be. Empty: not checked.", NULL, NULL},
+    {"auth.token_cache", FS_CONFIG_INTEGER, FIELD(auth_token_cache), 0, 1048576, "16384",
+     "tokens per worker", "Verified tokens that need no second verification. 0: none.", NULL, NULL},
+    {"auth.login_threads", FS_CONFIG_INTEGER, FIELD(auth_login_threads), 1, 16, "1", "threads",
+     "Threads that check passwords.", NULL, NULL},
+    {"auth.login_queue", FS_CONFIG_INTEGER, FIELD(auth_login_queue), 1, 65536, "256", "log-ins",
+     "Log-ins that wait for such a thread; more are answered 429.", NULL, NULL},
+    {"auth.login_failures_max", FS_CONFIG_INTEGER, FIELD(auth_login_failures_max), 1, 1000000, "20",
+     "failed log-ins an hour", "For one account from one address; more are answered 429.", NULL,
+     NULL},
+    {"redis.urls", FS_CONFIG_TEXTS, FIELD(redis_urls), 0, FS_CONFIG_LIST_MAX, "",
+     "redis://[user:password@]host:port[/db] or unix:/path",
+     "Redis servers for strategies that use one; one URL or a list. Empty: private servers.", NULL,
+     fs_config_check_redis_url},
+    {"redis.prefix", FS_CONFIG_TEXT, FIELD(redis_prefix), 0, 32, "fs:", "text",
+     "What each key in Redis starts with.", NULL, check_prefix},
+    {"log.level", FS_CONFIG_ENUM, FIELD(log_level), 0, 0, "info", "",
+     "What is less important is not logged. Also the variable LOG_LEVEL.", LOG_LEVELS, NULL},
+    {"log.format", FS_CONFIG_ENUM, FIELD(log_format), 0, 0, "text", "",
+     "text for people, json for machines.", LOG_FORMATS, NULL},
+};
+
+static const struct fs_config_key PRODUCT_KEYS[] = {
+    {"products.id", FS_CONFIG_TEXT, PRODUCT_FIELD(id), 1, FS_PRODUCT_LEN_MAX, "", "A-Z a-z 0-9 _ -",
+     "Names the product; needed.", NULL, check_product_id},
+    {"products.stock", FS_CONFIG_INTEGER, PRODUCT_FIELD(stock), 0, FS_CONFIG_UNITS_MAX, "100",
+     "units", "How many are for sale.", NULL, NULL},
+    {"products.per_user_max", FS_CONFIG_INTEGER, PRODUCT_FIELD(per_user_max), 0,
+     FS_CONFIG_UNITS_MAX, "0", "units", "How many one buyer may have. 0: no limit.", NULL, NULL},
+    {"products.max_quantity", FS_CONFIG_INTEGER, PRODUCT_FIELD(max_quantity), 0, 1000000, "0",
+     "units in one order", "0: purchase.max_quantity.", NULL, NULL},
+    {"products.opens_at", FS_CONFIG_TIME, PRODUCT_FIELD(opens_at_ms), 0, INT64_MAX, "",
+     "RFC 3339 time", "When the sale begins. Absent: it has begun.", NULL, NULL},
+    {"products.closes_at", FS_CONFIG_TIME, PRODUCT_FIELD(closes_at_ms), 0, INT64_MAX, "",
+     "RFC 3339 time", "When the sale ends. Absent: never.", NULL, NULL},
+    {"products.state", FS_CONFIG_ENUM, PRODUCT_FIELD(state), 0, 0, "open", "",
+     "Whether it sells within that time.", SALE_STATES, NULL},
+};
+
+#define KEY_COUNT (sizeof(KEYS) / sizeof(KEYS[0]))
+#define PRODUCT_KEY_COUNT (sizeof(PRODUCT_KEYS) / sizeof(PRODUCT_KEYS[0]))
+
+const struct fs_config_key *fs_config_keys(size_t *count)
+{
+    *count = KEY_COUNT;
+    return KEYS;
+}
+
+const struct fs_config_key *fs_config_product_keys(size_t *count)
+{
+    *count = PRODUCT_KEY_COUNT;
+    return PRODUCT_KEYS;
+}
+
+const struct fs_config_key *fs_config_key_find(struct fs_text path)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (fs_text_equals(path, fs_text_of(KEYS[i].path)))
+            return &KEYS[i];
+    return NULL;
+}
+
+size_t fs_config_key_index(const struct fs_config_key *key)
+{
+    return (size_t)(key - KEYS);
+}
+
+static struct fs_text section_of(const struct fs_config_key *key)
+{
+    const char *dot = strchr(key->path, '.');
+
+    return (struct fs_text){key->path, dot ? (size_t)(dot - key->path) : 0};
+}
+
+const struct fs_config_key *fs_config_section_find(struct fs_text name)
+{
+    for (size_t i = 0; i < KEY_COUNT && name.len > 0; i++)
+        if (fs_text_equals(name, section_of(&KEYS[i])))
+            return &KEYS[i];
+    return NULL;
+}
+
+void fs_config_key_variable(const struct fs_config_key *key, char name[FS_CONFIG_PATH_SIZE])
+{
+    size_t len = (size_t)snprintf(name, FS_CONFIG_PATH_SIZE, "FLASHSALE_%s", key->path);
+
+    for (size_t i = 0; i < len; i++)
+        name[i] = name[i] == '.' ? '_' : (char)toupper((unsigned char)name[i]);
+}
+
+/* Keeps candidate when it is nearer to mistyped than the best so far. */
+static void consider(struct fs_text mistyped, struct fs_text candidate, size_t *best_distance,
+                     struct fs_text *best)
+{
+    size_t distance = fs_text_distance(mistyped, candidate);
+
+    if (distance < *best_distance) {
+        *best_distance = distance;
+        *best = candidate;
+    }
+}
+
+const char *fs_config_suggest(struct fs_text mistyped, bool products,
+                              char suggestion[FS_CONFIG_PATH_SIZE])
+{
+    const struct fs_config_key *keys = products ? PRODUCT_KEYS : KEYS;
+    size_t count = products ? PRODUCT_KEY_COUNT : KEY_COUNT;
+    /* More than a third wrong is another word. */
+    size_t best_distance = mistyped.len / 3 + 1 < 4 ? mistyped.len / 3 + 1 : 4;
+    struct fs_text best = {NULL, 0};
+
+    for (size_t i = 0; i < count; i++) {
+        consider(mistyped, fs_text_of(keys[i].path), &best_distance, &best);
+        if (!products && section_of(&keys[i]).len > 0)
+            consider(mistyped, section_of(&keys[i]), &best_distance, &best);
+    }
+    /* The right word in the wrong section. */
+    for (size_t i = 0; i < count && best.len == 0 && mistyped.len > 0; i++) {
+        const char *last_dot = memrchr(mistyped.data, '.', mistyped.len);
+        const char *last = last_dot ? last_dot + 1 : mistyped.data;
+        struct fs_text leaf = {last, (size_t)(mistyped.data + mistyped.len - last)};
+        struct fs_text section = section_of(&keys[i]);
+        const char *name = keys[i].path + (section.len ? section.len + 1 : 0);
+        if (fs_text_equals(leaf, fs_text_of(name)))
+            best = fs_text_of(keys[i].path);
+    }
+    if (best.len == 0)
+        return NULL;
+    snprintf(suggestion, FS_CONFIG_PATH_SIZE, "%.*s", (int)best.len, best.data);
+    return suggestion;
+}

@@ -1,0 +1,342 @@
+/* Writes a configuration as YAML: the resolved one with origins, and the reference with documents. */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/builder.h"
+#include "config/keys.h"
+#include "config/problem.h"
+#include "config/value.h"
+
+#define COLUMN_MAX 96
+
+/* One of two styles: with origins behind values (builder), or with documents above keys (NULL). */
+struct printer {
+    FILE *out;
+    const struct fs_config_builder *builder;
+    const struct fs_config *config;
+};
+
+/* Every text of a configuration is UTF-8 without control characters. */
+static void print_quoted(FILE *out, struct fs_text text)
+{
+    fputc('"', out);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '"' || text.data[i] == '\\')
+            fputc('\\', out);
+        fputc(text.data[i], out);
+    }
+    fputc('"', out);
+}
+
+static void print_comment(FILE *out, const char *text)
+{
+    fputs("  # ", out);
+    for (; *text; text++)
+        fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
+    fputc('\n', out);
+}
+
+static void print_origin(const struct printer *printer, const struct fs_config_key *key)
+{
+    if (printer->builder)
+        print_comment(printer->out, fs_config_builder_entry(printer->builder, key)->origin);
+    else
+        fputc('\n', printer->out);
+}
+
+static void print_text(const struct printer *printer, const struct fs_config_key *key,
+                       const char *text)
+{
+    struct fs_config_url_parts parts = fs_config_url_split(fs_text_of(text));
+
+    if (printer->builder && key->kind == FS_CONFIG_SECRET && text[0]) {
+        print_quoted(printer->out, FS_TEXT("(set)"));
+    } else if (printer->builder && key->kind == FS_CONFIG_TEXTS && parts.hidden) {
+        fprintf(printer->out, "\"%.*s(set)@", (int)parts.scheme.len, parts.scheme.data);
+        fprintf(printer->out, "%.*s\"", (int)parts.place.len, parts.place.data);
+    } else {
+        print_quoted(printer->out, fs_text_of(text));
+    }
+}
+
+static void print_texts(const struct printer *printer, const struct fs_config_key *key,
+                        const struct fs_config_texts *texts)
+{
+    fputc('[', printer->out);
+    for (size_t i = 0; i < texts->count; i++) {
+        if (i > 0)
+            fputs(", ", printer->out);
+        print_text(printer, key, texts->items[i]);
+    }
+    fputc(']', printer->out);
+}
+
+static void print_product(FILE *out, const struct fs_config_product *product)
+{
+    char text[FS_CONFIG_NUMBER_SIZE];
+    size_t count;
+    const struct fs_config_key *keys = fs_config_product_keys(&count);
+
+    fputs("  - {id: ", out);
+    print_quoted(out, fs_text_of(product->id));
+    for (size_t i = 0; i < count; i++) {
+        int64_t number;
+        if (!fs_config_kind_is_number(keys[i].kind))
+            continue;
+        number = fs_config_number_get(&keys[i], product);
+        /* An absent time is 0. */
+        if (keys[i].kind == FS_CONFIG_TIME && number == 0)
+            continue;
+        fprintf(out, ", %s: ", strchr(keys[i].path, '.') + 1);
+        if (keys[i].kind == FS_CONFIG_TIME)
+            print_quoted(out, fs_text_of(fs_config_value_format(&keys[i], number, text)));
+        else
+            fputs(fs_config_value_format(&keys[i], number, text), out);
+    }
+    fputs("}\n", out);
+}
+
+static void print_products(const struct printer *printer, const struct fs_config_key *key)
+{
+    if (printer->config->product_count == 0)
+        fputs(" []", printer->out);
+    print_origin(printer, key);
+    for (size_t i = 0; i < printer->config->product_count; i++)
+        print_product(printer->out, &printer->config->products[i]);
+}
+
+static const char *option_origin(const struct fs_config_builder *builder, const char *name)
+{
+    for (int i = FS_CONFIG_SOURCE_COUNT - 1; i >= 0; i--) {
+        const struct fs_config_layer_option *option =
+            fs_config_layer_option(&builder->layers[i], fs_text_of(name));
+        if (option)
+            return option->origin;
+    }
+    return "";
+}
+
+static void print_options(const struct printer *printer, const struct fs_config_key *key)
+{
+    const struct fs_config *config = printer->config;
+
+    if (config->strategy_option_count == 0) {
+        fputs(" {}", printer->out);
+        print_origin(printer, key);
+        return;
+    }
+    fputc('\n', printer->out);
+    for (size_t i = 0; i < config->strategy_option_count; i++) {
+        const struct fs_config_option *option = &config->strategy_options[i];
+        fputs("  ", printer->out);
+        print_quoted(printer->out, fs_text_of(option->name));
+        fputs(": ", printer->out);
+        print_quoted(printer->out, fs_text_of(option->value));
+        if (printer->builder)
+            print_comment(printer->out, option_origin(printer->builder, option->name));
+        else
+            fputc('\n', printer->out);
+    }
+}
+
+static void print_value(const struct printer *printer, const struct fs_config_key *key)
+{
+    char text[FS_CONFIG_NUMBER_SIZE];
+    const void *field = (const char *)printer->config + key->offset;
+
+    switch (key->kind) {
+    case FS_CONFIG_PRODUCTS:
+        print_products(printer, key);
+        return;
+    case FS_CONFIG_OPTIONS:
+        print_options(printer, key);
+        return;
+    case FS_CONFIG_TEXTS:
+        fputc(' ', printer->out);
+        print_texts(printer, key, field);
+        break;
+    case FS_CONFIG_TEXT:
+    case FS_CONFIG_SECRET:
+        fputc(' ', printer->out);
+        print_text(printer, key, *(char *const *)field);
+        break;
+    default:
+        fprintf(printer->out, " %s",
+                fs_config_value_format(key, fs_config_number_get(key, printer->config), text));
+    }
+    print_origin(printer, key);
+}
+
+/* Words of text as comment lines, none over COLUMN_MAX unless a word is. */
+static void print_wrapped(FILE *out, const char *indent, const char *text)
+{
+    size_t column = 0;
+
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (column > 0 && column + 1 + word > COLUMN_MAX) {
+            fputc('\n', out);
+            column = 0;
+        }
+        if (column == 0)
+            column = (size_t)fprintf(out, "%s#", indent);
+        column += (size_t)fprintf(out, " %.*s", (int)word, text);
+        text += word;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+/* "log-ins, 1 to 16" or "duration, 10ms to 1m": what a value is and its bounds. */
+static void describe_form(FILE *out, const struct fs_config_key *key)
+{
+    char min[FS_CONFIG_NUMBER_SIZE], max[FS_CONFIG_NUMBER_SIZE];
+
+    switch (key->kind) {
+    case FS_CONFIG_BOOL:
+        fputs("true or false", out);
+        break;
+    case FS_CONFIG_ENUM:
+        for (size_t i = 0; key->choices[i].name; i++)
+            fprintf(out, "%s%s",
+                    i == 0                     ? ""
+                    : key->choices[i + 1].name ? ", "
+                                               : " or ",
+                    key->choices[i].name);
+        break;
+    case FS_CONFIG_INTEGER:
+    case FS_CONFIG_DURATION:
+    case FS_CONFIG_SIZE:
+        fprintf(out, "%s, %s to %s",
+                key->kind == FS_CONFIG_INTEGER    ? key->unit
+                : key->kind == FS_CONFIG_DURATION ? "duration (us, ms, s, m, h)"
+                                                  : "size (B, KiB, MiB, GiB)",
+                fs_config_value_format(key, key->min, min),
+                fs_config_value_format(key, key->max, max));
+        break;
+    case FS_CONFIG_TEXTS:
+        fprintf(out, "list, %" PRId64 " to %" PRId64 " %s", key->min, key->max, key->unit);
+        break;
+    default:
+        fputs(key->unit, out);
+    }
+}
+
+static const char *default_of(const struct fs_config_key *key)
+{
+    if (key->default_text[0])
+        return key->default_text;
+    return key->kind == FS_CONFIG_OPTIONS                                    ? "{}"
+           : key->kind == FS_CONFIG_TEXTS || key->kind == FS_CONFIG_PRODUCTS ? "[]"
+                                                                             : "\"\"";
+}
+
+static void document_product(FILE *out)
+{
+    size_t count;
+    const struct fs_config_key *keys = fs_config_product_keys(&count);
+
+    fputs("#\n# Keys of a product:\n", out);
+    for (size_t i = 0; i < count; i++) {
+        char *line = NULL;
+        size_t len;
+        FILE *memory = open_memstream(&line, &len);
+        if (!memory)
+            return;
+        fprintf(memory, "- %s (", strchr(keys[i].path, '.') + 1);
+        describe_form(memory, &keys[i]);
+        if (keys[i].default_text[0])
+            fprintf(memory, "; default: %s", keys[i].default_text);
+        fprintf(memory, "): %s", keys[i].doc);
+        if (fclose(memory) == 0)
+            print_wrapped(out, "", line);
+        free(line);
+    }
+}
+
+static void document_key(FILE *out, const char *indent, const struct fs_config_key *key)
+{
+    print_wrapped(out, indent, key->doc);
+    fprintf(out, "%s# ", indent);
+    describe_form(out, key);
+    fprintf(out, "; default: %s\n", default_of(key));
+    if (key->kind == FS_CONFIG_PRODUCTS)
+        document_product(out);
+}
+
+static void print_keys(const struct printer *printer)
+{
+    size_t count, section_len = 0;
+    const struct fs_config_key *keys = fs_config_keys(&count);
+    const char *section = "";
+
+    for (size_t i = 0; i < count; i++) {
+        const char *dot = strchr(keys[i].path, '.');
+        const char *indent = dot ? "  " : "";
+        size_t len = dot ? (size_t)(dot - keys[i].path) : 0;
+        bool enters = dot && (len != section_len || memcmp(section, keys[i].path, len) != 0);
+        if (!printer->builder)
+            fputc('\n', printer->out);
+        if (enters)
+            fprintf(printer->out, "%.*s:\n", (int)len, keys[i].path);
+        section = keys[i].path;
+        section_len = len;
+        if (!printer->builder)
+            document_key(printer->out, indent, &keys[i]);
+        fprintf(printer->out, "%s%s:", indent, dot ? dot + 1 : keys[i].path);
+        print_value(printer, &keys[i]);
+    }
+}
+
+char *fs_config_to_yaml(const struct fs_config_builder *builder, const struct fs_config *config)
+{
+    struct printer printer = {NULL, builder, config};
+    char *text = NULL;
+    size_t len;
+    bool failed;
+
+    printer.out = open_memstream(&text, &len);
+    if (!printer.out)
+        return NULL;
+    print_keys(&printer);
+    failed = ferror(printer.out) != 0;
+    if (fclose(printer.out) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+char *fs_config_reference(void)
+{
+    struct fs_config_builder *builder;
+    struct fs_config *config;
+    struct fs_config_error error;
+    struct printer printer = {NULL, NULL, NULL};
+    char *text = NULL;
+    size_t len;
+
+    if (fs_config_builder_create(&builder) != 0)
+        return NULL;
+    if (fs_config_finish(builder, &config, &error) != 0)
+        goto destroy_builder;
+    printer.config = config;
+    printer.out = open_memstream(&text, &len);
+    if (printer.out) {
+        fputs("# Every setting of flashsale, with its default.  A file needs to hold only what it\n"
+              "# changes.  Stronger than a file are variables (FLASHSALE_PURCHASE_DEADLINE=2s for\n"
+              "# purchase.deadline; lists separated by commas), and stronger still are flags\n"
+              "# (--set purchase.deadline=2s).  Paths are relative to the working directory.\n",
+              printer.out);
+        print_keys(&printer);
+        fclose(printer.out);
+    }
+    fs_config_destroy(config);
+
+destroy_builder:
+    fs_config_builder_destroy(builder);
+    return text;
+}

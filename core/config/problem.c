@@ -1,0 +1,81 @@
+/* Builds the one line that a user sees when a configuration is refused. */
+#include "config/problem.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "config/address.h"
+
+int fs_config_fail(struct fs_config_error *error, const char *where, const char *format, ...)
+{
+    size_t used = 0;
+    va_list args;
+
+    if (where) {
+        int len = snprintf(error->text, sizeof(error->text), "%.480s: ", where);
+        used = len > 0 ? (size_t)len : 0;
+    }
+    va_start(args, format);
+    vsnprintf(error->text + used, sizeof(error->text) - used, format, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+int fs_config_fail_memory(struct fs_config_error *error)
+{
+    fs_config_fail(error, NULL, "out of memory");
+    return -ENOMEM;
+}
+
+static bool is_continuation(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+const char *fs_config_show(struct fs_text text, char shown[FS_CONFIG_SHOWN_SIZE])
+{
+    size_t room = FS_CONFIG_SHOWN_SIZE - sizeof("...");
+    size_t len = text.len;
+
+    if (len > room)
+        for (len = room; len > 0 && is_continuation(text.data[len]);)
+            len--;
+    for (size_t i = 0; i < len; i++)
+        shown[i] = (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : text.data[i];
+    memcpy(shown + len, len < text.len ? "..." : "", len < text.len ? 4 : 1);
+    return shown;
+}
+
+struct fs_config_url_parts fs_config_url_split(struct fs_text text)
+{
+    const char *scheme_end = memmem(text.data, text.len, "://", 3);
+    const char *at = memrchr(text.data, '@', text.len);
+    struct fs_config_url_parts parts = {{text.data, 0}, text, false};
+
+    if (scheme_end && (!at || scheme_end < at))
+        parts.scheme.len = (size_t)(scheme_end - text.data) + 3;
+    parts.place.data += parts.scheme.len;
+    parts.place.len -= parts.scheme.len;
+    if (at) {
+        parts.hidden = true;
+        parts.place = (struct fs_text){at + 1, (size_t)(text.data + text.len - at) - 1};
+    }
+    return parts;
+}
+
+const char *fs_config_show_value(const struct fs_config_key *key, struct fs_text text,
+                                 char shown[FS_CONFIG_SHOWN_SIZE])
+{
+    struct fs_config_url_parts parts;
+    char line[2 * FS_CONFIG_SHOWN_SIZE];
+
+    if (key && key->kind == FS_CONFIG_SECRET)
+        return fs_config_show(FS_TEXT("(set)"), shown);
+    if (!key || key->check != fs_config_check_redis_url || text.len == 0)
+        return fs_config_show(text, shown);
+    parts = fs_config_url_split(text);
+    snprintf(line, sizeof(line), "%.*s%s%.*s", (int)(parts.scheme.len < 16 ? parts.scheme.len : 16),
+             parts.scheme.data, parts.hidden ? "(set)@" : "",
+             (int)(parts.place.len < 120 ? parts.place.len : 120), parts.place.data);
+    return fs_config_show(fs_text_of(line), shown);
+}
