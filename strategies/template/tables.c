@@ -54,12 +54,11 @@ struct share *fs_template_find_share(const struct tables *tables, const struct s
     return share;
 }
 
-struct change *fs_template_find_change(const struct tables *tables, const struct sale *sale,
-                                       struct fs_text name)
+struct change *fs_template_find_change(const struct tables *tables, struct fs_text name)
 {
     struct change *change = tables->changes[bucket_of(name)];
 
-    while (change && !(change->sale == sale && fs_template_is(&change->name, name)))
+    while (change && !fs_template_is(&change->name, name))
         change = change->next;
     return change;
 }

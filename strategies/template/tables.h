@@ -40,6 +40,7 @@ struct change {
     struct change *next; /* in its bucket */
     const struct sale *sale;
     struct name name;
+    struct fs_sale_change asked; /* without its texts and its deadline */
 };
 
 struct tables {
@@ -62,8 +63,7 @@ struct sale *fs_template_find_sale(const struct tables *tables, struct fs_text p
 struct order *fs_template_find_order(const struct tables *tables, struct fs_text name);
 struct share *fs_template_find_share(const struct tables *tables, const struct sale *sale,
                                      uint64_t epoch, struct fs_text buyer);
-struct change *fs_template_find_change(const struct tables *tables, const struct sale *sale,
-                                       struct fs_text name);
+struct change *fs_template_find_change(const struct tables *tables, struct fs_text name);
 
 /* What is added is given to the tables.  Cannot fail. */
 void fs_template_add_sale(struct tables *tables, struct sale *sale);

@@ -386,20 +386,49 @@ static void apply(struct sale *sale, const struct fs_sale_change *change)
     info->sequence++;
 }
 
+/* The same change again is made only once; the same name for another change is refused. */
+static struct fs_outcome replay_change(const struct template *template, struct fs_op *op,
+                                       const struct change *made,
+                                       const struct fs_sale_change *asked)
+{
+    const struct fs_sale_change *before = &made->asked;
+    struct fs_outcome outcome = {.verdict = FS_KEY_REUSED, .units_left = -1};
+
+    if (!fs_template_is(&made->sale->product, asked->product) || before->kind != asked->kind ||
+        before->units_reset != asked->units_reset || before->units_add != asked->units_add ||
+        before->units_per_buyer_max != asked->units_per_buyer_max ||
+        before->units_per_order_max != asked->units_per_order_max ||
+        before->opens_at_ms != asked->opens_at_ms || before->closes_at_ms != asked->closes_at_ms ||
+        before->state != asked->state)
+        return outcome;
+    outcome = tell(template, op, made->sale);
+    outcome.replayed = true;
+    return outcome;
+}
+
+static struct sale *add_sale(struct template *template, struct fs_text product)
+{
+    struct sale *sale = calloc(1, sizeof(*sale));
+
+    if (!sale)
+        return NULL;
+    sale->info.state = FS_SALE_OPEN;
+    fs_template_set_name(&sale->product, product);
+    fs_template_add_sale(&template->tables, sale);
+    return sale;
+}
+
 static struct fs_outcome change(struct template *template, struct fs_op *op,
                                 const struct fs_sale_change *asked)
 {
     struct fs_outcome outcome = {.units_left = -1};
     struct sale *sale = fs_template_find_sale(&template->tables, asked->product);
-    struct sale *new_sale = NULL;
-    struct change *record = NULL;
+    struct change *made = NULL;
 
-    if (sale && asked->change.len &&
-        fs_template_find_change(&template->tables, sale, asked->change)) {
-        outcome = tell(template, op, sale);
-        outcome.replayed = true;
-        return outcome;
-    }
+    if (asked->change.len)
+        made = fs_template_find_change(&template->tables, asked->change);
+    if (made)
+        return replay_change(template, op, made, asked);
     if (asked->kind == FS_CHANGE_CREATE && sale) {
         outcome.verdict = FS_EXISTS;
         return outcome;
@@ -409,22 +438,17 @@ static struct fs_outcome change(struct template *template, struct fs_op *op,
         return outcome;
     }
     outcome.verdict = FS_UNAVAILABLE;
-    if (!sale && !(new_sale = calloc(1, sizeof(*new_sale))))
+    if (asked->change.len && !(made = calloc(1, sizeof(*made))))
         return outcome;
-    if (asked->change.len && !(record = calloc(1, sizeof(*record)))) {
-        free(new_sale);
+    if (!sale && !(sale = add_sale(template, asked->product))) {
+        free(made);
         return outcome;
     }
-    if (new_sale) {
-        sale = new_sale;
-        sale->info.state = FS_SALE_OPEN;
-        fs_template_set_name(&sale->product, asked->product);
-        fs_template_add_sale(&template->tables, sale);
-    }
-    if (record) {
-        record->sale = sale;
-        fs_template_set_name(&record->name, asked->change);
-        fs_template_add_change(&template->tables, record);
+    if (made) {
+        made->sale = sale;
+        made->asked = *asked;
+        fs_template_set_name(&made->name, asked->change);
+        fs_template_add_change(&template->tables, made);
     }
     apply(sale, asked);
     return tell(template, op, sale);
