@@ -68,6 +68,19 @@ FS_API int fs_settings_set_from(struct fs_settings *settings, const char *key, c
  * origin of each value, malloc'd, given to the caller (yaml may be NULL). */
 FS_API int fs_settings_check(struct fs_settings *settings, char **yaml, struct fs_error *error);
 
+/* Where the admin listener of a server with these settings is ("127.0.0.1:8001", "unix:/path") and
+ * which file holds its token: for tools that talk to it.  Both malloc'd, given to the caller. */
+FS_API int fs_settings_admin(const struct fs_settings *settings, char **address, char **token_file,
+                             struct fs_error *error);
+
+/* Tries what a start would need, one thing after the other, and changes nothing: strategy, data
+ * folder, users and keys, certificate, free addresses.  Calls each() for each, with problem NULL where
+ * all is well.  Returns 0, -EINVAL when anything was wrong, or as fs_settings_check(). */
+FS_API int fs_settings_probe(const struct fs_settings *settings,
+                             void (*each)(void *data, const char *what, const char *detail,
+                                          const char *problem),
+                             void *data, struct fs_error *error);
+
 /* Server */
 
 enum fs_server_log_level {

@@ -1,0 +1,154 @@
+/* The server of flashsale.h: its states, and what may be asked of it. */
+#include "server/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/settings.h"
+
+int fs_server_create(const struct fs_settings *settings, struct fs_server **server,
+                     struct fs_error *error)
+{
+    struct fs_server *new = calloc(1, sizeof(*new));
+    struct fs_config *config;
+    int rc;
+
+    if (!new)
+        return fs_error_set(error, -ENOMEM, "out of memory");
+    rc = fs_settings_copy(settings, &new->settings);
+    if (rc != 0) {
+        fs_error_set(error, rc, "out of memory");
+        goto free_new;
+    }
+    rc = fs_settings_finish(settings, &config, error);
+    if (rc != 0)
+        goto destroy_settings;
+    fs_config_destroy(config);
+    new->state = FS_SERVER_STOPPED;
+    pthread_mutex_init(&new->mutex, NULL);
+    pthread_cond_init(&new->moved, NULL);
+    *server = new;
+    return 0;
+
+destroy_settings:
+    fs_settings_destroy(new->settings);
+free_new:
+    free(new);
+    return rc;
+}
+
+void fs_server_set_log(struct fs_server *server, fs_server_log *log, void *data)
+{
+    server->log_callback = log;
+    server->log_data = data;
+}
+
+static void set_state(struct fs_server *server, enum fs_server_state state)
+{
+    pthread_mutex_lock(&server->mutex);
+    server->state = state;
+    if (state == FS_SERVER_STARTING)
+        server->failure = 0;
+    pthread_cond_broadcast(&server->moved);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+static enum fs_server_state state_of(struct fs_server *server)
+{
+    enum fs_server_state state;
+
+    pthread_mutex_lock(&server->mutex);
+    state = server->state;
+    pthread_mutex_unlock(&server->mutex);
+    return state;
+}
+
+int fs_server_start(struct fs_server *server, struct fs_error *error)
+{
+    int rc;
+
+    if (state_of(server) != FS_SERVER_STOPPED)
+        return fs_error_set(error, -EALREADY, "the server was started before");
+    atomic_store(&server->is_cut, false);
+    set_state(server, FS_SERVER_STARTING);
+    rc = fs_server_open(server, error);
+    if (rc == 0) {
+        fs_log_info(&server->log, "server", "serving %s on %s with strategy %s", fs_version(),
+                    server->addresses[0], server->module.strategy.name);
+        set_state(server, FS_SERVER_SERVING);
+        return 0;
+    }
+    fs_server_close(server);
+    set_state(server, FS_SERVER_STOPPED);
+    return rc;
+}
+
+const char *fs_server_address(const struct fs_server *server, size_t index)
+{
+    for (size_t i = 0; server->addresses && server->addresses[i]; i++)
+        if (i == index)
+            return server->addresses[i];
+    return NULL;
+}
+
+const char *fs_server_admin_address(const struct fs_server *server)
+{
+    return server->admin_address;
+}
+
+const char *fs_server_admin_token_file(const struct fs_server *server)
+{
+    return server->admin_token_file;
+}
+
+const char *fs_server_summary(const struct fs_server *server)
+{
+    return server->summary;
+}
+
+int fs_server_wait(struct fs_server *server)
+{
+    int failure;
+
+    pthread_mutex_lock(&server->mutex);
+    while (server->state != FS_SERVER_STOPPED && server->failure == 0)
+        pthread_cond_wait(&server->moved, &server->mutex);
+    failure = server->failure;
+    pthread_mutex_unlock(&server->mutex);
+    return failure;
+}
+
+int fs_server_stop(struct fs_server *server)
+{
+    int rc;
+
+    if (state_of(server) != FS_SERVER_SERVING)
+        return 0;
+    set_state(server, FS_SERVER_STOPPING);
+    fs_log_info(&server->log, "server", "stopping");
+    rc = fs_server_close(server);
+    set_state(server, FS_SERVER_STOPPED);
+    return rc;
+}
+
+void fs_server_stop_now(struct fs_server *server)
+{
+    atomic_store(&server->is_cut, true);
+}
+
+void fs_server_destroy(struct fs_server *server)
+{
+    if (!server)
+        return;
+    for (char **address = server->addresses; address && *address; address++)
+        free(*address);
+    free(server->addresses);
+    free(server->admin_address);
+    free(server->admin_token_file);
+    free(server->summary);
+    fs_settings_destroy(server->settings);
+    pthread_cond_destroy(&server->moved);
+    pthread_mutex_destroy(&server->mutex);
+    free(server);
+}

@@ -1,0 +1,227 @@
+/* Closes a server, from whichever stage a start has reached down to nothing.
+ *
+ * A serving one in this order: not ready; accept what is queued and nothing more; answer what was
+ * asked and let connections go; cut the rest; wait until the strategy has let go of every op. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "http/access_log.h"
+#include "server/server.h"
+#include "server/tls.h"
+
+#define LOOK_SPAN_MS 2
+#define GRACE_US 2000000u /* past the deadline of the last op */
+
+static void pause_briefly(void)
+{
+    const struct timespec pause = {0, LOOK_SPAN_MS * 1000000l};
+
+    nanosleep(&pause, NULL);
+}
+
+static size_t connections_open(struct fs_worker *const *workers, size_t count)
+{
+    size_t open = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t here = atomic_load(&workers[i]->connections_open);
+
+        /* SIZE_MAX: has not looked yet. */
+        open = here == SIZE_MAX ? SIZE_MAX : open == SIZE_MAX ? SIZE_MAX : open + here;
+    }
+    return open;
+}
+
+static uint64_t ops_in_flight(const struct fs_server *server)
+{
+    uint64_t in_flight = 0;
+
+    for (size_t i = 0; i < server->worker_count; i++)
+        in_flight += atomic_load(&server->workers[i]->ops_in_flight);
+    return in_flight;
+}
+
+/* Waits until no connection of these workers is open.  Returns whether that came to be in time. */
+static bool wait_for_connections(const struct fs_server *server, struct fs_worker *const *workers,
+                                 size_t count, uint64_t until_us, bool is_patient)
+{
+    while (connections_open(workers, count) > 0) {
+        if (fs_clock_now_us() >= until_us || (!is_patient && atomic_load(&server->is_cut)))
+            return false;
+        pause_briefly();
+    }
+    return true;
+}
+
+/* Drains some of the loops; what is left at until_us is cut.  Returns whether none had to be. */
+static bool drain(struct fs_server *server, struct fs_worker *const *workers, size_t count,
+                  uint64_t until_us)
+{
+    uint64_t last_us;
+
+    for (size_t i = 0; i < count; i++)
+        fs_worker_drain(workers[i]);
+    if (wait_for_connections(server, workers, count, until_us, false))
+        return true;
+    for (size_t i = 0; i < count; i++)
+        fs_worker_cut(workers[i]);
+    /* A request that the strategy holds keeps its connection until its deadline. */
+    last_us = fs_clock_now_us() + server->config->purchase_deadline_us + GRACE_US;
+    wait_for_connections(server, workers, count, last_us, true);
+    return false;
+}
+
+static void wait_for_ops(struct fs_server *server)
+{
+    uint64_t until_us = fs_clock_now_us() + server->config->purchase_deadline_us + GRACE_US;
+
+    while (ops_in_flight(server) > 0 && fs_clock_now_us() < until_us)
+        pause_briefly();
+}
+
+static int close_listening(struct fs_server *server)
+{
+    size_t main_count = server->worker_count - 1;
+    struct fs_worker **admin = &server->workers[main_count];
+    uint64_t until_us = fs_clock_now_us() + server->config->shutdown_timeout_us;
+    bool is_clean;
+
+    atomic_store(&server->http.ready, false);
+    atomic_store(&server->http.draining, true);
+    for (size_t i = 0; i < main_count; i++)
+        fs_worker_unlisten(server->workers[i]);
+    is_clean = drain(server, server->workers, main_count, until_us);
+
+    /* The admin's listener tells what goes on to the end. */
+    fs_worker_unlisten(*admin);
+    is_clean = drain(server, admin, 1, until_us) && is_clean;
+    for (size_t i = 0; i < server->listener_count; i++)
+        fs_listener_close(&server->listeners[i]);
+    free(server->listeners);
+    server->listeners = NULL;
+    server->listener_count = 0;
+    return is_clean ? 0 : -ETIMEDOUT;
+}
+
+/* Whether the loop and all it holds can be taken down. */
+static bool is_free(const struct fs_worker *worker)
+{
+    return worker->gate != FS_WORKER_RUNNING || (atomic_load(&worker->connections_open) == 0 &&
+                                                 atomic_load(&worker->ops_in_flight) == 0);
+}
+
+/* Loops of a start that broke off are asked, too: the sales that it created may be under way. */
+static void settle_loops(struct fs_server *server)
+{
+    bool is_running = server->attached_count > 0 &&
+                      server->workers[server->attached_count - 1]->gate == FS_WORKER_RUNNING;
+
+    if (!is_running)
+        return;
+    for (size_t i = 0; i < server->worker_count; i++)
+        if (!server->workers[i]->draining)
+            fs_worker_drain(server->workers[i]);
+    wait_for_ops(server);
+    wait_for_connections(server, server->workers, server->worker_count,
+                         fs_clock_now_us() + GRACE_US, true);
+}
+
+static void close_workers(struct fs_server *server)
+{
+    settle_loops(server);
+    for (size_t i = 0; i < server->worker_count; i++) {
+        bool is_stuck = !is_free(server->workers[i]);
+
+        if (is_stuck)
+            fs_log_error(
+                &server->log, "server",
+                "loop %zu: the strategy still holds %u requests long after their deadline; "
+                "their memory is given up",
+                i, atomic_load(&server->workers[i]->ops_in_flight));
+        server->workers[i]->is_given_up = is_stuck;
+        fs_worker_end(server->workers[i]);
+    }
+    while (server->attached_count > 0)
+        fs_worker_detach(server->workers[--server->attached_count]);
+}
+
+static void destroy_workers(struct fs_server *server)
+{
+    while (server->worker_count > 0) {
+        struct fs_worker *worker = server->workers[--server->worker_count];
+
+        if (!worker->is_given_up)
+            fs_worker_destroy(worker);
+    }
+    free(server->workers);
+    free(server->loops);
+    server->workers = NULL;
+    server->loops = NULL;
+}
+
+static void close_files(struct fs_server *server)
+{
+    free(server->token_key_file);
+    server->token_key_file = NULL;
+    if (server->tls)
+        fs_tls_destroy(server->tls);
+    server->tls = NULL;
+    if (server->access_log)
+        fs_access_log_close(server->access_log);
+    server->access_log = NULL;
+    OPENSSL_cleanse(server->admin_token, sizeof(server->admin_token));
+    free(server->data_dir);
+    server->data_dir = NULL;
+}
+
+static void close_strategy(struct fs_server *server)
+{
+    server->module.strategy.close(server->strategy);
+    server->strategy = NULL;
+    free(server->strategy_options);
+    server->strategy_options = NULL;
+}
+
+static void close_module(struct fs_server *server)
+{
+    fs_strategy_unload(&server->module);
+    free(server->strategy_dir);
+    server->strategy_dir = NULL;
+}
+
+int fs_server_close(struct fs_server *server)
+{
+    enum fs_server_stage stage = server->stage;
+    int rc = 0;
+
+    if (stage >= FS_STAGE_LISTENING)
+        rc = close_listening(server);
+    if (stage >= FS_STAGE_WORKERS)
+        close_workers(server);
+    if (stage >= FS_STAGE_STRATEGY)
+        close_strategy(server);
+    if (stage >= FS_STAGE_WORKERS)
+        destroy_workers(server);
+    if (stage >= FS_STAGE_HTTP) {
+        fs_http_server_dispose(&server->http);
+        free(server->http_settings);
+        server->http_settings = NULL;
+    }
+    if (stage >= FS_STAGE_MODULE)
+        close_module(server);
+    if (stage >= FS_STAGE_AUTH) {
+        fs_auth_destroy(server->auth);
+        server->auth = NULL;
+    }
+    if (stage >= FS_STAGE_FILES)
+        close_files(server);
+    if (stage >= FS_STAGE_CONFIG) {
+        fs_config_destroy(server->config);
+        server->config = NULL;
+    }
+    server->stage = FS_STAGE_NOTHING;
+    return rc;
+}

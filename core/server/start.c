@@ -1,0 +1,241 @@
+/* The stages of a start, from the configuration to the listening server. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "http/access_log.h"
+#include "server/server.h"
+#include "server/settings.h"
+#include "server/strategies.h"
+#include "server/tls.h"
+
+/* Levels of both sides have the same order; the names differ because the headers do. */
+static void to_embedder(void *data, enum fs_log_level level, const char *line)
+{
+    static const enum fs_server_log_level levels[] = {
+        [FS_LOG_DEBUG] = FS_SERVER_DEBUG,
+        [FS_LOG_INFO] = FS_SERVER_INFO,
+        [FS_LOG_WARNING] = FS_SERVER_WARNING,
+        [FS_LOG_ERROR] = FS_SERVER_ERROR,
+    };
+    const struct fs_server *server = data;
+
+    server->log_callback(server->log_data, levels[level], line);
+}
+
+static int open_config(struct fs_server *server, struct fs_error *error)
+{
+    int rc = fs_settings_finish(server->settings, &server->config, error);
+
+    if (rc != 0)
+        return rc;
+    fs_log_init(&server->log, server->config->log_level, server->config->log_format,
+                server->log_callback ? to_embedder : NULL, server);
+    return 0;
+}
+
+static int open_access_log(struct fs_server *server, struct fs_error *error)
+{
+    const char *target = server->config->http_access_log;
+    int rc;
+
+    if (strcmp(target, "off") == 0)
+        return 0;
+    rc = fs_access_log_open(target, server->config->log_format, &server->access_log);
+    if (rc != 0)
+        return fs_error_set(error, rc, "http.access_log: %s: %s", target, strerror(-rc));
+    return 0;
+}
+
+static int open_tls(struct fs_server *server, struct fs_error *error)
+{
+    const struct fs_config *config = server->config;
+    char problem[FS_TLS_ERROR_SIZE];
+    int rc;
+
+    if (config->tls_certificate[0] == '\0')
+        return 0;
+    rc = fs_tls_create(config->tls_certificate, config->tls_key, &server->log, &server->tls,
+                       problem);
+    return rc == 0 ? 0 : fs_error_set(error, rc, "tls: %s", problem);
+}
+
+static int open_files(struct fs_server *server, struct fs_error *error)
+{
+    const struct fs_config *config = server->config;
+    int rc;
+
+    /* Their parts are released by closing this stage, however far it came. */
+    server->stage = FS_STAGE_FILES;
+    rc = fs_data_dir_open(config->data_dir, &server->log, &server->data_dir, error);
+    if (rc != 0)
+        return rc;
+    free(server->admin_token_file);
+    server->admin_token_file = fs_admin_token_path(server->data_dir, config->admin_token_file);
+    if (!server->admin_token_file)
+        return fs_error_set(error, -ENOMEM, "out of memory");
+    rc = fs_admin_token_read(server->admin_token_file, config->admin_token_file[0] == '\0',
+                             server->admin_token, error);
+    if (rc == 0)
+        rc = open_access_log(server, error);
+    if (rc == 0)
+        rc = open_tls(server, error);
+    if (rc != 0)
+        return rc;
+    if (config->auth_token_key_file[0] != '\0')
+        server->token_key_file = strdup(config->auth_token_key_file);
+    else if (asprintf(&server->token_key_file, "%s/token.key", server->data_dir) < 0)
+        server->token_key_file = NULL;
+    return server->token_key_file ? 0 : fs_error_set(error, -ENOMEM, "out of memory");
+}
+
+struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
+                                              const struct fs_config *config)
+{
+    struct fs_auth_options options = {
+        .demo_password = config->auth_demo_password,
+        .users_file = config->auth_users_file,
+        .token_ttl_us = config->auth_token_ttl_us,
+        .token_key_file = server->token_key_file,
+        .jwt_key_file = config->auth_jwt_key_file,
+        .jwt_issuer = config->auth_jwt_issuer,
+        .jwt_audience = config->auth_jwt_audience,
+        .login_threads = config->auth_login_threads,
+        .login_queue_max = config->auth_login_queue,
+        .login_failures_max = config->auth_login_failures_max,
+    };
+
+    options.mode = config->auth_mode == FS_AUTH_DEMO    ? FS_AUTH_OPTIONS_DEMO
+                   : config->auth_mode == FS_AUTH_USERS ? FS_AUTH_OPTIONS_USERS
+                                                        : FS_AUTH_OPTIONS_JWT;
+    options.jwt_algorithm = config->auth_jwt_algorithm == FS_JWT_HS256   ? FS_AUTH_HS256
+                            : config->auth_jwt_algorithm == FS_JWT_RS256 ? FS_AUTH_RS256
+                                                                         : FS_AUTH_ES256;
+    return options;
+}
+
+static int open_auth(struct fs_server *server, struct fs_error *error)
+{
+    const struct fs_auth_options options = fs_server_auth_options(server, server->config);
+    char problem[FS_AUTH_ERROR_SIZE];
+    int rc = fs_auth_create(&options, &server->log, &server->auth, problem);
+
+    return rc == 0 ? 0 : fs_error_set(error, rc, "auth: %s", problem);
+}
+
+static int load_module(struct fs_server *server, struct fs_error *error)
+{
+    char problem[FS_LOADER_ERROR_SIZE];
+    int rc;
+
+    server->strategy_dir = fs_strategies_dir(server->config->strategy_dir);
+    if (!server->strategy_dir)
+        return fs_error_set(error, -ENOMEM, "out of memory");
+    rc = fs_strategy_load(server->config->strategy, server->strategy_dir, &server->module, problem);
+    if (rc == 0)
+        return 0;
+    free(server->strategy_dir);
+    server->strategy_dir = NULL;
+    return fs_error_set(error, rc, "strategy: %s", problem);
+}
+
+static int open_strategy(struct fs_server *server, struct fs_error *error)
+{
+    const struct fs_config *config = server->config;
+    const struct fs_strategy *strategy = &server->module.strategy;
+    struct fs_options options = {.count = config->strategy_option_count,
+                                 .data_dir = server->data_dir,
+                                 .key_prefix = config->redis_prefix};
+    int rc;
+
+    if ((strategy->flags & FS_STRATEGY_USES_STORE) != 0)
+        return fs_error_set(error, -ENOTSUP,
+                            "strategy: %s keeps its units in Redis, which this version of the "
+                            "server does not connect to",
+                            strategy->name);
+    server->strategy_options = calloc(options.count + 1, sizeof(*server->strategy_options));
+    if (!server->strategy_options)
+        return fs_error_set(error, -ENOMEM, "out of memory");
+    for (size_t i = 0; i < options.count; i++)
+        server->strategy_options[i] =
+            (struct fs_option){config->strategy_options[i].name, config->strategy_options[i].value};
+    options.list = server->strategy_options;
+    fs_strategy_host_init(&server->host, &server->log, 0);
+    fs_ops_offer(&server->host.host);
+    rc = strategy->open(&server->host.host, &options, &server->strategy);
+    if (rc == 0)
+        return 0;
+    free(server->strategy_options);
+    server->strategy_options = NULL;
+    if (rc == -EBUSY)
+        return fs_error_set(error, rc,
+                            "%s is in use by another flashsale: stop it, or choose another "
+                            "--data-dir",
+                            server->data_dir);
+    return fs_error_set(error, rc, "strategy %s did not open: %s (the log says more)",
+                        strategy->name, strerror(-rc));
+}
+
+static int open_http(struct fs_server *server, struct fs_error *error)
+{
+    const struct fs_config *config = server->config;
+    const struct fs_strategy *strategy = &server->module.strategy;
+    struct fs_http_server *http = &server->http;
+    const char *durability = strategy->durability ? strategy->durability(server->strategy) : NULL;
+
+    server->http_settings = calloc(1, sizeof(*server->http_settings));
+    if (!server->http_settings)
+        return fs_error_set(error, -ENOMEM, "out of memory");
+    *server->http_settings = (struct fs_http_settings){
+        .quantity_max = config->purchase_max_quantity,
+        .connections_max = config->http_connections_max,
+        .connections_per_address_max = config->http_connections_per_address_max,
+    };
+    memset(http, 0, sizeof(*http));
+    http->log = &server->log;
+    http->auth = server->auth;
+    http->strategy = strategy;
+    http->strategy_instance = server->strategy;
+    http->durability = durability ? durability : "memory";
+    http->version = fs_version();
+    http->admin_token = server->admin_token;
+    http->access_log = server->access_log;
+    http->request_timeout_us = config->http_request_timeout_us;
+    http->slow_reader_timeout_us = config->http_slow_reader_timeout_us;
+    http->started_at_ms = fs_clock_wall_ms();
+    if (fs_http_server_init(http) == 0)
+        return 0;
+    free(server->http_settings);
+    server->http_settings = NULL;
+    return fs_error_set(error, -ENOMEM, "http: out of memory");
+}
+
+int fs_server_open(struct fs_server *server, struct fs_error *error)
+{
+    const struct {
+        enum fs_server_stage reached;
+        int (*open)(struct fs_server *server, struct fs_error *error);
+    } steps[] = {
+        {FS_STAGE_CONFIG, open_config},
+        {FS_STAGE_FILES, open_files},
+        {FS_STAGE_AUTH, open_auth},
+        {FS_STAGE_MODULE, load_module},
+        {FS_STAGE_STRATEGY, open_strategy},
+        {FS_STAGE_HTTP, open_http},
+        {FS_STAGE_WORKERS, fs_server_open_loops},
+        {FS_STAGE_WORKERS, fs_server_seed},
+        {FS_STAGE_LISTENING, fs_server_listen},
+    };
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        int rc = steps[i].open(server, error);
+
+        if (rc != 0)
+            return rc;
+        server->stage = steps[i].reached;
+    }
+    return fs_server_summarise(server) == 0 ? 0 : fs_error_set(error, -ENOMEM, "out of memory");
+}
