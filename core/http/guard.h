@@ -11,11 +11,18 @@
 
 #include "base/list.h"
 
+struct fs_http;
+struct fs_guard_address;
+
+#define FS_GUARD_BUCKETS 1024u /* a power of two */
+
 /* Counts of one server, shared by its loops; touched at accept and close only. */
 struct fs_guard {
     pthread_mutex_t mutex;
-    uint32_t connection_count;            /* guarded by mutex; main listener */
-    struct fs_guard_addresses *addresses; /* owned; guarded by mutex: open connections an address */
+    uint64_t seed;             /* constant: of the hash, so that nobody can aim at one bucket */
+    uint32_t connection_count; /* guarded by mutex; main listener */
+    uint32_t admin_connection_count;                      /* guarded by mutex */
+    struct fs_guard_address *addresses[FS_GUARD_BUCKETS]; /* owned; guarded by mutex */
 };
 
 /* One open connection of a loop. */
@@ -25,9 +32,31 @@ struct fs_connection_guard {
     h2o_socket_t *socket; /* h2o's: borrowed until on_close */
     struct sockaddr_storage peer;
     bool is_admin;
+    bool is_ended;           /* shut down: only h2o's closing is awaited */
     uint32_t request_count;  /* seen so far */
     uint32_t exchange_count; /* not yet answered: 0 means idle */
     uint64_t accepted_at_us;
+    uint64_t answered_at_us;      /* the last answer; 0: none yet */
+    uint64_t writing_since_us;    /* seen unsent at a sweep; 0: not */
+    uint32_t writing_for_request; /* request_count then: another number means that it went on */
 };
+
+/* A peer's address as the limit counts it: IPv4 whole, IPv6 by its /64, all of a unix socket's peers
+ * as one that is never limited. */
+struct fs_guard_key {
+    bool is_limited;
+    unsigned char bytes[16];
+};
+
+void fs_guard_init(struct fs_guard *guard);    /* [main] */
+void fs_guard_dispose(struct fs_guard *guard); /* no connection is counted.  [main] */
+
+struct fs_guard_key fs_guard_key(const struct sockaddr_storage *peer);
+
+/* Counts a connection in; false when it is one too many, or memory is gone.  per_address_max 0: no
+ * limit.  [any] */
+bool fs_guard_admit(struct fs_guard *guard, const struct sockaddr_storage *peer, bool is_admin,
+                    uint32_t connections_max, uint32_t per_address_max);
+void fs_guard_leave(struct fs_guard *guard, const struct sockaddr_storage *peer, bool is_admin);
 
 #endif

@@ -53,6 +53,8 @@ struct fs_http_server {
     h2o_globalconf_t h2o;
     h2o_hostconf_t *main_host;
     h2o_hostconf_t *admin_host;
+    h2o_hostconf_t *main_hosts[2]; /* lists of one, for the accept contexts */
+    h2o_hostconf_t *admin_hosts[2];
     struct fs_guard guard; /* connections of all loops */
 
     /* changing [any] */
@@ -62,12 +64,12 @@ struct fs_http_server {
 
 struct fs_http {
     /* constant while the loop runs; set by the server before fs_http_init() */
-    struct fs_http_server *server;           /* borrowed */
-    struct fs_loop *loop;                    /* borrowed */
-    struct fs_ops *ops;                      /* borrowed */
-    struct fs_metrics *metrics;              /* borrowed */
-    struct fs_auth_cache *tokens;            /* borrowed */
-    struct fs_mailbox *logins; /* borrowed: fs_login.mailbox; the loop's owner delivers its letters */
+    struct fs_http_server *server; /* borrowed */
+    struct fs_loop *loop;          /* borrowed */
+    struct fs_ops *ops;            /* borrowed */
+    struct fs_metrics *metrics;    /* borrowed */
+    struct fs_auth_cache *tokens;  /* borrowed */
+    struct fs_mailbox *logins;     /* borrowed: fs_login.mailbox; the owner delivers its letters */
     const struct fs_http_settings *settings; /* borrowed; changed by a letter [loop] */
 
     /* owned */
@@ -76,8 +78,9 @@ struct fs_http {
     h2o_accept_ctx_t accept_admin;
     struct fs_order_namer *namer;
     struct fs_catalogue *catalogue;
-    struct fs_link connections; /* open ones of this loop, struct fs_connection_guard by link */
-    struct fs_link exchanges;   /* requests not yet answered, struct fs_exchange by link */
+    struct fs_link connections;   /* open ones of this loop, struct fs_connection_guard by link */
+    struct fs_link exchanges;     /* requests not yet answered, struct fs_exchange by link */
+    uint64_t request_id_state[2]; /* of the generator of X-Request-Id; never 0 */
 };
 
 /* Configures h2o (limits, timeouts, no cleartext upgrade) and registers the routes on both hosts.

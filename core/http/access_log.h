@@ -1,0 +1,34 @@
+/* One line for each answered request, to a file or to standard error; off by default. */
+#ifndef FS_HTTP_ACCESS_LOG_H
+#define FS_HTTP_ACCESS_LOG_H
+
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "base/text.h"
+
+struct fs_access_log;
+
+struct fs_access {
+    const struct sockaddr_storage *peer; /* NULL: not known */
+    struct fs_text method;
+    struct fs_text path; /* without the query, which may hold secrets */
+    int status;
+    size_t body_len; /* bytes */
+    uint64_t duration_us;
+    struct fs_text request_id;
+};
+
+/* path: "stderr", or a file that is appended to, made with mode 0640.
+ * Returns 0, -ENOMEM, or a negative errno of open(2).  [main] */
+int fs_access_log_open(const char *path, enum fs_log_format format, struct fs_access_log **log);
+void fs_access_log_close(struct fs_access_log *log); /* NULL: does nothing.  [main] */
+
+/* One write(2) a line: lines of several loops do not mix.  A line that cannot be written is lost:
+ * the answer is not.  [any] */
+void fs_access_log_write(struct fs_access_log *log, const struct fs_access *access);
+
+/* The peer's address without its port: "192.0.2.1", "2001:db8::1", "unix", or "-". */
+void fs_peer_text(const struct sockaddr_storage *peer, struct fs_buffer *buffer);
+
+#endif

@@ -1,0 +1,27 @@
+/* The JSON of answers: products, sales, orders. */
+#ifndef FS_HTTP_ANSWER_H
+#define FS_HTTP_ANSWER_H
+
+#include "base/text.h"
+#include "purchase/purchase.h"
+
+/* Bytes that hold any one sale, order or purchase as JSON. */
+#define FS_ANSWER_SIZE 1024u
+
+/* A product id: a number when it is written as JSON writes one of at most 15 digits, else a text. */
+void fs_answer_add_product(struct fs_buffer *buffer, struct fs_text product);
+
+/* Unix milliseconds as a text; null for 0. */
+void fs_answer_add_time(struct fs_buffer *buffer, int64_t unix_ms);
+
+/* "open", "paused", "closed", "not_open". */
+const char *fs_answer_state(enum fs_sale_state state);
+
+void fs_answer_add_purchase(struct fs_buffer *buffer, const struct fs_order_id *order,
+                            struct fs_text product, uint32_t quantity, int64_t remaining);
+void fs_answer_add_inventory(struct fs_buffer *buffer, const struct fs_sale_info *sale);
+void fs_answer_add_sale(struct fs_buffer *buffer, const struct fs_sale_info *sale);
+void fs_answer_add_order(struct fs_buffer *buffer, const struct fs_order_id *id,
+                         const struct fs_order_info *order);
+
+#endif

@@ -1,0 +1,180 @@
+/* The connections of one loop: taken in, watched, drained and cut.
+ *
+ * h2o 2.2.5 gives a request req_timeout to arrive in full, and an idle connection as long; that part
+ * is its own.  What it lacks is here: a reply may wait for its reader for ever, a head may grow to
+ * 400 KiB, and a TLS connection that h2o has closed waits for the peer's goodbye without end.
+ * Connections end by shutdown(2) on their descriptor: h2o sees the end of the stream and closes in
+ * its own time, so nothing is freed under it. */
+#include "http/http.h"
+
+#include <linux/tcp.h> /* the C library's struct tcp_info ends before bytes_received */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "http/catalogue.h"
+
+#define GRACE_US 12000000u /* h2o's own handshake timeout of 10 s, and two sweeps */
+
+static void gauge_add(struct fs_counter *gauge, int64_t n)
+{
+    fs_counter_set(gauge, fs_counter_read(gauge) + (uint64_t)n);
+}
+
+static void on_close(void *data)
+{
+    struct fs_connection_guard *connection = data;
+
+    fs_guard_leave(&connection->http->server->guard, &connection->peer, connection->is_admin);
+    if (!connection->is_admin)
+        gauge_add(&connection->http->metrics->connections, -1);
+    fs_link_remove(&connection->link);
+    free(connection);
+}
+
+/* A peer that takes nothing for this long is dropped by the kernel itself. */
+static void limit_unacknowledged(const struct fs_http *http, int fd, const struct sockaddr *peer)
+{
+    unsigned timeout_ms = (unsigned)(http->server->slow_reader_timeout_us / 1000);
+
+    if (peer->sa_family == AF_INET || peer->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}
+
+void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t *socket,
+                    bool is_admin)
+{
+    struct fs_connection_guard *connection = calloc(1, sizeof(*connection));
+    socklen_t peer_len = sizeof(connection->peer);
+    int fd = h2o_socket_get_fd(socket);
+
+    if (!connection)
+        goto close_socket;
+    if (getpeername(fd, (struct sockaddr *)(void *)&connection->peer, &peer_len) != 0)
+        goto free_connection;
+    if (!fs_guard_admit(&http->server->guard, &connection->peer, is_admin,
+                        http->settings->connections_max,
+                        http->settings->connections_per_address_max))
+        goto free_connection;
+    limit_unacknowledged(http, fd, (struct sockaddr *)(void *)&connection->peer);
+    connection->http = http;
+    connection->socket = socket;
+    connection->is_admin = is_admin;
+    connection->accepted_at_us = fs_clock_now_us();
+    fs_link_init(&connection->link);
+    fs_link_append(&http->connections, &connection->link);
+    fs_counter_add(&http->metrics->connections_accepted, 1);
+    if (!is_admin)
+        gauge_add(&http->metrics->connections, 1);
+    socket->on_close.cb = on_close;
+    socket->on_close.data = connection;
+    h2o_accept(accept, socket);
+    return;
+
+free_connection:
+    free(connection);
+close_socket:
+    fs_counter_add(&http->metrics->connections_refused, 1);
+    h2o_socket_close(socket);
+}
+
+static void end(struct fs_connection_guard *connection, int how)
+{
+    shutdown(h2o_socket_get_fd(connection->socket), how);
+    connection->is_ended = true;
+}
+
+/* Nothing of a request has come, none is being answered, and no answer is on its way. */
+static bool is_idle(const struct fs_connection_guard *connection)
+{
+    return connection->exchange_count == 0 && connection->socket->input->size == 0 &&
+           !h2o_socket_is_writing(connection->socket);
+}
+
+size_t fs_http_drain(struct fs_http *http)
+{
+    size_t open_count = 0;
+
+    http->h2o.shutdown_requested = 1; /* later replies close their connection */
+    for (struct fs_link *link = http->connections.next; link != &http->connections;
+         link = link->next) {
+        struct fs_connection_guard *connection =
+            FS_CONTAINER_OF(link, struct fs_connection_guard, link);
+
+        open_count++;
+        /* Reading ends, writing does not: a request that has arrived is read and answered yet. */
+        if (!connection->is_ended && is_idle(connection))
+            end(connection, SHUT_RD);
+    }
+    return open_count;
+}
+
+void fs_http_cut(struct fs_http *http)
+{
+    for (struct fs_link *link = http->connections.next; link != &http->connections;
+         link = link->next)
+        end(FS_CONTAINER_OF(link, struct fs_connection_guard, link), SHUT_RDWR);
+    fs_catalogue_give_up(http->catalogue);
+}
+
+static bool is_slow_reader(struct fs_connection_guard *connection, uint64_t now_us)
+{
+    uint64_t timeout_us = connection->http->server->slow_reader_timeout_us;
+
+    if (!h2o_socket_is_writing(connection->socket)) {
+        connection->writing_since_us = 0;
+        return false;
+    }
+    if (connection->writing_since_us == 0 ||
+        connection->writing_for_request != connection->request_count) {
+        connection->writing_since_us = now_us;
+        connection->writing_for_request = connection->request_count;
+        return false;
+    }
+    return now_us - connection->writing_since_us >= timeout_us;
+}
+
+/* h2o closes whatever is idle or half read after req_timeout; what is older is stuck in h2o. */
+static bool is_forgotten(const struct fs_connection_guard *connection, uint64_t now_us)
+{
+    const struct fs_http_server *server = connection->http->server;
+    uint64_t last_us = connection->answered_at_us > connection->accepted_at_us
+                           ? connection->answered_at_us
+                           : connection->accepted_at_us;
+    uint64_t patience_us = server->request_timeout_us + server->slow_reader_timeout_us + GRACE_US;
+
+    return connection->exchange_count == 0 && now_us > last_us + patience_us;
+}
+
+/* Received, not merely buffered: chunk extensions and TLS records leave no trace in the buffer.
+ * Asked of those alone that are in the middle of a request, so few system calls a sweep. */
+static bool is_flooding(const struct fs_connection_guard *connection)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    uint64_t share = FS_HEAD_LEN_MAX + 4 * FS_BODY_READ_MAX;
+
+    if (connection->exchange_count > 0 || connection->socket->input->size == 0)
+        return false;
+    if (connection->socket->input->size > FS_HEAD_LEN_MAX + FS_BODY_READ_MAX)
+        return true;
+    if (getsockopt(h2o_socket_get_fd(connection->socket), IPPROTO_TCP, TCP_INFO, &info, &len) !=
+            0 ||
+        len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received))
+        return false;
+    return info.tcpi_bytes_received > ((uint64_t)connection->request_count + 1) * share;
+}
+
+void fs_http_sweep(struct fs_http *http, uint64_t now_us)
+{
+    for (struct fs_link *link = http->connections.next; link != &http->connections;
+         link = link->next) {
+        struct fs_connection_guard *connection =
+            FS_CONTAINER_OF(link, struct fs_connection_guard, link);
+
+        if (is_slow_reader(connection, now_us) || is_forgotten(connection, now_us) ||
+            is_flooding(connection))
+            end(connection, SHUT_RDWR);
+    }
+}

@@ -1,0 +1,322 @@
+/* Requests and their answers: the one place that replies, counts, and logs accesses. */
+#include "http/exchange.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "http/access_log.h"
+
+static const struct fs_text problem_type = {"application/problem+json", 24};
+
+#define PROBLEM_SIZE 1024u /* a problem's body: the longest detail is cut to fit */
+
+bool fs_request_id_is_valid(struct fs_text id)
+{
+    if (id.len == 0 || id.len > FS_REQUEST_ID_LEN_MAX)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        char c = id.data[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+/* xorshift64*, twice: names that do not repeat, not secrets.  Source: S. Vigna, "An experimental
+ * exploration of Marsaglia's xorshift generators, scrambled", 2016. */
+static uint64_t next_number(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(2685821657736338717);
+}
+
+static void make_request_id(struct fs_exchange *exchange)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct fs_http *http = exchange->http;
+
+    for (size_t i = 0; i < 32; i += 16) {
+        uint64_t number = next_number(&http->request_id_state[i / 16]);
+
+        for (size_t j = 0; j < 16; j++, number >>= 4)
+            exchange->request_id[i + j] = digits[number & 15];
+    }
+    exchange->request_id_len = 32;
+}
+
+static void take_once(struct fs_exchange *exchange, struct fs_text *field,
+                      const h2o_header_t *header)
+{
+    if (field->data)
+        exchange->has_double_header = true;
+    *field = (struct fs_text){header->value.base, header->value.len};
+}
+
+static void read_headers(struct fs_exchange *exchange)
+{
+    const struct fs_text key_name = FS_TEXT("idempotency-key");
+    const struct fs_text request_id_name = FS_TEXT("x-request-id");
+    const h2o_headers_t *headers = &exchange->req->headers;
+    struct fs_text request_id = {0};
+
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_header_t *header = &headers->entries[i];
+        struct fs_text name = {header->name->base, header->name->len};
+
+        if (header->name == &H2O_TOKEN_AUTHORIZATION->buf)
+            take_once(exchange, &exchange->authorization, header);
+        else if (fs_text_equals(name, key_name))
+            take_once(exchange, &exchange->idempotency_key, header);
+        else if (fs_text_equals(name, request_id_name))
+            request_id = (struct fs_text){header->value.base, header->value.len};
+    }
+    if (fs_request_id_is_valid(request_id)) {
+        memcpy(exchange->request_id, request_id.data, request_id.len);
+        exchange->request_id_len = (uint32_t)request_id.len;
+    } else {
+        make_request_id(exchange);
+    }
+}
+
+static void leave(struct fs_exchange *exchange)
+{
+    fs_link_remove(&exchange->link);
+    if (exchange->connection) {
+        assert(exchange->connection->exchange_count > 0);
+        exchange->connection->exchange_count--;
+    }
+}
+
+/* The request's pool is cleared: the reply is out, or the client is gone before it. */
+static void on_request_over(void *pointer)
+{
+    struct fs_exchange *exchange = pointer;
+
+    if (exchange->is_answered)
+        return;
+    leave(exchange);
+    if (exchange->op) {
+        fs_op_abandon(exchange->op);
+        exchange->op = NULL;
+    }
+    if (exchange->on_gone)
+        exchange->on_gone(exchange);
+}
+
+static void split_target(struct fs_exchange *exchange)
+{
+    const h2o_req_t *req = exchange->req;
+    size_t path_len = req->query_at < req->path.len ? req->query_at : req->path.len;
+
+    exchange->method = (struct fs_text){req->method.base, req->method.len};
+    exchange->path = (struct fs_text){req->path.base, path_len};
+    if (path_len < req->path.len)
+        exchange->query =
+            (struct fs_text){req->path.base + path_len + 1, req->path.len - path_len - 1};
+}
+
+struct fs_exchange *fs_exchange_begin(struct fs_http *http, h2o_req_t *req)
+{
+    struct fs_exchange *exchange =
+        h2o_mem_alloc_shared(&req->pool, sizeof(*exchange), on_request_over);
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+
+    memset(exchange, 0, sizeof(*exchange));
+    exchange->http = http;
+    exchange->req = req;
+    exchange->endpoint = FS_ENDPOINT_OTHER;
+    exchange->started_us = fs_clock_now_us();
+    exchange->connection = socket->on_close.data;
+    if (exchange->connection) {
+        exchange->connection->request_count++;
+        exchange->connection->exchange_count++;
+    }
+    fs_link_init(&exchange->link);
+    fs_link_append(&http->exchanges, &exchange->link);
+    split_target(exchange);
+    read_headers(exchange);
+    return exchange;
+}
+
+struct fs_buffer fs_exchange_buffer(struct fs_exchange *exchange, size_t size)
+{
+    return fs_buffer_of(h2o_mem_alloc_pool(&exchange->req->pool, size), size);
+}
+
+void fs_exchange_header(struct fs_exchange *exchange, struct fs_text name, struct fs_text value)
+{
+    h2o_req_t *req = exchange->req;
+
+    h2o_add_header_by_str(&req->pool, &req->res.headers, name.data, name.len, 0, NULL, value.data,
+                          value.len);
+}
+
+static void log_access(const struct fs_exchange *exchange, int status, size_t body_len,
+                       uint64_t duration_us)
+{
+    const struct fs_access access = {
+        .peer = exchange->connection ? &exchange->connection->peer : NULL,
+        .method = exchange->method,
+        .path = exchange->path,
+        .status = status,
+        .body_len = body_len,
+        .duration_us = duration_us,
+        .request_id = {exchange->request_id, exchange->request_id_len},
+    };
+
+    fs_access_log_write(exchange->http->server->access_log, &access);
+}
+
+static void count(const struct fs_exchange *exchange, int status, uint64_t duration_us)
+{
+    struct fs_metrics *metrics = exchange->http->metrics;
+
+    fs_counter_add(&metrics->requests[exchange->endpoint][fs_status_index(status)], 1);
+    fs_histogram_record(&metrics->request_duration_us[exchange->endpoint], duration_us);
+}
+
+/* Counts and logs the answer, and writes its head. */
+static void answer(struct fs_exchange *exchange, int status, struct fs_text content_type,
+                   size_t body_len)
+{
+    h2o_req_t *req = exchange->req;
+    struct fs_http_server *server = exchange->http->server;
+    uint64_t now_us = fs_clock_now_us();
+
+    assert(!exchange->is_answered && !exchange->op);
+    exchange->is_answered = true;
+    leave(exchange);
+    if (exchange->connection)
+        exchange->connection->answered_at_us = now_us;
+    count(exchange, status, now_us - exchange->started_us);
+    if (server->access_log)
+        log_access(exchange, status, body_len, now_us - exchange->started_us);
+
+    if (atomic_load_explicit(&server->draining, memory_order_relaxed))
+        req->http1_is_persistent = 0;
+    req->res.status = status;
+    req->res.reason = fs_status_reason(status);
+    req->res.content_length = body_len;
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type.data,
+                   content_type.len);
+    fs_exchange_header(exchange, FS_TEXT("x-request-id"),
+                       (struct fs_text){exchange->request_id, exchange->request_id_len});
+}
+
+void fs_exchange_reply(struct fs_exchange *exchange, int status, struct fs_text content_type,
+                       struct fs_text body)
+{
+    h2o_iovec_t sent = h2o_iovec_init(body.data, body.len);
+    bool has_body = !fs_text_equals(exchange->method, FS_TEXT("HEAD"));
+
+    answer(exchange, status, content_type, body.len);
+    h2o_start_response(exchange->req, &exchange->generator);
+    h2o_send(exchange->req, &sent, has_body ? 1 : 0, H2O_SEND_STATE_FINAL);
+}
+
+void fs_exchange_reply_json(struct fs_exchange *exchange, const struct fs_buffer *body)
+{
+    assert(!body->overflowed);
+    fs_exchange_reply(exchange, 200, FS_TEXT("application/json"),
+                      (struct fs_text){body->data, body->len});
+}
+
+static void add_problem_headers(struct fs_exchange *exchange, const struct fs_problem_kind *kind)
+{
+    unsigned retry_after_s =
+        exchange->retry_after_s > 0 ? exchange->retry_after_s : kind->retry_after_s;
+
+    if (kind->status == 401)
+        fs_exchange_header(exchange, FS_TEXT("www-authenticate"), FS_TEXT("Bearer"));
+    if (retry_after_s > 0) {
+        struct fs_buffer seconds = fs_exchange_buffer(exchange, 16);
+
+        fs_buffer_add_u64(&seconds, retry_after_s);
+        fs_exchange_header(exchange, FS_TEXT("retry-after"),
+                           (struct fs_text){seconds.data, seconds.len});
+    }
+}
+
+static struct fs_text write_problem(struct fs_exchange *exchange, enum fs_problem problem,
+                                    struct fs_text detail, struct fs_text order_id)
+{
+    const struct fs_text request_id = {exchange->request_id, exchange->request_id_len};
+    struct fs_buffer body = fs_exchange_buffer(exchange, PROBLEM_SIZE);
+
+    fs_problem_write(&body, problem, detail, request_id, order_id);
+    if (body.overflowed) { /* a detail of many bytes to escape */
+        body = fs_buffer_of(body.data, PROBLEM_SIZE);
+        fs_problem_write(&body, problem, (struct fs_text){0}, request_id, order_id);
+    }
+    assert(!body.overflowed);
+    return (struct fs_text){body.data, body.len};
+}
+
+static void fail(struct fs_exchange *exchange, enum fs_problem problem, struct fs_text detail,
+                 struct fs_text order_id)
+{
+    const struct fs_problem_kind *kind = fs_problem_kind(problem);
+    struct fs_text body = write_problem(exchange, problem, detail, order_id);
+
+    add_problem_headers(exchange, kind);
+    fs_exchange_reply(exchange, kind->status, problem_type, body);
+}
+
+struct fs_text fs_exchange_replace(struct fs_http *http, h2o_req_t *req, enum fs_problem problem)
+{
+    struct fs_exchange *exchange = fs_exchange_begin(http, req);
+    struct fs_text body =
+        write_problem(exchange, problem, (struct fs_text){0}, (struct fs_text){0});
+
+    req->res.headers = (h2o_headers_t){NULL, 0, 0};
+    answer(exchange, fs_problem_kind(problem)->status, problem_type, body.len);
+    return body;
+}
+
+void fs_exchange_fail(struct fs_exchange *exchange, enum fs_problem problem, struct fs_text detail)
+{
+    fail(exchange, problem, detail, (struct fs_text){0});
+}
+
+void fs_exchange_fail_verdict(struct fs_exchange *exchange, const struct fs_outcome *outcome,
+                              bool about_order)
+{
+    enum fs_problem problem = fs_problem_of(outcome, about_order);
+    struct fs_text detail = {0}, order_id = {0};
+
+    if (outcome->verdict == FS_TOO_MANY)
+        detail = FS_TEXT("The field \"quantity\" is more than one order of this sale may have.");
+    if (problem == FS_PROBLEM_UNDETERMINED && fs_text_equals(exchange->method, FS_TEXT("GET")))
+        detail = FS_TEXT("The store did not answer in time; nothing was changed.");
+    else if (problem == FS_PROBLEM_UNDETERMINED &&
+             fs_order_id_is_valid((struct fs_text){exchange->order.text, FS_ORDER_ID_LEN}))
+        order_id = (struct fs_text){exchange->order.text, FS_ORDER_ID_LEN};
+    fail(exchange, problem, detail, order_id);
+}
+
+struct fs_op *fs_exchange_take_op(struct fs_exchange *exchange, enum fs_op_kind kind,
+                                  const struct fs_op_client *client)
+{
+    struct fs_op *op = fs_op_take(exchange->http->ops, kind, client, exchange);
+
+    assert(!exchange->op);
+    if (!op) {
+        fs_exchange_fail(exchange, FS_PROBLEM_BUSY, (struct fs_text){0});
+        return NULL;
+    }
+    exchange->op = op;
+    return op;
+}
+
+struct fs_exchange *fs_exchange_of_op(void *data)
+{
+    struct fs_exchange *exchange = data;
+
+    exchange->op = NULL;
+    return exchange;
+}

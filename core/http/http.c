@@ -1,0 +1,177 @@
+/* Sets h2o up and leads each request to its route.
+ *
+ * One handler a host sits on the host's fallback path: h2o then matches no paths of its own, and the
+ * errors that it makes before any handler is asked (a body too large, say) pass the same filter. */
+#include "http/http.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <openssl/crypto.h>
+
+#include "base/limits.h"
+#include "http/catalogue.h"
+#include "http/error_filter.h"
+#include "http/framing.h"
+#include "http/routes.h"
+
+struct fs_handler {
+    h2o_handler_t super;
+    const struct fs_route *routes;
+    size_t route_count;
+};
+
+static bool is_admin(const struct fs_exchange *exchange)
+{
+    struct fs_text token = fs_bearer_token(exchange->authorization);
+    struct fs_text wanted = fs_text_of(exchange->http->server->admin_token);
+
+    return token.data && wanted.len > 0 && !exchange->has_double_header &&
+           token.len == wanted.len && CRYPTO_memcmp(token.data, wanted.data, wanted.len) == 0;
+}
+
+static void serve_route(struct fs_exchange *exchange, const struct fs_route_match *match)
+{
+    exchange->route = match->route;
+    exchange->endpoint = match->route->endpoint;
+    exchange->id = match->id;
+    if (match->route->needs_admin && !is_admin(exchange)) {
+        fs_exchange_fail(exchange, FS_PROBLEM_UNAUTHORIZED,
+                         FS_TEXT("The admin token is needed: it is in the data folder."));
+        return;
+    }
+    if (match->route->suffix && !fs_text_is_id(match->id, FS_PRODUCT_LEN_MAX)) {
+        fs_exchange_fail(exchange, match->route->unknown, (struct fs_text){0});
+        return;
+    }
+    match->route->serve(exchange);
+}
+
+static void refuse_method(struct fs_exchange *exchange, const struct fs_route_match *match)
+{
+    h2o_iovec_t allow = h2o_strdup(&exchange->req->pool, match->allow, strlen(match->allow));
+
+    fs_exchange_header(exchange, FS_TEXT("allow"), (struct fs_text){allow.base, allow.len});
+    fs_exchange_fail(exchange, FS_PROBLEM_METHOD_NOT_ALLOWED, (struct fs_text){0});
+}
+
+static int on_request(h2o_handler_t *super, h2o_req_t *req)
+{
+    const struct fs_handler *handler = (const void *)super;
+    struct fs_http *http = FS_CONTAINER_OF(req->conn->ctx, struct fs_http, h2o);
+    struct fs_exchange *exchange = fs_exchange_begin(http, req);
+    const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+    const char *ambiguity = fs_framing_problem((struct fs_text){input->bytes, input->size});
+    struct fs_route_match match;
+
+    if (ambiguity) {
+        req->http1_is_persistent = 0; /* what follows may be no request at all */
+        fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST, fs_text_of(ambiguity));
+        return 0;
+    }
+    if (req->entity.len > FS_BODY_LEN_MAX) {
+        fs_exchange_fail(exchange, FS_PROBLEM_BODY_TOO_LARGE, (struct fs_text){0});
+        return 0;
+    }
+    switch (fs_router_find(handler->routes, handler->route_count, exchange->method, exchange->path,
+                           &match)) {
+    case FS_ROUTE_FOUND:
+        serve_route(exchange, &match);
+        break;
+    case FS_ROUTE_NO_METHOD:
+        refuse_method(exchange, &match);
+        break;
+    case FS_ROUTE_NONE:
+    default:
+        fs_exchange_fail(exchange, FS_PROBLEM_NOT_FOUND, (struct fs_text){0});
+        break;
+    }
+    return 0;
+}
+
+static h2o_hostconf_t *add_host(struct fs_http_server *server, const char *name,
+                                const struct fs_route *routes, size_t route_count)
+{
+    h2o_hostconf_t *host =
+        h2o_config_register_host(&server->h2o, h2o_iovec_init(name, strlen(name)), 65535);
+    struct fs_handler *handler = (void *)h2o_create_handler(&host->fallback_path, sizeof(*handler));
+
+    handler->super.on_req = on_request;
+    handler->routes = routes;
+    handler->route_count = route_count;
+    fs_error_filter_register(&host->fallback_path);
+    return host;
+}
+
+int fs_http_server_init(struct fs_http_server *server)
+{
+    h2o_globalconf_t *config = &server->h2o;
+
+    h2o_config_init(config);
+    config->server_name = h2o_iovec_init(NULL, 0); /* no header at all */
+    config->max_request_entity_size = FS_BODY_READ_MAX;
+    config->http1.req_timeout = server->request_timeout_us / 1000;
+    config->http1.upgrade_to_http2 = 0; /* neither by Upgrade nor by prior knowledge */
+    config->http2.callbacks.request_shutdown = NULL;
+    server->main_host = add_host(server, "main", fs_main_routes, fs_main_route_count);
+    server->admin_host = add_host(server, "admin", fs_admin_routes, fs_admin_route_count);
+    server->main_hosts[0] = server->main_host;
+    server->admin_hosts[0] = server->admin_host;
+    server->main_hosts[1] = server->admin_hosts[1] = NULL;
+    fs_guard_init(&server->guard);
+    return 0;
+}
+
+void fs_http_server_dispose(struct fs_http_server *server)
+{
+    fs_guard_dispose(&server->guard);
+    h2o_config_dispose(&server->h2o);
+}
+
+static int seed_request_ids(struct fs_http *http)
+{
+    ssize_t got;
+
+    do
+        got = getrandom(http->request_id_state, sizeof(http->request_id_state), 0);
+    while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof(http->request_id_state))
+        return -EIO;
+    http->request_id_state[0] |= 1; /* the generator stands still at 0 */
+    http->request_id_state[1] |= 1;
+    return 0;
+}
+
+int fs_http_init(struct fs_http *http, h2o_loop_t *h2o_loop, SSL_CTX *tls)
+{
+    struct fs_http_server *server = http->server;
+    int error = seed_request_ids(http);
+
+    if (error)
+        return error;
+    fs_link_init(&http->connections);
+    fs_link_init(&http->exchanges);
+    error = fs_order_namer_create(&http->namer);
+    if (error)
+        return error;
+    error = fs_catalogue_create(http, &http->catalogue);
+    if (error)
+        goto destroy_namer;
+    h2o_context_init(&http->h2o, h2o_loop, &server->h2o);
+    http->accept_main =
+        (h2o_accept_ctx_t){.ctx = &http->h2o, .hosts = server->main_hosts, .ssl_ctx = tls};
+    http->accept_admin = (h2o_accept_ctx_t){.ctx = &http->h2o, .hosts = server->admin_hosts};
+    return 0;
+
+destroy_namer:
+    fs_order_namer_destroy(http->namer);
+    return error;
+}
+
+void fs_http_dispose(struct fs_http *http)
+{
+    fs_catalogue_destroy(http->catalogue); /* its timer is of the context */
+    h2o_context_dispose(&http->h2o);
+    fs_order_namer_destroy(http->namer);
+}

@@ -1,0 +1,110 @@
+/* POST /purchase/{product} and GET /inventory/{product}. */
+#include "http/routes.h"
+
+#include <errno.h>
+
+#include "base/limits.h"
+#include "http/answer.h"
+#include "http/body.h"
+
+static void count_result(const struct fs_exchange *exchange, enum fs_purchase_result result)
+{
+    fs_counter_add(&exchange->http->metrics->results[result], 1);
+}
+
+static void on_purchase_end(struct fs_op *op, void *data)
+{
+    struct fs_exchange *exchange = fs_exchange_of_op(data);
+    const struct fs_outcome *outcome = &op->outcome;
+    struct fs_buffer body;
+
+    count_result(exchange, fs_purchase_result_of(outcome));
+    if (outcome->verdict != FS_DONE) {
+        fs_exchange_fail_verdict(exchange, outcome, false);
+        return;
+    }
+    body = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
+    fs_answer_add_purchase(&body, &exchange->order, op->request.purchase.product,
+                           op->request.purchase.units, outcome->units_left);
+    if (outcome->replayed)
+        fs_exchange_header(exchange, FS_TEXT("idempotency-replayed"), FS_TEXT("true"));
+    fs_exchange_reply_json(exchange, &body);
+}
+
+static const struct fs_op_client purchase_client = {.on_end = on_purchase_end};
+
+static void refuse(struct fs_exchange *exchange, struct fs_text detail)
+{
+    count_result(exchange, FS_RESULT_INVALID);
+    fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST, detail);
+}
+
+static void submit_purchase(struct fs_exchange *exchange, uint32_t quantity)
+{
+    struct fs_http *http = exchange->http;
+    struct fs_op *op;
+
+    if (fs_order_name(http->namer, exchange->buyer, exchange->idempotency_key, exchange->id,
+                      &exchange->order) != 0) {
+        count_result(exchange, FS_RESULT_UNAVAILABLE);
+        fs_exchange_fail(exchange, FS_PROBLEM_INTERNAL_ERROR, (struct fs_text){0});
+        return;
+    }
+    op = fs_exchange_take_op(exchange, FS_OP_PURCHASE, &purchase_client);
+    if (!op) {
+        count_result(exchange, FS_RESULT_BUSY);
+        return;
+    }
+    fs_op_set_purchase(op, exchange->id, exchange->buyer, fs_order_id_name(&exchange->order),
+                       quantity);
+    fs_op_submit(op);
+}
+
+void fs_serve_purchase(struct fs_exchange *exchange)
+{
+    const h2o_iovec_t entity = exchange->req->entity;
+    char detail_text[FS_BODY_DETAIL_SIZE];
+    struct fs_buffer detail = fs_buffer_of(detail_text, sizeof(detail_text));
+    uint32_t quantity;
+
+    if (!fs_authenticate(exchange)) {
+        count_result(exchange,
+                     exchange->has_double_header ? FS_RESULT_INVALID : FS_RESULT_UNAUTHORIZED);
+        return;
+    }
+    if (!fs_idempotency_key_is_valid(exchange->idempotency_key)) {
+        refuse(exchange, FS_KEY_DETAIL);
+        return;
+    }
+    if (fs_body_read_quantity((struct fs_text){entity.base, entity.len},
+                              exchange->http->settings->quantity_max, &quantity, &detail) != 0) {
+        refuse(exchange, (struct fs_text){detail.data, detail.len});
+        return;
+    }
+    submit_purchase(exchange, quantity);
+}
+
+static void on_count_end(struct fs_op *op, void *data)
+{
+    struct fs_exchange *exchange = fs_exchange_of_op(data);
+    struct fs_buffer body;
+
+    if (op->outcome.verdict != FS_DONE || !op->has_sale) {
+        fs_exchange_fail_verdict(exchange, &op->outcome, false);
+        return;
+    }
+    body = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
+    fs_answer_add_inventory(&body, &op->sale);
+    fs_exchange_reply_json(exchange, &body);
+}
+
+void fs_serve_inventory(struct fs_exchange *exchange)
+{
+    static const struct fs_op_client client = {.on_end = on_count_end};
+    struct fs_op *op = fs_exchange_take_op(exchange, FS_OP_COUNT, &client);
+
+    if (!op)
+        return;
+    fs_op_set_product(op, exchange->id);
+    fs_op_submit(op);
+}

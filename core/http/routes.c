@@ -1,0 +1,109 @@
+/* The two tables of routes, the busiest first, and who may use them. */
+#include "http/routes.h"
+
+#include <errno.h>
+
+#include "base/limits.h"
+
+const struct fs_route fs_main_routes[] = {
+    {"POST", "/purchase/", "", FS_ENDPOINT_PURCHASE, FS_PROBLEM_UNKNOWN_PRODUCT, false,
+     fs_serve_purchase},
+    {"GET", "/inventory/", "", FS_ENDPOINT_INVENTORY, FS_PROBLEM_UNKNOWN_PRODUCT, false,
+     fs_serve_inventory},
+    {"GET", "/orders/", "", FS_ENDPOINT_ORDER, FS_PROBLEM_UNKNOWN_ORDER, false, fs_serve_order},
+    {"DELETE", "/orders/", "", FS_ENDPOINT_CANCEL, FS_PROBLEM_UNKNOWN_ORDER, false,
+     fs_serve_cancel},
+    {"POST", "/login", NULL, FS_ENDPOINT_LOGIN, FS_PROBLEM_NONE, false, fs_serve_login},
+};
+const size_t fs_main_route_count = sizeof(fs_main_routes) / sizeof(fs_main_routes[0]);
+
+const struct fs_route fs_admin_routes[] = {
+    {"GET", "/livez", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_livez},
+    {"GET", "/readyz", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_readyz},
+    {"GET", "/metrics", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_metrics},
+    {"GET", "/admin/products", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, true, fs_serve_products},
+    {"GET", "/admin/products/", "", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
+     fs_serve_product},
+    {"PUT", "/admin/products/", "", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
+     fs_serve_product_put},
+    {"PATCH", "/admin/products/", "", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
+     fs_serve_product_patch},
+    {"GET", "/admin/products/", "/audit", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
+     fs_serve_audit},
+};
+const size_t fs_admin_route_count = sizeof(fs_admin_routes) / sizeof(fs_admin_routes[0]);
+
+struct fs_text fs_bearer_token(struct fs_text authorization)
+{
+    const struct fs_text scheme = FS_TEXT("bearer ");
+    struct fs_text token = {0};
+
+    if (authorization.len <= scheme.len ||
+        !fs_text_equals_nocase((struct fs_text){authorization.data, scheme.len}, scheme))
+        return token;
+    token.data = authorization.data + scheme.len;
+    token.len = authorization.len - scheme.len;
+    while (token.len > 0 && token.data[0] == ' ') {
+        token.data++;
+        token.len--;
+    }
+    return token.len > 0 && token.len <= FS_TOKEN_LEN_MAX ? token : (struct fs_text){0};
+}
+
+bool fs_authenticate(struct fs_exchange *exchange)
+{
+    struct fs_http *http = exchange->http;
+    struct fs_text token = fs_bearer_token(exchange->authorization);
+    struct fs_text detail = {0};
+    int error;
+
+    if (exchange->has_double_header) {
+        fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST,
+                         FS_TEXT("Authorization or Idempotency-Key is there twice."));
+        return false;
+    }
+    error = token.data ? fs_auth_verify(http->server->auth, http->tokens, token,
+                                        exchange->req->processed_at.at.tv_sec, &exchange->buyer)
+                       : -EACCES;
+    if (error == 0)
+        return true;
+    if (error == -ETIME)
+        detail = FS_TEXT("The token has expired.");
+    fs_exchange_fail(exchange, FS_PROBLEM_UNAUTHORIZED, detail);
+    return false;
+}
+
+bool fs_idempotency_key_is_valid(struct fs_text key)
+{
+    if (!key.data)
+        return true;
+    if (key.len == 0 || key.len > FS_KEY_LEN_MAX)
+        return false;
+    for (size_t i = 0; i < key.len; i++)
+        if (key.data[i] < 0x21 || key.data[i] > 0x7e)
+            return false;
+    return true;
+}
+
+void fs_keep_sale(struct fs_op *op, void *data, const struct fs_sale_info *sale)
+{
+    struct fs_exchange *exchange = data;
+    h2o_mem_pool_t *pool = &exchange->req->pool;
+    struct fs_sale_info *kept;
+
+    (void)op;
+    if (exchange->sale_count == FS_PRODUCTS_MAX)
+        return;
+    if (exchange->sale_count == exchange->sale_capacity) {
+        size_t capacity = exchange->sale_capacity ? 2 * exchange->sale_capacity : 16;
+
+        kept = h2o_mem_alloc_pool(pool, capacity * sizeof(*kept));
+        if (exchange->sale_count > 0)
+            memcpy(kept, exchange->sales, exchange->sale_count * sizeof(*kept));
+        exchange->sales = kept;
+        exchange->sale_capacity = capacity;
+    }
+    kept = &exchange->sales[exchange->sale_count++];
+    *kept = *sale;
+    kept->product.data = h2o_strdup(pool, sale->product.data, sale->product.len).base;
+}

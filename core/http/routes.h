@@ -1,0 +1,43 @@
+/* The tables of routes of both listeners, and what their functions share. */
+#ifndef FS_HTTP_ROUTES_H
+#define FS_HTTP_ROUTES_H
+
+#include "http/exchange.h"
+
+extern const struct fs_route fs_main_routes[];
+extern const size_t fs_main_route_count;
+extern const struct fs_route fs_admin_routes[];
+extern const size_t fs_admin_route_count;
+
+/* Each answers one route's requests, now or later.  [loop] */
+void fs_serve_login(struct fs_exchange *exchange);
+void fs_serve_inventory(struct fs_exchange *exchange);
+void fs_serve_purchase(struct fs_exchange *exchange);
+void fs_serve_order(struct fs_exchange *exchange);
+void fs_serve_cancel(struct fs_exchange *exchange);
+void fs_serve_livez(struct fs_exchange *exchange);
+void fs_serve_readyz(struct fs_exchange *exchange);
+void fs_serve_metrics(struct fs_exchange *exchange);
+void fs_serve_products(struct fs_exchange *exchange);
+void fs_serve_product(struct fs_exchange *exchange);
+void fs_serve_product_put(struct fs_exchange *exchange);
+void fs_serve_product_patch(struct fs_exchange *exchange);
+void fs_serve_audit(struct fs_exchange *exchange);
+
+/* The token of "Authorization: Bearer <token>"; no data when the header is missing or of another
+ * form.  [loop] */
+struct fs_text fs_bearer_token(struct fs_text authorization);
+
+/* Who asks: verifies the bearer token and sets exchange->buyer, valid until the loop turns.
+ * Returns false after it has answered 401 or 400.  [loop] */
+bool fs_authenticate(struct fs_exchange *exchange);
+
+/* No header at all, or 1 to FS_KEY_LEN_MAX visible ASCII bytes.  [any] */
+bool fs_idempotency_key_is_valid(struct fs_text key);
+
+#define FS_KEY_DETAIL FS_TEXT("Idempotency-Key must be 1 to 255 visible ASCII characters.")
+
+/* For readers of op rows: keeps each sale in the request's pool.  [loop] */
+void fs_keep_sale(struct fs_op *op, void *exchange, const struct fs_sale_info *sale);
+
+#endif
