@@ -5,14 +5,14 @@
  * written without floating point, whose decimal sign depends on the program's locale. */
 #include "metrics/prometheus.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "metrics/process.h"
+
+#define PAGE_SIZE_USUAL 65536u /* bytes: enough without many sales; doubled when it is not */
 
 enum kind {
     COUNTER,
@@ -85,26 +85,29 @@ struct single {
     int64_t value;
 };
 
-/* Backslash, line feed and, in label values, the double quote. */
-static void write_escaped(FILE *out, struct fs_text text)
+static void add(struct fs_buffer *out, const char *text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        if (c == '\n')
-            fputs("\\n", out);
-        else if (c == '\\' || c == '"')
-            fprintf(out, "\\%c", c);
-        else
-            putc(c, out);
-    }
+    fs_buffer_add(out, fs_text_of(text));
 }
 
-static void write_label(FILE *out, const char *separator, const char *name, struct fs_text value)
+/* separator, name="value", with what the format wants escaped in values. */
+static void add_label(struct fs_buffer *out, const char *separator, const char *name,
+                      struct fs_text value)
 {
-    fprintf(out, "%s%s=\"", separator, name);
-    write_escaped(out, value);
-    putc('"', out);
+    add(out, separator);
+    add(out, name);
+    add(out, "=\"");
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.data[i];
+
+        if (c == '\n')
+            add(out, "\\n");
+        else if (c == '\\' || c == '"')
+            fs_buffer_add(out, (struct fs_text){(char[]){'\\', c}, 2});
+        else
+            fs_buffer_add(out, (struct fs_text){&c, 1});
+    }
+    add(out, "\"");
 }
 
 static size_t series_count(enum labels labels)
@@ -123,8 +126,8 @@ static size_t series_count(enum labels labels)
     return 1;
 }
 
-static void write_labels(FILE *out, enum labels labels, size_t series,
-                         const struct fs_prometheus_scrape *scrape)
+static void add_labels(struct fs_buffer *out, enum labels labels, size_t series,
+                       const struct fs_prometheus_scrape *scrape)
 {
     size_t endpoint = labels == STATUS ? series / FS_STATUS_COUNT : series;
 
@@ -132,154 +135,148 @@ static void write_labels(FILE *out, enum labels labels, size_t series,
     case NONE:
         break;
     case STRATEGY:
-        write_label(out, "", "strategy", fs_text_of(scrape->strategy));
+        add_label(out, "", "strategy", fs_text_of(scrape->strategy));
         break;
     case OUTCOME:
-        write_label(out, "", "strategy", fs_text_of(scrape->strategy));
-        write_label(out, ",", "outcome", fs_text_of(fs_purchase_results[series]));
+        add_label(out, "", "strategy", fs_text_of(scrape->strategy));
+        add_label(out, ",", "outcome", fs_text_of(fs_purchase_results[series]));
         break;
     case ENDPOINT:
     case STATUS:
-        write_label(out, "", "method", fs_text_of(fs_endpoint_methods[endpoint]));
-        write_label(out, ",", "endpoint", fs_text_of(fs_endpoint_paths[endpoint]));
+        add_label(out, "", "method", fs_text_of(fs_endpoint_methods[endpoint]));
+        add_label(out, ",", "endpoint", fs_text_of(fs_endpoint_paths[endpoint]));
         if (labels == STATUS)
-            fprintf(out, ",status=\"%d\"", fs_statuses[series % FS_STATUS_COUNT]);
+            fs_buffer_add_format(out, ",status=\"%d\"", fs_statuses[series % FS_STATUS_COUNT]);
         break;
     }
 }
 
-static void write_head(FILE *out, const char *name, const char *help, enum kind kind)
+static void add_head(struct fs_buffer *out, const char *name, const char *help, enum kind kind)
 {
     static const char *const types[] = {[COUNTER] = "counter",
                                         [GAUGE] = "gauge",
                                         [HISTOGRAM_US] = "histogram",
                                         [HISTOGRAM_COUNT] = "histogram"};
 
-    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[kind]);
+    fs_buffer_add_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[kind]);
 }
 
 /* value / per_unit, a power of ten, as a decimal number without needless zeros. */
-static void write_number(FILE *out, uint64_t value, uint64_t per_unit)
+static void add_number(struct fs_buffer *out, uint64_t value, uint64_t per_unit)
 {
     uint64_t rest = value % per_unit;
 
-    fprintf(out, "%" PRIu64, value / per_unit);
+    fs_buffer_add_u64(out, value / per_unit);
     if (rest > 0)
-        putc('.', out);
+        add(out, ".");
     for (; rest > 0; rest = rest * 10 % per_unit)
-        fprintf(out, "%" PRIu64, rest * 10 / per_unit);
+        fs_buffer_add_u64(out, rest * 10 / per_unit);
 }
 
-static void write_histogram(FILE *out, const struct family *family, size_t series,
-                            const struct fs_histogram *histogram,
-                            const struct fs_prometheus_scrape *scrape)
+/* The name of a sample, its labels, and the space before its value. */
+static void add_series(struct fs_buffer *out, const struct family *family, const char *suffix,
+                       size_t series, const struct fs_prometheus_scrape *scrape)
 {
-    static const char *const ends[] = {"_sum", "_count"};
+    add(out, family->name);
+    add(out, suffix);
+    if (family->labels != NONE) {
+        add(out, "{");
+        add_labels(out, family->labels, series, scrape);
+        add(out, "}");
+    }
+    add(out, " ");
+}
+
+static void add_histogram(struct fs_buffer *out, const struct family *family, size_t series,
+                          const struct fs_histogram *histogram,
+                          const struct fs_prometheus_scrape *scrape)
+{
     uint64_t per_unit = family->kind == HISTOGRAM_US ? 1000000 : 1;
     uint64_t count = 0;
 
     for (size_t i = 0; i <= histogram->bound_count; i++) {
         count += fs_counter_read(&histogram->buckets[i]);
-        fprintf(out, "%s_bucket{", family->name);
-        write_labels(out, family->labels, series, scrape);
-        fputs(family->labels == NONE ? "le=\"" : ",le=\"", out);
+        add(out, family->name);
+        add(out, "_bucket{");
+        add_labels(out, family->labels, series, scrape);
+        add(out, family->labels == NONE ? "le=\"" : ",le=\"");
         if (i < histogram->bound_count)
-            write_number(out, histogram->bounds[i], per_unit);
+            add_number(out, histogram->bounds[i], per_unit);
         else
-            fputs("+Inf", out);
-        fprintf(out, "\"} %" PRIu64 "\n", count);
+            add(out, "+Inf");
+        add(out, "\"} ");
+        fs_buffer_add_u64(out, count);
+        add(out, "\n");
     }
-    for (size_t i = 0; i < 2; i++) {
-        fprintf(out, "%s%s", family->name, ends[i]);
-        if (family->labels != NONE) {
-            putc('{', out);
-            write_labels(out, family->labels, series, scrape);
-            putc('}', out);
-        }
-        putc(' ', out);
-        if (i == 0)
-            write_number(out, fs_counter_read(&histogram->sum), per_unit);
-        else
-            fprintf(out, "%" PRIu64, count);
-        putc('\n', out);
-    }
+    add_series(out, family, "_sum", series, scrape);
+    add_number(out, fs_counter_read(&histogram->sum), per_unit);
+    add(out, "\n");
+    add_series(out, family, "_count", series, scrape);
+    fs_buffer_add_u64(out, count);
+    add(out, "\n");
 }
 
-static void write_counter(FILE *out, const struct family *family, size_t series,
-                          const struct fs_counter *counter,
-                          const struct fs_prometheus_scrape *scrape)
+static void add_family(struct fs_buffer *out, const struct family *family,
+                       const struct fs_prometheus_scrape *scrape)
 {
-    fputs(family->name, out);
-    if (family->labels != NONE) {
-        putc('{', out);
-        write_labels(out, family->labels, series, scrape);
-        putc('}', out);
-    }
-    fprintf(out, " %" PRIu64 "\n", fs_counter_read(counter));
-}
+    const void *first = (const char *)scrape->total + family->offset;
 
-static void write_family(FILE *out, const struct family *family,
-                         const struct fs_prometheus_scrape *scrape)
-{
-    const char *first = (const char *)scrape->total + family->offset;
-
-    write_head(out, family->name, family->help, family->kind);
+    add_head(out, family->name, family->help, family->kind);
     for (size_t i = 0; i < series_count(family->labels); i++) {
-        if (family->kind == COUNTER || family->kind == GAUGE)
-            write_counter(out, family, i, (const struct fs_counter *)(const void *)first + i,
-                          scrape);
-        else
-            write_histogram(out, family, i, (const struct fs_histogram *)(const void *)first + i,
-                            scrape);
+        if (family->kind == COUNTER || family->kind == GAUGE) {
+            const struct fs_counter *counters = first;
+
+            add_series(out, family, "", i, scrape);
+            fs_buffer_add_u64(out, fs_counter_read(&counters[i]));
+            add(out, "\n");
+        } else {
+            const struct fs_histogram *histograms = first;
+
+            add_histogram(out, family, i, &histograms[i], scrape);
+        }
     }
 }
 
-static void write_single(FILE *out, const struct single *single)
+static void add_stock(struct fs_buffer *out, const char *name, struct fs_text product,
+                      int64_t units)
 {
-    if (single->value < 0)
-        return;
-    write_head(out, single->name, single->help, single->kind);
-    fprintf(out, "%s ", single->name);
-    write_number(out, (uint64_t)single->value, (uint64_t)single->per_unit);
-    putc('\n', out);
+    add(out, name);
+    add_label(out, "{", "product_id", product);
+    add(out, "} ");
+    fs_buffer_add_i64(out, units);
+    add(out, "\n");
 }
 
-static void write_sales(FILE *out, const struct fs_prometheus_scrape *scrape)
+static void add_sales(struct fs_buffer *out, const struct fs_prometheus_scrape *scrape)
 {
     size_t count = scrape->sales ? scrape->sale_count : 0;
 
-    write_head(out, "inventory_stock_current", "Units left of a product.", GAUGE);
-    for (size_t i = 0; i < count; i++) {
-        fputs("inventory_stock_current{", out);
-        write_label(out, "", "product_id", scrape->sales[i].product);
-        fprintf(out, "} %" PRId64 "\n", scrape->sales[i].units_left);
-    }
-    write_head(out, "flashsale_inventory_in_transit", "Units on their way between shards.", GAUGE);
-    for (size_t i = 0; i < count; i++) {
-        fputs("flashsale_inventory_in_transit{", out);
-        write_label(out, "", "product_id", scrape->sales[i].product);
-        fprintf(out, "} %" PRId64 "\n", scrape->sales[i].units_in_transit);
-    }
-    write_head(out, "shard_stock_current", "Units left of a product on one shard.", GAUGE);
+    add_head(out, "inventory_stock_current", "Units left of a product.", GAUGE);
+    for (size_t i = 0; i < count; i++)
+        add_stock(out, "inventory_stock_current", scrape->sales[i].product,
+                  scrape->sales[i].units_left);
+    add_head(out, "flashsale_inventory_in_transit", "Units on their way between shards.", GAUGE);
+    for (size_t i = 0; i < count; i++)
+        add_stock(out, "flashsale_inventory_in_transit", scrape->sales[i].product,
+                  scrape->sales[i].units_in_transit);
+    add_head(out, "shard_stock_current", "Units left of a product on one shard.", GAUGE);
     for (size_t i = 0; i < scrape->shard_count; i++) {
-        fputs("shard_stock_current{", out);
-        write_label(out, "", "product_id", scrape->shards[i].product);
-        fprintf(out, ",shard=\"%" PRIu32 "\"} %" PRId64 "\n", scrape->shards[i].shard,
-                scrape->shards[i].units_left);
+        add(out, "shard_stock_current");
+        add_label(out, "{", "product_id", scrape->shards[i].product);
+        fs_buffer_add_format(out, ",shard=\"%" PRIu32 "\"} %" PRId64 "\n", scrape->shards[i].shard,
+                             scrape->shards[i].units_left);
     }
 }
 
-static void write_infos(FILE *out, const struct fs_prometheus_scrape *scrape)
+static void add_infos(struct fs_buffer *out, const struct fs_prometheus_scrape *scrape)
 {
-    write_head(out, "build_info", "Version of the program.", GAUGE);
-    fputs("build_info{", out);
-    write_label(out, "", "version", fs_text_of(scrape->version));
-    fputs("} 1\n", out);
-    write_head(out, "flashsale_info", "Strategy and durability class in force.", GAUGE);
-    fputs("flashsale_info{", out);
-    write_label(out, "", "strategy", fs_text_of(scrape->strategy));
-    write_label(out, ",", "durability", fs_text_of(scrape->durability));
-    fputs("} 1\n", out);
+    add_head(out, "build_info", "Version of the program.", GAUGE);
+    add_label(out, "build_info{", "version", fs_text_of(scrape->version));
+    add(out, "} 1\n");
+    add_head(out, "flashsale_info", "Strategy and durability class in force.", GAUGE);
+    add_label(out, "flashsale_info{", "strategy", fs_text_of(scrape->strategy));
+    add_label(out, ",", "durability", fs_text_of(scrape->durability));
+    add(out, "} 1\n");
 }
 
 /* Microseconds since the start of the last turn of the loop that is furthest behind; -1: none has
@@ -294,11 +291,20 @@ static int64_t turn_age_us(const struct fs_metrics *total)
     return now_us > at_us ? (int64_t)(now_us - at_us) : 0;
 }
 
-static void write_singles(FILE *out, const struct fs_prometheus_scrape *scrape)
+static void add_single(struct fs_buffer *out, const struct single *single)
 {
-    struct fs_process process;
+    if (single->value < 0)
+        return;
+    add_head(out, single->name, single->help, single->kind);
+    add(out, single->name);
+    add(out, " ");
+    add_number(out, (uint64_t)single->value, (uint64_t)single->per_unit);
+    add(out, "\n");
+}
 
-    fs_process_read(&process);
+static void add_singles(struct fs_buffer *out, const struct fs_prometheus_scrape *scrape,
+                        const struct fs_process *process)
+{
     const struct single singles[] = {
         {"flashsale_inventory_readable", "Whether the store answered this scrape.", GAUGE, 1,
          scrape->sales != NULL},
@@ -312,41 +318,53 @@ static void write_singles(FILE *out, const struct fs_prometheus_scrape *scrape)
          "Time since the slowest event loop began its last turn.", GAUGE, 1000000,
          turn_age_us(scrape->total)},
         {"process_cpu_seconds_total", "User and system CPU time spent.", COUNTER, 1000000,
-         process.cpu_us},
+         process->cpu_us},
         {"process_resident_memory_bytes", "Resident memory size.", GAUGE, 1,
-         process.resident_bytes},
-        {"process_virtual_memory_bytes", "Virtual memory size.", GAUGE, 1, process.virtual_bytes},
-        {"process_open_fds", "Open file descriptors.", GAUGE, 1, process.open_fds},
-        {"process_max_fds", "Limit of open file descriptors.", GAUGE, 1, process.max_fds},
+         process->resident_bytes},
+        {"process_virtual_memory_bytes", "Virtual memory size.", GAUGE, 1, process->virtual_bytes},
+        {"process_open_fds", "Open file descriptors.", GAUGE, 1, process->open_fds},
+        {"process_max_fds", "Limit of open file descriptors.", GAUGE, 1, process->max_fds},
         {"process_start_time_seconds", "Start time of the process, Unix time.", GAUGE, 1000,
-         process.start_unix_ms},
-        {"process_threads", "Threads of the process.", GAUGE, 1, process.threads},
+         process->start_unix_ms},
+        {"process_threads", "Threads of the process.", GAUGE, 1, process->threads},
     };
 
     for (size_t i = 0; i < sizeof(singles) / sizeof(singles[0]); i++)
-        write_single(out, &singles[i]);
+        add_single(out, &singles[i]);
 }
 
+static void add_page(struct fs_buffer *out, const struct fs_prometheus_scrape *scrape,
+                     const struct fs_process *process)
+{
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+        add_family(out, &families[i], scrape);
+    add_sales(out, scrape);
+    add_infos(out, scrape);
+    add_singles(out, scrape, process);
+}
+
+/* Not by open_memstream(): glibc's cuts the text without a word when memory ends. */
 int fs_prometheus_write(const struct fs_prometheus_scrape *scrape, char **text, size_t *len)
 {
-    char *written = NULL;
-    size_t written_len = 0;
-    FILE *out = open_memstream(&written, &written_len);
-    int failed;
+    struct fs_process process;
+    struct fs_buffer page;
+    size_t capacity = PAGE_SIZE_USUAL;
+    char *memory;
 
-    if (!out)
-        return -ENOMEM;
-    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-        write_family(out, &families[i], scrape);
-    write_sales(out, scrape);
-    write_infos(out, scrape);
-    write_singles(out, scrape);
-    failed = ferror(out);
-    if (fclose(out) != 0 || failed) {
-        free(written);
-        return -ENOMEM;
+    fs_process_read(&process);
+    for (;;) {
+        memory = malloc(capacity);
+        if (!memory)
+            return -ENOMEM;
+        page = fs_buffer_of(memory, capacity - 1);
+        add_page(&page, scrape, &process);
+        if (!page.overflowed)
+            break;
+        free(memory);
+        capacity *= 2;
     }
-    *text = written;
-    *len = written_len;
+    memory[page.len] = '\0';
+    *text = memory;
+    *len = page.len;
     return 0;
 }

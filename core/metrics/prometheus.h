@@ -35,7 +35,7 @@ struct fs_prometheus_scrape {
 };
 
 /* Writes the whole answer of GET /metrics, with process_* read from /proc.  Nothing is kept.
- * Returns 0 and *text, malloc'd, given to the caller; -ENOMEM.  [any] */
+ * Returns 0 and *text, malloc'd and NUL-terminated, given to the caller; -ENOMEM.  [any] */
 int fs_prometheus_write(const struct fs_prometheus_scrape *scrape, char **text, size_t *len);
 
 #endif
