@@ -1,0 +1,127 @@
+"""Stopping: in time, truly, and at once when told twice."""
+import signal
+import socket
+import time
+
+import pytest
+
+from flashsale import slowness
+from http1 import Ended, request_bytes
+
+BODY = b'{"quantity":1}'
+
+
+def half_sent(server, buyer):
+    """A connection with a purchase of which the last bytes are missing."""
+    wire = server.wire()
+    wire.ask("GET", "/inventory/1")
+    whole = request_bytes("POST", "/purchase/1", buyer, BODY)
+    wire.send(whole[:-5])
+    time.sleep(0.1)
+    return wire, whole[-5:]
+
+
+def test_an_idle_server_with_idle_clients_stops_with_0(server):
+    wires = [server.wire() for _ in range(20)]
+    for wire in wires[:10]:
+        wire.ask("GET", "/inventory/1")
+    begun = time.monotonic()
+    assert server.stop() == 0
+    print(f"stopped after {time.monotonic() - begun:.3f} s")
+    assert time.monotonic() - begun < 3 * slowness(), "idle connections are no reason to wait"
+    assert all(wire.is_ended(2) for wire in wires)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_under_way_is_answered_before_the_end(server, number):
+    wire, rest = half_sent(server, server.login("user_1"))
+    server.signal(number)
+    time.sleep(0.3)
+    wire.send(rest)
+    answer = wire.answer()
+    assert answer.status == 200, answer
+    assert server.wait(12) == 0
+    server.check()
+
+
+def test_a_stopping_server_is_not_ready_and_takes_no_connection(server):
+    wire, rest = half_sent(server, server.login("user_1"))
+    assert server.admin_ask("GET", "/readyz", token="").status == 200
+    server.signal(signal.SIGTERM)
+    time.sleep(0.3)
+    try:
+        assert server.admin_ask("GET", "/readyz", token="").status == 503
+    except OSError:
+        pass  # the admin listener is closed already: not ready as well
+    with pytest.raises((OSError, Ended)):
+        server.ask("GET", "/inventory/1")
+    wire.send(rest)
+    assert server.wait(12) == 0
+
+
+@pytest.mark.limit(40)
+def test_a_client_that_never_finishes_cannot_hold_the_server(server):
+    wire, _ = half_sent(server, server.login("user_1"))
+    begun = time.monotonic()
+    server.signal(signal.SIGTERM)
+    code = server.wait(12)
+    print(f"stopped with {code} after {time.monotonic() - begun:.2f} s")
+    assert code in (0, 1)
+    wire.close()
+
+
+def test_a_second_sigterm_stops_at_once(server):
+    wires = [half_sent(server, server.login("user_1"))[0] for _ in range(3)]
+    server.signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert server.is_running(), "the first signal cut a request under way"
+    begun = time.monotonic()
+    server.signal(signal.SIGTERM)
+    server.wait(2)
+    assert time.monotonic() - begun < 1.0 * slowness()
+    server.check()
+    for wire in wires:
+        wire.close()
+
+
+def test_after_a_stop_the_orders_and_stocks_are_still_there(make_server):
+    server = make_server().start()
+    buyer = server.login("user_1")
+    order = server.buy("1", buyer, 2, key="k-1")
+    server.sale("mine", stock=7, per_user_max=3)
+    server.stop()
+    server.start()
+    assert server.stock("1") == 98
+    assert server.stock("mine") == 7
+    found = server.ask("GET", f"/orders/{order.json()['order_id']}", buyer)
+    assert found.status == 200 and found.json()["quantity"] == 2, "the token or the order is gone"
+    again = server.buy("1", buyer, 2, key="k-1")
+    assert again.body == order.body and again.get("idempotency-replayed") == "true"
+    assert server.buy("mine", buyer, 4).status == 409, "the sale's limit is gone"
+
+
+def test_the_admin_token_stays_and_is_private(make_server):
+    server = make_server().start()
+    token = server.admin_token()
+    assert server.token_file.stat().st_mode & 0o777 == 0o600
+    assert len(token) >= 32
+    secrets = [p for p in server.data_dir.iterdir() if p.is_file()]
+    loose = [p.name for p in secrets if p.stat().st_mode & 0o077]
+    assert not loose, f"others can read {loose}"
+    server.stop()
+    server.start()
+    assert server.admin_token() == token
+
+
+def test_a_client_that_leaves_amid_its_request_harms_nobody(server, rng):
+    buyer = server.login("user_1")
+    server.sale("left", stock=100_000)
+    whole = request_bytes("POST", "/purchase/left", buyer, BODY)
+    for _ in range(500):
+        wire = server.wire()
+        wire.send(whole[:rng.randrange(1, len(whole) + 1)])
+        if rng.random() < 0.5:
+            wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        wire.close()
+    assert server.buy("left", buyer).status == 200
+    server.audit("left")

@@ -1,0 +1,95 @@
+"""TLS by configuration: 1.2 or later, HTTP/1.1 only, and the same sale behind it."""
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+import http1
+import tokens
+from flashsale import slowness
+
+
+@pytest.fixture
+def tls_server(make_server, folder):
+    tokens.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "tls.key",
+                   "-out", folder / "tls.pem", "-days", "2", "-subj", "/CN=localhost",
+                   "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    (folder / "tls.key").chmod(0o600)
+    server = make_server(
+        config=f"tls:\n  certificate: {folder}/tls.pem\n  key: {folder}/tls.key\n").start()
+    server.context = ssl.create_default_context(cafile=folder / "tls.pem")
+    return server
+
+
+def wire_of(server, context=None):
+    return http1.Wire(server.address, 5 * slowness(), tls=context or server.context)
+
+
+def test_a_sale_over_tls(tls_server):
+    with wire_of(tls_server) as wire:
+        login = wire.ask("POST", "/login", body=b'{"username":"user_1","password":"password123"}')
+        assert login.status == 200
+        bearer = [("Authorization", "Bearer " + login.json()["access_token"])]
+        bought = wire.ask("POST", "/purchase/1", bearer, b'{"quantity":2}')
+        assert bought.status == 200 and bought.json()["remaining"] == 98
+        assert wire.sock.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_curl_trusts_it_with_the_certificate_and_not_without(tls_server, folder):
+    url = f"https://localhost:{tls_server.address[1]}/inventory/1"
+    curl = ["curl", "-sS", "--max-time", "10", "--resolve",
+            f"localhost:{tls_server.address[1]}:127.0.0.1"]
+    done = subprocess.run([*curl, "--cacert", str(folder / "tls.pem"), url], capture_output=True,
+                          text=True, timeout=30, check=False)
+    assert done.returncode == 0 and '"stock"' in done.stdout, done.stderr
+    assert subprocess.run([*curl, url], capture_output=True, timeout=30, check=False).returncode
+
+
+def test_http2_is_not_offered(tls_server):
+    context = tls_server.context
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with wire_of(tls_server, context) as wire:
+        assert wire.sock.selected_alpn_protocol() in ("http/1.1", None)
+        assert wire.ask("GET", "/inventory/1").status == 200
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_old_versions_are_refused(tls_server, version):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    with pytest.raises((ssl.SSLError, OSError)):
+        wire_of(tls_server, context)
+
+
+def test_plain_text_on_the_tls_port_is_ended(tls_server):
+    with http1.Wire(tls_server.address, 3 * slowness()) as wire:
+        wire.send(b"GET /inventory/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        wire.sock.settimeout(3 * slowness())
+        try:
+            data = wire.sock.recv(4096)
+        except ConnectionResetError:
+            data = b""
+        assert b"stock" not in data
+
+
+def test_broken_handshakes_leave_others_alone(tls_server, rng):
+    hello = bytes.fromhex("16030100c8010000c40303")
+    for _ in range(200):
+        with socket.create_connection(tls_server.address, 5) as sock:
+            sock.sendall(hello + rng.randbytes(rng.randrange(0, 300)))
+    with wire_of(tls_server) as wire:
+        assert wire.ask("GET", "/inventory/1").status == 200
+    assert tls_server.stop() == 0
+
+
+def test_a_certificate_without_its_key_is_refused(make_server, folder):
+    (folder / "a.pem").write_text("nothing")
+    one = make_server(config=f"tls:\n  certificate: {folder}/a.pem\n").spawn()
+    assert one.wait(10) == 2, one.log()
+    two = make_server(config=f"tls:\n  certificate: {folder}/a.pem\n  key: {folder}/a.pem\n").spawn()
+    assert two.wait(10) in (1, 2), two.log()
+    assert "a.pem" in two.output(), two.log()
