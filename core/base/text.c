@@ -140,24 +140,24 @@ size_t fs_text_utf8_first(struct fs_text text, uint32_t *code)
     return len;
 }
 
-/* Room for len more bytes, which the caller fills; NULL: they do not fit. */
+/* Room for len more bytes, which the caller fills; NULL: they do not fit, or are none. */
 static char *reserve(struct fs_buffer *buffer, size_t len)
 {
-    char *at = buffer->data + buffer->len;
-
+    if (len == 0)
+        return NULL;
     if (buffer->overflowed || len > buffer->capacity - buffer->len) {
         buffer->overflowed = true;
         return NULL;
     }
     buffer->len += len;
-    return at;
+    return buffer->data + buffer->len - len;
 }
 
 void fs_buffer_add(struct fs_buffer *buffer, struct fs_text text)
 {
     char *at = reserve(buffer, text.len);
 
-    if (at && text.len > 0)
+    if (at)
         memcpy(at, text.data, text.len);
 }
 
