@@ -84,11 +84,12 @@ int fs_config_set(struct fs_config_builder *builder, const char *path, const cha
     snprintf(where, sizeof(where), "%s%s%s", from, is_plain ? "=" : " ", shown);
     if (has_prefix(path, OPTIONS_PATH))
         return fs_config_assign_option(layer, fs_text_of(path + strlen(OPTIONS_PATH)),
-                                       fs_text_of(value), where, from, 0, error);
+                                       fs_text_of(value), from, from, 0, error);
+    /* What was meant by an unknown key may be a secret. */
     if (!key)
-        return unknown_key_fail(path, where, error);
+        return unknown_key_fail(path, from, error);
     if (key->kind == FS_CONFIG_OPTIONS)
-        return options_fail(where, error);
+        return options_fail(from, error);
     return set_entry(key, &layer->entries[fs_config_key_index(key)], value, where, from, error);
 }
 

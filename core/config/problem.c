@@ -52,6 +52,9 @@ struct fs_config_url_parts fs_config_url_split(struct fs_text text)
     const char *at = memrchr(text.data, '@', text.len);
     struct fs_config_url_parts parts = {{text.data, 0}, text, false};
 
+    /* A path may contain anything and hides nothing. */
+    if (text.len >= 5 && memcmp(text.data, "unix:", 5) == 0)
+        return parts;
     if (scheme_end && (!at || scheme_end < at))
         parts.scheme.len = (size_t)(scheme_end - text.data) + 3;
     parts.place.data += parts.scheme.len;

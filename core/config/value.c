@@ -26,29 +26,6 @@ static const struct unit SIZE_UNITS[] = {
 #define DURATION_UNIT_COUNT (sizeof(DURATION_UNITS) / sizeof(DURATION_UNITS[0]))
 #define SIZE_UNIT_COUNT (sizeof(SIZE_UNITS) / sizeof(SIZE_UNITS[0]))
 
-/* A UTF-8 sequence without surrogates and overlong forms: its length; 0: none begins here. */
-static size_t utf8_len(const unsigned char *at, size_t left)
-{
-    static const uint32_t FIRST[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = at[0] < 0x80    ? 1
-                 : at[0] < 0xc2  ? 0
-                 : at[0] < 0xe0  ? 2
-                 : at[0] < 0xf0  ? 3
-                 : at[0] <= 0xf4 ? 4
-                                 : 0;
-    uint32_t code;
-
-    if (len < 2 || len > left)
-        return len > left ? 0 : len;
-    code = at[0] & (0x7fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (at[i] & 0x3fu);
-    }
-    return code < FIRST[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? 0 : len;
-}
-
 static int text_is_clean(const struct fs_config_key *key, struct fs_text text, const char *where,
                          struct fs_config_error *error)
 {
@@ -56,10 +33,11 @@ static int text_is_clean(const struct fs_config_key *key, struct fs_text text, c
         return fs_config_fail(error, where, "'%s' is longer than %u bytes", key->path,
                               FS_CONFIG_VALUE_LEN_MAX);
     for (size_t i = 0; i < text.len;) {
-        size_t len = utf8_len((const unsigned char *)text.data + i, text.len - i);
+        uint32_t code;
+        size_t len = fs_text_utf8_first((struct fs_text){text.data + i, text.len - i}, &code);
         if (len == 0)
             return fs_config_fail(error, where, "'%s' is not valid UTF-8", key->path);
-        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+        if (code < 0x20 || (code >= 0x7f && code < 0xa0))
             return fs_config_fail(error, where, "'%s' contains a control character", key->path);
         i += len;
     }
