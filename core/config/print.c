@@ -11,6 +11,7 @@
 #include "config/value.h"
 
 #define COLUMN_MAX 96
+#define LINE_SIZE 512 /* what the table says of one key in one line */
 
 /* One of two styles: with origins behind values (builder), or with documents above keys (NULL). */
 struct printer {
@@ -191,37 +192,33 @@ static void print_wrapped(FILE *out, const char *indent, const char *text)
 }
 
 /* "log-ins, 1 to 16" or "duration, 10ms to 1m": what a value is and its bounds. */
-static void describe_form(FILE *out, const struct fs_config_key *key)
+static void describe_form(struct fs_buffer *out, const struct fs_config_key *key)
 {
     char min[FS_CONFIG_NUMBER_SIZE], max[FS_CONFIG_NUMBER_SIZE];
 
     switch (key->kind) {
     case FS_CONFIG_BOOL:
-        fputs("true or false", out);
+        fs_buffer_add(out, FS_TEXT("true or false"));
         break;
     case FS_CONFIG_ENUM:
-        for (size_t i = 0; key->choices[i].name; i++)
-            fprintf(out, "%s%s",
-                    i == 0                     ? ""
-                    : key->choices[i + 1].name ? ", "
-                                               : " or ",
-                    key->choices[i].name);
+        fs_config_value_choices(key, out);
         break;
     case FS_CONFIG_INTEGER:
     case FS_CONFIG_DURATION:
     case FS_CONFIG_SIZE:
-        fprintf(out, "%s, %s to %s",
-                key->kind == FS_CONFIG_INTEGER    ? key->unit
-                : key->kind == FS_CONFIG_DURATION ? "duration (us, ms, s, m, h)"
-                                                  : "size (B, KiB, MiB, GiB)",
-                fs_config_value_format(key, key->min, min),
-                fs_config_value_format(key, key->max, max));
+        fs_buffer_add_format(out, "%s, %s to %s",
+                             key->kind == FS_CONFIG_INTEGER    ? key->unit
+                             : key->kind == FS_CONFIG_DURATION ? "duration (us, ms, s, m, h)"
+                                                               : "size (B, KiB, MiB, GiB)",
+                             fs_config_value_format(key, key->min, min),
+                             fs_config_value_format(key, key->max, max));
         break;
     case FS_CONFIG_TEXTS:
-        fprintf(out, "list, %" PRId64 " to %" PRId64 " %s", key->min, key->max, key->unit);
+        fs_buffer_add_format(out, "%s; a list of %" PRId64 " to %" PRId64, key->unit, key->min,
+                             key->max);
         break;
     default:
-        fputs(key->unit, out);
+        fs_buffer_add(out, fs_text_of(key->unit));
     }
 }
 
@@ -241,28 +238,28 @@ static void document_product(FILE *out)
 
     fputs("#\n# Keys of a product:\n", out);
     for (size_t i = 0; i < count; i++) {
-        char *line = NULL;
-        size_t len;
-        FILE *memory = open_memstream(&line, &len);
-        if (!memory)
-            return;
-        fprintf(memory, "- %s (", strchr(keys[i].path, '.') + 1);
-        describe_form(memory, &keys[i]);
+        char data[LINE_SIZE];
+        struct fs_buffer line = fs_buffer_of(data, sizeof(data) - 1);
+        fs_buffer_add_format(&line, "- %s (", strchr(keys[i].path, '.') + 1);
+        describe_form(&line, &keys[i]);
         if (keys[i].default_text[0])
-            fprintf(memory, "; default: %s", keys[i].default_text);
-        fprintf(memory, "): %s", keys[i].doc);
-        if (fclose(memory) == 0)
-            print_wrapped(out, "", line);
-        free(line);
+            fs_buffer_add_format(&line, "; default: %s", keys[i].default_text);
+        fs_buffer_add_format(&line, "): %s", keys[i].doc);
+        assert(!line.overflowed);
+        data[line.len] = '\0';
+        print_wrapped(out, "", data);
     }
 }
 
 static void document_key(FILE *out, const char *indent, const struct fs_config_key *key)
 {
+    char data[LINE_SIZE];
+    struct fs_buffer form = fs_buffer_of(data, sizeof(data));
+
+    describe_form(&form, key);
+    assert(!form.overflowed);
     print_wrapped(out, indent, key->doc);
-    fprintf(out, "%s# ", indent);
-    describe_form(out, key);
-    fprintf(out, "; default: %s\n", default_of(key));
+    fprintf(out, "%s# %.*s; default: %s\n", indent, (int)form.len, data, default_of(key));
     if (key->kind == FS_CONFIG_PRODUCTS)
         document_product(out);
 }
@@ -291,52 +288,52 @@ static void print_keys(const struct printer *printer)
     }
 }
 
-char *fs_config_to_yaml(const struct fs_config_builder *builder, const struct fs_config *config)
+/* Returns malloc'd text, or NULL. */
+static char *print_all(struct printer *printer, const char *head)
 {
-    struct printer printer = {NULL, builder, config};
     char *text = NULL;
     size_t len;
     bool failed;
 
-    printer.out = open_memstream(&text, &len);
-    if (!printer.out)
+    printer->out = open_memstream(&text, &len);
+    if (!printer->out)
         return NULL;
-    print_keys(&printer);
-    failed = ferror(printer.out) != 0;
-    if (fclose(printer.out) != 0 || failed) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    fputs(head, printer->out);
+    print_keys(printer);
+    failed = ferror(printer->out) != 0;
+    if (fclose(printer->out) == 0 && !failed)
+        return text;
+    free(text);
+    return NULL;
+}
+
+char *fs_config_to_yaml(const struct fs_config_builder *builder, const struct fs_config *config)
+{
+    struct printer printer = {NULL, builder, config};
+
+    return print_all(&printer, "");
 }
 
 char *fs_config_reference(void)
 {
+    static const char HEAD[] =
+        "# Every setting of flashsale, with its default.  A file needs to hold only what it\n"
+        "# changes.  Stronger than a file are variables (FLASHSALE_PURCHASE_DEADLINE=2s for\n"
+        "# purchase.deadline; lists separated by commas), and stronger still are flags\n"
+        "# (--set purchase.deadline=2s).  Paths are relative to the working directory.\n";
     struct fs_config_builder *builder;
     struct fs_config *config;
     struct fs_config_error error;
     struct printer printer = {NULL, NULL, NULL};
     char *text = NULL;
-    size_t len;
 
     if (fs_config_builder_create(&builder) != 0)
         return NULL;
-    if (fs_config_finish(builder, &config, &error) != 0)
-        goto destroy_builder;
-    printer.config = config;
-    printer.out = open_memstream(&text, &len);
-    if (printer.out) {
-        fputs("# Every setting of flashsale, with its default.  A file needs to hold only what it\n"
-              "# changes.  Stronger than a file are variables (FLASHSALE_PURCHASE_DEADLINE=2s for\n"
-              "# purchase.deadline; lists separated by commas), and stronger still are flags\n"
-              "# (--set purchase.deadline=2s).  Paths are relative to the working directory.\n",
-              printer.out);
-        print_keys(&printer);
-        fclose(printer.out);
+    if (fs_config_finish(builder, &config, &error) == 0) {
+        printer.config = config;
+        text = print_all(&printer, HEAD);
+        fs_config_destroy(config);
     }
-    fs_config_destroy(config);
-
-destroy_builder:
     fs_config_builder_destroy(builder);
     return text;
 }

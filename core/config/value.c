@@ -93,20 +93,25 @@ static int integer_parse(struct fs_text text, int64_t *value)
     return rc;
 }
 
-static int enum_fail(const struct fs_config_key *key, const char *shown, const char *where,
-                     struct fs_config_error *error)
+void fs_config_value_choices(const struct fs_config_key *key, struct fs_buffer *names)
 {
-    char names[160] = "";
-    struct fs_buffer list = fs_buffer_of(names, sizeof(names) - 1);
-
     for (size_t i = 0; key->choices[i].name; i++)
-        fs_buffer_add_format(&list, "%s%s",
+        fs_buffer_add_format(names, "%s%s",
                              i == 0                     ? ""
                              : key->choices[i + 1].name ? ", "
                                                         : " or ",
                              key->choices[i].name);
-    names[list.len] = '\0';
-    return fs_config_fail(error, where, "'%s' must be %s, not '%s'", key->path, names, shown);
+}
+
+static int enum_fail(const struct fs_config_key *key, const char *shown, const char *where,
+                     struct fs_config_error *error)
+{
+    char data[160];
+    struct fs_buffer names = fs_buffer_of(data, sizeof(data));
+
+    fs_config_value_choices(key, &names);
+    return fs_config_fail(error, where, "'%s' must be %.*s, not '%s'", key->path, (int)names.len,
+                          data, shown);
 }
 
 static int enum_parse(const struct fs_config_key *key, struct fs_text text, int64_t *value)

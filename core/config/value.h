@@ -18,6 +18,9 @@ int fs_config_value_parse(const struct fs_config_key *key, struct fs_text text, 
 const char *fs_config_value_format(const struct fs_config_key *key, int64_t number,
                                    char text[FS_CONFIG_NUMBER_SIZE]);
 
+/* Adds the names of an enum: "demo, users or jwt". */
+void fs_config_value_choices(const struct fs_config_key *key, struct fs_buffer *names);
+
 /* Whether the kind is kept as a number. */
 bool fs_config_kind_is_number(enum fs_config_kind kind);
 
