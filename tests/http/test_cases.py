@@ -7,7 +7,7 @@ A case is one request or several steps:
       each: [{n: 0}, {n: -1}]                    once for each, with ${n} (optional)
       steps:                                     or the members of one step in the case itself
         - request: POST /purchase/${product}
-          on: admin                              the admin listener; else the main one
+          at: admin                              the admin listener; else the main one
           as: buyer                              buyer, other: a fresh demo buyer; admin: the token
           headers: {Idempotency-Key: k}          a list value sends the header several times
           json: {quantity: 1}                    or text: a body as it stands, hex: its bytes,
@@ -119,7 +119,7 @@ class Play:
         headers = list(self.authorization(step.get("as")))
         for name, value in self.fill(step.get("headers", {})).items():
             headers += [(name, v) for v in (value if isinstance(value, list) else [value])]
-        listener = step.get("on", "main")
+        listener = step.get("at", "main")
         answer = self.wire(listener).ask(method, path, headers, self.body(step))
         if answer.closes:
             assert self.wires.pop(listener).is_ended(2), "said close, but did not"
