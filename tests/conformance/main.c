@@ -1,0 +1,128 @@
+/* Runs the conformance suite on a strategy:
+ *
+ *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--seed N] [FILTER]
+ *
+ * FILTER: only the tests whose names contain it. */
+#include "conformance/conformance.h"
+
+#include <getopt.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "strategy/loader.h"
+
+#define OPTIONS_MAX 16u
+
+static const char usage[] = "usage: test_conformance STRATEGY.so [--option NAME=VALUE]... "
+                            "[--loops N] [--seed N] [FILTER]\n";
+
+struct arguments {
+    struct fs_option options[OPTIONS_MAX];
+    struct fs_conformance_settings settings;
+    const char *path;
+    const char *filter;
+};
+
+static void fail(const char *text)
+{
+    fprintf(stderr, "%s\n%s", text, usage);
+    exit(2);
+}
+
+static uint64_t number_of(const char *text, uint64_t max)
+{
+    uint64_t value = 0;
+
+    if (fs_text_to_u64(fs_text_of(text), max, &value) != 0)
+        fail(text);
+    return value;
+}
+
+/* text: of argv, is cut at the "=". */
+static void add_option(struct arguments *arguments, char *text)
+{
+    char *value = strchr(text, '=');
+
+    if (!value || arguments->settings.option_count == OPTIONS_MAX)
+        fail(text);
+    *value = '\0';
+    arguments->options[arguments->settings.option_count++] =
+        (struct fs_option){.name = text, .value = value + 1};
+}
+
+static void read_arguments(struct arguments *arguments, int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"option", required_argument, NULL, 'o'},
+        {"loops", required_argument, NULL, 'l'},
+        {"seed", required_argument, NULL, 's'},
+        {0},
+    };
+    const char *seed = getenv("FS_SEED");
+    struct fs_conformance_settings *settings = &arguments->settings;
+    int found;
+
+    settings->loop_count = 1;
+    settings->seed = seed ? number_of(seed, UINT64_MAX) : (uint64_t)time(NULL);
+    while ((found = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        if (found == 'o')
+            add_option(arguments, optarg);
+        else if (found == 'l')
+            settings->loop_count = (unsigned)number_of(optarg, FS_DRIVER_LOOPS_MAX);
+        else if (found == 's')
+            settings->seed = number_of(optarg, UINT64_MAX);
+        else
+            fail("unknown option");
+    }
+    if (optind >= argc || settings->loop_count == 0)
+        fail("which strategy?");
+    arguments->path = argv[optind];
+    arguments->filter = optind + 1 < argc ? argv[optind + 1] : NULL;
+    settings->option_list = arguments->options;
+}
+
+#define ADD_TEST(name) CU_add_test(suite, #name, name);
+
+static int run_suite(const char *name, const char *filter)
+{
+    CU_pSuite suite;
+    unsigned failed;
+
+    if (CU_initialize_registry() != CUE_SUCCESS)
+        return 2;
+    suite = CU_add_suite_with_setup_and_teardown(name, NULL, NULL, fs_conformance_set_up,
+                                                 fs_conformance_tear_down);
+    if (!suite)
+        return 2;
+    FS_CONFORMANCE_TESTS(ADD_TEST)
+    for (CU_pTest test = suite->pTest; filter && test; test = test->pNext)
+        CU_set_test_active(test, strstr(test->pName, filter) ? CU_TRUE : CU_FALSE);
+    CU_set_fail_on_inactive(CU_FALSE);
+    CU_basic_set_mode(CU_BRM_VERBOSE);
+    CU_basic_run_tests();
+    failed = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
+    CU_cleanup_registry();
+    return failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    struct fs_strategy_module module;
+    char error[FS_LOADER_ERROR_SIZE];
+    int status;
+
+    read_arguments(&arguments, argc, argv);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (fs_strategy_load(arguments.path, ".", &module, error) != 0) {
+        fprintf(stderr, "%s\n", error);
+        return 2;
+    }
+    arguments.settings.strategy = &module.strategy;
+    fs_conformance_configure(&arguments.settings);
+    printf("%s, %u loops, seed %" PRIu64 "\n", module.path, arguments.settings.loop_count,
+           arguments.settings.seed);
+    status = run_suite(module.strategy.name, arguments.filter);
+    fs_strategy_unload(&module);
+    return status;
+}
