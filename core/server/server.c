@@ -107,6 +107,11 @@ const char *fs_server_summary(const struct fs_server *server)
     return server->summary;
 }
 
+const char *fs_server_examples(const struct fs_server *server)
+{
+    return server->examples;
+}
+
 int fs_server_wait(struct fs_server *server)
 {
     int failure;
@@ -147,6 +152,7 @@ void fs_server_destroy(struct fs_server *server)
     free(server->admin_address);
     free(server->admin_token_file);
     free(server->summary);
+    free(server->examples);
     fs_settings_destroy(server->settings);
     pthread_cond_destroy(&server->moved);
     pthread_mutex_destroy(&server->mutex);

@@ -76,6 +76,7 @@ struct fs_server {
     char *admin_address;
     char *admin_token_file;
     char *summary;
+    char *examples;
 
     /* changing; by the controlling thread only */
     enum fs_server_stage stage;
@@ -114,7 +115,7 @@ int fs_server_listen(struct fs_server *server, struct fs_error *error);
  * Returns 0, -ETIMEDOUT, or -EINVAL for a sale that the strategy refuses. */
 int fs_server_seed(struct fs_server *server, struct fs_error *error);
 
-/* summary.c: what was started, as text for people.  Returns 0 or -ENOMEM. */
+/* summary.c: what was started, and what to try, as text for people.  Returns 0 or -ENOMEM. */
 int fs_server_summarise(struct fs_server *server);
 
 #endif

@@ -45,15 +45,10 @@ static void write_strategy(FILE *out, const struct fs_server *server)
                 : "none");
 }
 
-int fs_server_summarise(struct fs_server *server)
+static void write_summary(FILE *out, const struct fs_server *server)
 {
     const struct fs_config *config = server->config;
-    char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
 
-    if (!out)
-        return -ENOMEM;
     fprintf(out, "flashsale:    %s (h2o %s, %s)\n", fs_version(), H2O_VERSION,
             OpenSSL_version(OPENSSL_VERSION));
     fprintf(out, "configuration: %s\n", config->source);
@@ -64,11 +59,83 @@ int fs_server_summarise(struct fs_server *server)
             config->purchase_in_flight_max);
     fprintf(out, "log-ins:      %s\n", auth_line(config));
     fprintf(out, "products:     %zu configured\n", config->product_count);
+}
+
+/* The way a client on this machine reaches the address, as arguments of curl before the path. */
+static void write_base(FILE *out, const struct fs_server *server, const char *address)
+{
+    const char *scheme = server->tls ? "https" : "http";
+
+    if (strncmp(address, "unix:", 5) == 0)
+        fprintf(out, "--unix-socket %s %s://localhost", address + 5, scheme);
+    else if (strncmp(address, "0.0.0.0:", 8) == 0)
+        fprintf(out, "%s://127.0.0.1:%s", scheme, address + 8);
+    else if (strncmp(address, "[::]:", 5) == 0)
+        fprintf(out, "%s://[::1]:%s", scheme, address + 5);
+    else
+        fprintf(out, "%s://%s", scheme, address);
+}
+
+static void write_curl(FILE *out, const struct fs_server *server)
+{
+    fprintf(out, "curl -s%s ", server->tls ? "k" : "");
+    write_base(out, server, server->addresses[0]);
+}
+
+static void write_login(FILE *out, const struct fs_server *server)
+{
+    const struct fs_config *config = server->config;
+
+    if (config->auth_mode == FS_AUTH_JWT) {
+        fputs("  TOKEN=...   # from your identity provider\n", out);
+        return;
+    }
+    fputs("  TOKEN=$(", out);
+    write_curl(out, server);
+    if (config->auth_mode == FS_AUTH_DEMO && strcmp(config->auth_demo_password, "password123") == 0)
+        fputs("/login -d '{\"username\":\"user_1\",\"password\":\"password123\"}'", out);
+    else
+        fputs("/login -d '{\"username\":\"...\",\"password\":\"...\"}'", out);
+    fputs(" | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n", out);
+}
+
+static void write_examples(FILE *out, const struct fs_server *server)
+{
+    const struct fs_config *config = server->config;
+    const char *product = config->product_count > 0 ? config->products[0].id : "1";
+
+    fputs("To try it, in another shell:\n", out);
+    write_login(out, server);
+    fputs("  ", out);
+    write_curl(out, server);
+    fprintf(out, "/inventory/%s\n  ", product);
+    write_curl(out, server);
+    fprintf(out, "/purchase/%s -H \"Authorization: Bearer $TOKEN\" -d '{\"quantity\":1}'\n",
+            product);
+}
+
+static int write_text(const struct fs_server *server,
+                      void (*write)(FILE *out, const struct fs_server *server), char **text)
+{
+    char *new = NULL;
+    size_t len;
+    FILE *out = open_memstream(&new, &len);
+
+    if (!out)
+        return -ENOMEM;
+    write(out, server);
     if (fclose(out) != 0) {
-        free(text);
+        free(new);
         return -ENOMEM;
     }
-    free(server->summary);
-    server->summary = text;
+    free(*text);
+    *text = new;
     return 0;
+}
+
+int fs_server_summarise(struct fs_server *server)
+{
+    int rc = write_text(server, write_summary, &server->summary);
+
+    return rc == 0 ? write_text(server, write_examples, &server->examples) : rc;
 }

@@ -1,0 +1,304 @@
+/* flashsale stock and healthcheck: questions to the admin listener, answers as tables. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/admin.h"
+#include "cli/commands.h"
+#include "cli/suggest.h"
+
+#define ID_LEN_MAX 64
+
+/* A column of the table of sales: a member of each row. */
+struct column {
+    const char *member;
+    const char *title;
+    int width;
+};
+
+static const struct column columns[] = {
+    {"product_id", "PRODUCT", -16}, {"state", "STATE", -9},
+    {"stock", "LEFT", 9},           {"sold", "SOLD", 9},
+    {"initial", "INITIAL", 9},      {"restocked", "RESTOCKED", 10},
+    {"per_user_max", "A BUYER", 8}, {"max_quantity", "AN ORDER", 9},
+};
+
+#define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
+
+static const char *show(const json_t *value, char text[128])
+{
+    if (json_is_string(value))
+        snprintf(text, 128, "%s", json_string_value(value));
+    else if (json_is_integer(value))
+        snprintf(text, 128, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_boolean(value))
+        snprintf(text, 128, "%s", json_is_true(value) ? "yes" : "no");
+    else
+        snprintf(text, 128, "-");
+    return text;
+}
+
+static void print_head(FILE *out)
+{
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        fprintf(out, "%s%*s", i == 0 ? "" : " ", columns[i].width, columns[i].title);
+    fputc('\n', out);
+}
+
+static void print_sale(FILE *out, const json_t *sale)
+{
+    char text[128];
+
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        fprintf(out, "%s%*s", i == 0 ? "" : " ", columns[i].width,
+                show(json_object_get(sale, columns[i].member), text));
+    fputc('\n', out);
+}
+
+static void print_members(FILE *out, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    char text[128];
+
+    json_object_foreach((json_t *)object, name, value)
+    {
+        if (json_is_object(value))
+            print_members(out, value);
+        else
+            fprintf(out, "%-28s %s\n", name, show(value, text));
+    }
+}
+
+static void print_json(FILE *out, const json_t *value)
+{
+    json_dumpf(value, out, JSON_INDENT(2));
+    fputc('\n', out);
+}
+
+/* Says what the server said; the sentence for people is the problem's detail. */
+static int refused(const struct fs_cli_answer *answer, const struct fs_cli_io *io)
+{
+    const char *detail = json_string_value(json_object_get(answer->body, "detail"));
+    const char *title = json_string_value(json_object_get(answer->body, "title"));
+    const char *code = json_string_value(json_object_get(answer->body, "code"));
+
+    return fs_cli_fail(io, "%s (%ld%s%s)",
+                       detail  ? detail
+                       : title ? title
+                               : "the server refused",
+                       answer->status, code ? " " : "", code ? code : "");
+}
+
+static bool is_id(const char *text)
+{
+    size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+
+    return len >= 1 && len <= ID_LEN_MAX && text[len] == '\0';
+}
+
+static bool read_units(const char *text, json_int_t *units)
+{
+    size_t len = strspn(text, "0123456789");
+
+    if (len == 0 || len > 15 || text[len] != '\0')
+        return false;
+    *units = (json_int_t)strtoll(text, NULL, 10);
+    return true;
+}
+
+/* One question about one path; prints what print() makes of a good answer. */
+static int ask(const struct fs_cli_options *options, const struct fs_cli_io *io, const char *method,
+               const char *path, const json_t *body, void (*print)(FILE *out, const json_t *body))
+{
+    struct fs_cli_answer answer = {0};
+    struct fs_cli_admin *admin;
+    int rc = fs_cli_admin_create(options, io, true, &admin);
+
+    if (rc != 0)
+        return rc;
+    rc = fs_cli_admin_ask(admin, method, path, body, io, &answer);
+    if (rc == 0 && (answer.status < 200 || answer.status > 299))
+        rc = refused(&answer, io);
+    else if (rc == 0 && options->is_json)
+        print_json(io->out, answer.body);
+    else if (rc == 0)
+        print(io->out, answer.body);
+    fs_cli_answer_dispose(&answer);
+    fs_cli_admin_destroy(admin);
+    return rc;
+}
+
+static void print_list(FILE *out, const json_t *body)
+{
+    json_t *products = json_object_get(body, "products");
+    json_t *sale;
+    size_t i;
+
+    print_head(out);
+    json_array_foreach(products, i, sale) print_sale(out, sale);
+}
+
+static void print_one(FILE *out, const json_t *body)
+{
+    print_head(out);
+    print_sale(out, body);
+}
+
+static int list(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    return ask(options, io, "GET", "/admin/products", NULL, print_list);
+}
+
+/* The product of a list whose id, as text, is wanted; borrowed. */
+static const json_t *find_product(const json_t *body, const char *wanted)
+{
+    json_t *products = json_object_get(body, "products");
+    json_t *sale;
+    size_t i;
+    char text[128];
+
+    json_array_foreach(products, i, sale)
+    {
+        if (strcmp(show(json_object_get(sale, "product_id"), text), wanted) == 0)
+            return sale;
+    }
+    return NULL;
+}
+
+static int show_one(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    const char *wanted = options->operands[1];
+    struct fs_cli_answer answer = {0};
+    struct fs_cli_admin *admin;
+    const json_t *sale;
+    int rc = fs_cli_admin_create(options, io, true, &admin);
+
+    if (rc != 0)
+        return rc;
+    rc = fs_cli_admin_ask(admin, "GET", "/admin/products", NULL, io, &answer);
+    sale = rc == 0 ? find_product(answer.body, wanted) : NULL;
+    if (rc == 0 && answer.status != 200)
+        rc = refused(&answer, io);
+    else if (rc == 0 && !sale)
+        rc = fs_cli_fail(io, "there is no product %s", wanted);
+    else if (rc == 0 && options->is_json)
+        print_json(io->out, sale);
+    else if (rc == 0)
+        print_members(io->out, sale);
+    fs_cli_answer_dispose(&answer);
+    fs_cli_admin_destroy(admin);
+    return rc;
+}
+
+static int change(const struct fs_cli_options *options, const struct fs_cli_io *io,
+                  const char *method, json_t *body)
+{
+    char path[ID_LEN_MAX + 32];
+    int rc;
+
+    snprintf(path, sizeof(path), "/admin/products/%s", options->operands[1]);
+    rc = body ? ask(options, io, method, path, body, print_one) : fs_cli_fail(io, "out of memory");
+    json_decref(body);
+    return rc;
+}
+
+static int set(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    json_int_t units;
+    int rc;
+
+    if (!read_units(options->operands[2], &units))
+        return fs_cli_usage(io, "stock set: %s is no number of units", options->operands[2]);
+    rc = change(options, io, "PUT",
+                options->is_reset ? json_pack("{s:I, s:b}", "stock", units, "reset", 1)
+                                  : json_pack("{s:I}", "stock", units));
+    if (rc == FS_CLI_FAILED && !options->is_reset)
+        fprintf(io->err,
+                "To add units to a sale that is there: stock add %s N; to start it anew: "
+                "stock set %s %" JSON_INTEGER_FORMAT " --reset\n",
+                options->operands[1], options->operands[1], units);
+    return rc;
+}
+
+static int add(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    json_int_t units;
+
+    if (!read_units(options->operands[2], &units))
+        return fs_cli_usage(io, "stock add: %s is no number of units", options->operands[2]);
+    return change(options, io, "PATCH", json_pack("{s:I}", "add", units));
+}
+
+static int audit(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    char path[ID_LEN_MAX + 32];
+
+    snprintf(path, sizeof(path), "/admin/products/%s/audit", options->operands[1]);
+    return ask(options, io, "GET", path, NULL, print_members);
+}
+
+struct subcommand {
+    const char *name;
+    int operand_count; /* its own name counted */
+    const char *usage;
+    int (*run)(const struct fs_cli_options *options, const struct fs_cli_io *io);
+};
+
+static const struct subcommand subcommands[] = {
+    {"list", 1, "stock list", list},       {"show", 2, "stock show ID", show_one},
+    {"set", 3, "stock set ID N", set},     {"add", 3, "stock add ID N", add},
+    {"audit", 2, "stock audit ID", audit},
+};
+
+#define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))
+
+static int refuse_subcommand(const char *typed, const struct fs_cli_io *io)
+{
+    const char *words[SUBCOMMAND_COUNT];
+    const char *nearest;
+
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++)
+        words[i] = subcommands[i].name;
+    nearest = fs_cli_suggest(typed, words, SUBCOMMAND_COUNT);
+    if (nearest)
+        return fs_cli_usage(io, "there is no stock %s; did you mean stock %s?", typed, nearest);
+    return fs_cli_usage(io, "there is no stock %s: use list, show, set, add or audit", typed);
+}
+
+int fs_cli_stock(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    if (options->operand_count == 0)
+        return fs_cli_usage(io, "stock needs one of list, show, set, add and audit");
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
+        const struct subcommand *sub = &subcommands[i];
+
+        if (strcmp(sub->name, options->operands[0]) != 0)
+            continue;
+        if (options->operand_count != sub->operand_count)
+            return fs_cli_usage(io, "usage: flashsale %s", sub->usage);
+        if (sub->operand_count > 1 && !is_id(options->operands[1]))
+            return fs_cli_usage(io, "\"%s\" is no product: ids are 1 to %d of [A-Za-z0-9_-]",
+                                options->operands[1], ID_LEN_MAX);
+        return sub->run(options, io);
+    }
+    return refuse_subcommand(options->operands[0], io);
+}
+
+int fs_cli_healthcheck(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    struct fs_cli_answer answer = {0};
+    struct fs_cli_admin *admin;
+    int rc = fs_cli_admin_create(options, io, false, &admin);
+
+    if (rc != 0)
+        return rc;
+    rc = fs_cli_admin_ask(admin, "GET", "/readyz", NULL, io, &answer);
+    if (rc == 0 && answer.status != 200)
+        rc = refused(&answer, io);
+    else if (rc == 0)
+        fputs("ready\n", io->out);
+    fs_cli_answer_dispose(&answer);
+    fs_cli_admin_destroy(admin);
+    return rc;
+}
