@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/core_names.h>
@@ -68,12 +69,12 @@ int fs_key_make_if_missing(const char *path, bool *made, char error[FS_AUTH_ERRO
         return 0;
     if ((size_t)snprintf(draft, sizeof(draft), "%s.XXXXXX", path) >= sizeof(draft))
         return fs_auth_fail(error, -EINVAL, "the key file's path is too long");
-    fd = mkostemp(draft, O_CLOEXEC); /* exclusive, mode 0600 */
+    fd = mkostemp(draft, O_CLOEXEC); /* exclusive, mode 0600 less the umask */
     if (fd < 0) {
         rc = errno == ENOENT || errno == EACCES ? -errno : -EIO;
         return fs_auth_fail(error, rc, "key file %s cannot be made: %s", path, strerror(errno));
     }
-    rc = write_secret(fd);
+    rc = fchmod(fd, 0600) == 0 ? write_secret(fd) : -errno;
     close(fd);
     /* A link never replaces: of two starts at once, both use the file of the first. */
     if (rc == 0 && link(draft, path) != 0)

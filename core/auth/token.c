@@ -132,7 +132,7 @@ static int time_claim(jwt_t *jwt, const char *name, int64_t *seconds)
     text = jwt_get_grants_json(jwt, name);
     value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
     free(text);
-    real = json_is_real(value) ? json_real_value(value) : -1;
+    real = json_is_number(value) ? json_number_value(value) : -1;
     json_decref(value);
     if (!(real >= 0 && real < TIME_MAX_S))
         return -EACCES;
