@@ -2,6 +2,9 @@
 import asyncio
 import collections
 import json
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -206,3 +209,15 @@ async def test_cancelled_units_are_sold_again_to_the_last_one(server, rng):
     assert server.stock("again") == 20 - sum(live.values())
     terms = server.audit("again")
     assert terms.get("units_sold", terms.get("sold")) == sum(live.values()), terms
+
+
+@pytest.mark.limit(60)
+def test_the_plans_script_runs_against_a_running_server(server):
+    script = pathlib.Path(__file__).parents[1] / "test_concurrency.py"
+    url = "http://{}:{}".format(*server.address)
+    for users, product in ((100, "5"), (150, "6")):
+        done = subprocess.run(
+            [sys.executable, str(script), "--base-url", url, "--users", str(users), "--product",
+             product], capture_output=True, text=True, timeout=50, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert server.stock(product) == 0
