@@ -10,7 +10,9 @@
 
 static char lower_of(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c - 'A' + 'a');
+    return c;
 }
 
 bool fs_text_equals_nocase(struct fs_text a, struct fs_text b)

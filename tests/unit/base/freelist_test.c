@@ -146,6 +146,8 @@ static void what_does_not_fit_into_memory_is_refused(void)
     FS_CHECK_INT(fs_freelist_init(&list, SIZE_MAX - 8, 2), -ENOMEM);
     FS_CHECK_INT(fs_freelist_init(&list, SIZE_MAX / 2, 3), -ENOMEM);
     FS_CHECK_INT(fs_freelist_init(&list, SIZE_MAX / 4, 1), -ENOMEM);
+    /* Their product, cut to 64 bits, would be 32 bytes. */
+    FS_CHECK_INT(fs_freelist_init(&list, SIZE_MAX / 2 + 1 + 16, 2), -ENOMEM);
 }
 
 static void dispose_may_come_twice_or_instead_of_init(void)
