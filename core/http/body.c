@@ -114,6 +114,10 @@ int fs_body_load(struct fs_text body, const char *const *names, json_t **object,
         fs_buffer_add(detail, FS_TEXT("The request needs a JSON object as its body."));
         return -EINVAL;
     }
+    if (memchr(body.data, '\0', body.len)) { /* between tokens jansson takes it for the end */
+        fs_buffer_add(detail, FS_TEXT("The body is not JSON: it has a NUL byte."));
+        return -EINVAL;
+    }
     root = json_loadb(body.data, body.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!root) {
         tell_syntax(&error, detail);
