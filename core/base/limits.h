@@ -31,7 +31,7 @@
 #define FS_LISTENERS_MAX 16u
 #define FS_ACCEPTS_PER_TURN_MAX 64u /* connections a listener takes in one turn of its loop */
 #define FS_ADMIN_OPS_MAX 1024u      /* requests in flight on the admin's loop */
-#define FS_OPS_MAX 1048576u /* upper bound of purchase.in_flight_max, per worker */
+#define FS_OPS_MAX 1048576u         /* upper bound of purchase.in_flight_max, per worker */
 
 /* Configuration */
 #define FS_CONFIG_FILE_LEN_MAX 1048576u  /* bytes of a file; more is refused */
