@@ -98,7 +98,10 @@ static void the_counts_are_right_whoever_comes_and_goes(void)
     for (unsigned i = 0; i < ADDRESSES; i++) {
         char text[40];
 
-        snprintf(text, sizeof(text), i % 2 ? "10.0.%u.%u" : "2001:db8:%x:%x::1", i / 7, i);
+        if (i % 2)
+            snprintf(text, sizeof(text), "10.0.%u.%u", i / 200, i % 200);
+        else
+            snprintf(text, sizeof(text), "2001:db8:0:%x::1", i);
         peers[i] = peer_of(text);
     }
     for (unsigned round = 0; round < 20000; round++) {
