@@ -21,7 +21,7 @@ ninja -C build-check --quiet || failed="$failed clang"
 echo "== clang-tidy"
 # shellcheck disable=SC2086
 printf '%s\n' $sources | grep -E '^(core|strategies)/' |
-    xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p build-check 2>/dev/null || failed="$failed tidy"
+    xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-check 2>/dev/null || failed="$failed tidy"
 
 echo "== cppcheck"
 cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
