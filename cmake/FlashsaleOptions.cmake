@@ -35,3 +35,15 @@ elseif(FLASHSALE_SANITIZE STREQUAL "thread")
 elseif(NOT FLASHSALE_SANITIZE STREQUAL "")
     message(FATAL_ERROR "FLASHSALE_SANITIZE is '${FLASHSALE_SANITIZE}': use address or thread")
 endif()
+
+# Everything is instrumented, so that libFuzzer sees which code an input reached.
+option(FLASHSALE_FUZZ "Build tests/fuzz with libFuzzer (clang), ASan and UBSan" OFF)
+if(FLASHSALE_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang" OR FLASHSALE_SANITIZE)
+        message(FATAL_ERROR "FLASHSALE_FUZZ needs clang and brings its own sanitizers: "
+                            "-DCMAKE_C_COMPILER=clang, without FLASHSALE_SANITIZE")
+    endif()
+    add_compile_options(-fsanitize=fuzzer-no-link,address,undefined
+                        -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=address,undefined)
+endif()

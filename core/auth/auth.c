@@ -126,13 +126,16 @@ static void admit(const struct fs_material *material, struct fs_login *login)
 static bool is_right(const struct fs_material *material, const struct fs_login *login,
                      struct crypt_data *scratch)
 {
+    bool knows_user, knows_password;
+
     if (account_of(login).len == 0)
         return false;
     if (material->mode == FS_AUTH_OPTIONS_USERS)
         return fs_users_check(material->users, login->username, login->password, scratch);
     /* Both are always looked at, so that time does not tell which was wrong. */
-    return fs_material_is_demo_user(login->username) &
-           fs_material_is_demo_password(material, login->password);
+    knows_user = fs_material_is_demo_user(login->username);
+    knows_password = fs_material_is_demo_password(material, login->password);
+    return knows_user && knows_password;
 }
 
 /* The claim comes before the password is looked at: however many guess at once, no more guesses are

@@ -150,7 +150,8 @@ bool fs_material_is_demo_password(const struct fs_material *material, struct fs_
         return false;
     memcpy(given, password.data, password.len);
     memcpy(right, material->demo_password, right_len);
-    same = (CRYPTO_memcmp(given, right, sizeof(given)) == 0) & (password.len == right_len);
+    same = CRYPTO_memcmp(given, right, sizeof(given)) == 0;
+    same = same && password.len == right_len;
     explicit_bzero(given, sizeof(given));
     explicit_bzero(right, sizeof(right));
     return same;
