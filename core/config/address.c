@@ -4,6 +4,7 @@
 #include "config/address.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -159,7 +160,7 @@ static bool place_is_well_formed(struct fs_text place)
         fs_text_to_u64(port_text, UINT16_MAX, &number) != 0 || number == 0)
         return false;
     for (size_t i = 0; i < host.len; i++)
-        if (strchr(" @?#[]\\%", host.data[i]))
+        if (!isalnum((unsigned char)host.data[i]) && !memchr("._-:", host.data[i], 4))
             return false;
     return true;
 }

@@ -21,14 +21,19 @@ struct printer {
 };
 
 /* Every text of a configuration is UTF-8 without control characters. */
-static void print_quoted(FILE *out, struct fs_text text)
+static void print_escaped(FILE *out, struct fs_text text)
 {
-    fputc('"', out);
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '"' || text.data[i] == '\\')
             fputc('\\', out);
         fputc(text.data[i], out);
     }
+}
+
+static void print_quoted(FILE *out, struct fs_text text)
+{
+    fputc('"', out);
+    print_escaped(out, text);
     fputc('"', out);
 }
 
@@ -56,8 +61,11 @@ static void print_text(const struct printer *printer, const struct fs_config_key
     if (printer->builder && key->kind == FS_CONFIG_SECRET && text[0]) {
         print_quoted(printer->out, FS_TEXT("(set)"));
     } else if (printer->builder && key->kind == FS_CONFIG_TEXTS && parts.hidden) {
-        fprintf(printer->out, "\"%.*s(set)@", (int)parts.scheme.len, parts.scheme.data);
-        fprintf(printer->out, "%.*s\"", (int)parts.place.len, parts.place.data);
+        fputc('"', printer->out);
+        print_escaped(printer->out, parts.scheme);
+        fputs("(set)@", printer->out);
+        print_escaped(printer->out, parts.place);
+        fputc('"', printer->out);
     } else {
         print_quoted(printer->out, fs_text_of(text));
     }

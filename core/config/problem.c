@@ -6,6 +6,21 @@
 
 #include "config/address.h"
 
+/* Whatever the input was, a message is one line of UTF-8 without control characters. */
+static void clean(char *text)
+{
+    size_t left = strlen(text), len;
+
+    for (; left > 0; text += len, left -= len) {
+        uint32_t code = 0;
+        len = fs_text_utf8_first((struct fs_text){text, left}, &code);
+        if (len == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+            len = len ? len : 1;
+            memset(text, '?', len);
+        }
+    }
+}
+
 int fs_config_fail(struct fs_config_error *error, const char *where, const char *format, ...)
 {
     size_t used = 0;
@@ -18,6 +33,7 @@ int fs_config_fail(struct fs_config_error *error, const char *where, const char 
     va_start(args, format);
     vsnprintf(error->text + used, sizeof(error->text) - used, format, args);
     va_end(args);
+    clean(error->text);
     return -EINVAL;
 }
 
@@ -40,8 +56,8 @@ const char *fs_config_show(struct fs_text text, char shown[FS_CONFIG_SHOWN_SIZE]
     if (len > room)
         for (len = room; len > 0 && is_continuation(text.data[len]);)
             len--;
-    for (size_t i = 0; i < len; i++)
-        shown[i] = (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? '?' : text.data[i];
+    if (len > 0)
+        memcpy(shown, text.data, len);
     memcpy(shown + len, len < text.len ? "..." : "", len < text.len ? 4 : 1);
     return shown;
 }

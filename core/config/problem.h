@@ -7,7 +7,8 @@
 #include "base/text.h"
 #include "config/config.h"
 
-/* Writes "where: message" (where NULL: the message alone) and returns -EINVAL. */
+/* Writes "where: message" (where NULL: the message alone) and returns -EINVAL.  Control characters and
+ * bytes that are not UTF-8 become "?". */
 int fs_config_fail(struct fs_config_error *error, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -17,8 +18,7 @@ int fs_config_fail_memory(struct fs_config_error *error);
 /* Bytes of a text as a message shows it, with the NUL. */
 #define FS_CONFIG_SHOWN_SIZE 84
 
-/* Writes text as a message may show it: cut to a line's length between characters, without control
- * characters.  Returns shown. */
+/* Writes text as a message may show it: cut to a line's length between characters.  Returns shown. */
 const char *fs_config_show(struct fs_text text, char shown[FS_CONFIG_SHOWN_SIZE]);
 
 /* As above for a value of key: "(set)" for a secret, a URL without user and password. */

@@ -105,6 +105,8 @@ static void a_value_of_the_wrong_form_is_refused(void)
          "for an empty text and [] for an empty list"},
         {"data_dir: \"\"\n", "f.yaml:1:11: 'data_dir' must not be empty"},
         {"data_dir: \"a\\0b\"\n", "f.yaml:1:11: 'data_dir' contains a control character"},
+        {"data_dir: \"\\u2028\"\n", "f.yaml:1:11: 'data_dir' contains a control character"},
+        {"\"a\\x7fb\": 1\n", "f.yaml:1:1: unknown key 'a?b'"},
         {"data_dir: \"a\\nb\"\n", "f.yaml:1:11: 'data_dir' contains a control character"},
         {"? {a: b}\n: c\n", "f.yaml:1:3: a key must be a plain word, not a map"},
         {"- a\n", "f.yaml:1:1: a configuration is a map of keys, such as 'workers: 2', not a list"},
@@ -264,6 +266,9 @@ static void a_redis_url_that_is_none_is_refused_without_showing_a_password(void)
         {"redis: {urls: \"redis://h:1/x\"}\n",
          "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db] or unix:/path; "
          "the part without user and password is 'h:1/x'"},
+        {"redis: {urls: 'redis://u:secret@h\"x:1'}\n",
+         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db] or unix:/path; "
+         "the part without user and password is 'h\"x:1'"},
         {"redis: {urls: \"secret@h:1\"}\n",
          "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db] or unix:/path; "
          "the part without user and password is 'h:1'"},
