@@ -303,6 +303,7 @@ static void audit(const char *product)
     static struct fs_driver_row rows[ROWS_MAX];
     struct fs_request request = {.rows = rows, .row_capacity = ROWS_MAX};
     size_t difference_count = 0;
+    char message[256];
 
     fs_request_read(&request, FS_OP_AUDIT, product);
     request = ask(request);
@@ -313,10 +314,9 @@ static void audit(const char *product)
         if (!suffix || suffix[strlen("_difference")] != '\0')
             continue;
         difference_count++;
-        if (rows[i].value != 0)
-            fprintf(stderr, "\n    audit of %s: %s is %" PRId64 "\n", product, rows[i].name,
-                    rows[i].value);
-        FS_CHECK_INT(rows[i].value, 0);
+        snprintf(message, sizeof(message), "audit of %.64s: %.64s is %" PRId64, product,
+                 rows[i].name, rows[i].value);
+        CU_assertImplementation(rows[i].value == 0, __LINE__, message, __FILE__, "", CU_FALSE);
     }
     FS_CHECK(difference_count > 0);
 }

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-#define GIVE_BACK_TIMEOUT_S 20 /* after the deadline, for a strategy to complete what it holds */
+#define GIVE_BACK_TIMEOUT_S 10 /* after the deadline, for a strategy to complete what it holds */
 
 /* Requests */
 
