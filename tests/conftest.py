@@ -86,7 +86,6 @@ def make_server(folder):
     def make(*flags, **settings):
         name = settings.pop("name", f"s{len(servers)}")
         servers.append(flashsale.Server(folder / name, *flags, **settings))
-        servers[-1].folder.mkdir(exist_ok=True)
         return servers[-1]
 
     make.servers = servers

@@ -1,4 +1,5 @@
 """Limits: connections, slow clients, a full server.  Who behaves goes on buying."""
+import multiprocessing
 import os
 import socket
 import threading
@@ -122,22 +123,25 @@ def drip(wire, data, until):
 
 
 class Crowd:
-    """Bad clients of one kind that come back as often as they are ended."""
+    """Bad clients of one kind, in a process of their own, that come back as often as they are
+    ended."""
 
     def __init__(self, server, count, first, drip_bytes=b"", reads=True):
         self.server, self.count = server, count
         self.first, self.drip_bytes, self.reads = first, drip_bytes, reads
-        self.stopped = threading.Event()
         self.ended = 0
-        self.thread = threading.Thread(target=self._run)
+        fork = multiprocessing.get_context("fork")
+        self.stopped, self.result = fork.Event(), fork.SimpleQueue()
+        self.process = fork.Process(target=self._run, daemon=True)
 
     def start(self):
-        self.thread.start()
+        self.process.start()
         return self
 
     def stop(self):
         self.stopped.set()
-        self.thread.join()
+        self.ended = self.result.get()
+        self.process.join()
 
     def _run(self):
         socks = [None] * self.count
@@ -148,6 +152,7 @@ class Crowd:
         for sock in socks:
             if sock is not None:
                 sock.close()
+        self.result.put(self.ended)
 
     def _turn(self, sock):
         try:

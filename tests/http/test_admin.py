@@ -28,13 +28,23 @@ def test_the_list_has_every_sale_with_its_numbers(server):
     assert entry.get("stock", entry.get("left")) == 8
 
 
-def test_a_thousand_sales_are_listed(server):
-    for number in range(1000):
-        server.sale(f"many-{number}", stock=number)
+def test_hundreds_of_sales_are_listed_and_one_too_many_is_refused_truly(server):
+    """A limit may be there; reaching it is no fault of the store that passes by waiting."""
+    made = []
+    for number in range(1500):
+        terms = {"stock": number}
+        answer = server.admin_ask("PUT", f"/admin/products/many-{number}", terms)
+        if answer.status not in (200, 201):
+            assert 400 <= answer.status < 500 or answer.status == 507, (number, answer)
+            break
+        made.append(number)
+    print(f"{len(made)} sales were made")
+    assert len(made) >= 500
     entries = listed(server)
-    assert len(entries) == 1010
-    assert all(entries[f"many-{n}"].get("stock", entries[f"many-{n}"].get("left")) == n
-               for n in range(1000))
+    assert len(entries) == 10 + len(made)
+    for number in made:
+        entry = entries[f"many-{number}"]
+        assert entry.get("stock", entry.get("left")) == number
 
 
 def test_the_audit_names_every_term(server):

@@ -124,6 +124,7 @@ class Server:
         self.strategy = strategy_name or strategy()
         self.config = None
         if config is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.config = self.folder / "flashsale.yaml"
             self.config.write_text(config)
         self.process = None
