@@ -190,6 +190,12 @@ int fs_login_start(struct fs_auth *auth, struct fs_login *login)
     return -EINPROGRESS;
 }
 
+void fs_auth_give_up_logins(struct fs_auth *auth)
+{
+    if (auth->pool)
+        fs_login_pool_give_up(auth->pool);
+}
+
 void fs_login_delivered(struct fs_link *letter)
 {
     struct fs_login *login = FS_CONTAINER_OF(letter, struct fs_login, link);

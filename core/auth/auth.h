@@ -95,6 +95,10 @@ struct fs_login {
  * hour is LIMITED, also with the right password; a success is not counted.  [loop] */
 int fs_login_start(struct fs_auth *auth, struct fs_login *login);
 
+/* For a stop: answers every log-in that waits in the queue with FS_LOGIN_LIMITED, so that only those
+ * being decided are left.  [any] */
+void fs_auth_give_up_logins(struct fs_auth *auth);
+
 /* For each letter taken from the mailbox: runs done().  [loop] */
 void fs_login_delivered(struct fs_link *letter);
 

@@ -142,3 +142,22 @@ int fs_login_pool_put(struct fs_login_pool *pool, struct fs_login *login)
     pthread_mutex_unlock(&pool->mutex);
     return full ? -ENOBUFS : 0;
 }
+
+void fs_login_pool_give_up(struct fs_login_pool *pool)
+{
+    struct fs_link waiting;
+    struct fs_link *link;
+
+    fs_link_init(&waiting);
+    pthread_mutex_lock(&pool->mutex);
+    fs_link_splice(&waiting, &pool->waiting);
+    pool->waiting_count = 0;
+    pthread_mutex_unlock(&pool->mutex);
+    while ((link = fs_link_shift(&waiting))) {
+        struct fs_login *login = FS_CONTAINER_OF(link, struct fs_login, link);
+
+        login->result = FS_LOGIN_LIMITED;
+        login->retry_after_s = 1;
+        fs_mailbox_post(login->mailbox, &login->link);
+    }
+}

@@ -21,6 +21,9 @@ struct fs_login_pool_options {
 int fs_login_pool_create(const struct fs_login_pool_options *options, struct fs_login_pool **pool);
 void fs_login_pool_destroy(struct fs_login_pool *pool); /* nothing waits in it.  [main] */
 
+/* Answers all that wait with FS_LOGIN_LIMITED; what is being decided goes on.  [any] */
+void fs_login_pool_give_up(struct fs_login_pool *pool);
+
 /* Decides the login on a thread, then posts login->link to login->mailbox.
  * Returns 0, or -ENOBUFS when queue_max log-ins wait.  [any] */
 int fs_login_pool_put(struct fs_login_pool *pool, struct fs_login *login);

@@ -81,6 +81,7 @@ struct fs_http {
     struct fs_link connections;   /* open ones of this loop, struct fs_connection_guard by link */
     struct fs_link exchanges;     /* requests not yet answered, struct fs_exchange by link */
     uint64_t request_id_state[2]; /* of the generator of X-Request-Id; never 0 */
+    uint32_t login_count;         /* under way in the pool, their clients there or not */
 };
 
 /* Configures h2o (limits, timeouts, no cleartext upgrade) and registers the routes on both hosts.
@@ -91,7 +92,7 @@ void fs_http_server_dispose(struct fs_http_server *server);
 /* h2o_loop: borrowed, longer than http.  tls: borrowed, NULL for cleartext, of the main listener.
  * Returns 0 or -ENOMEM.  [main] */
 int fs_http_init(struct fs_http *http, h2o_loop_t *h2o_loop, SSL_CTX *tls);
-void fs_http_dispose(struct fs_http *http); /* no connection is open */
+void fs_http_dispose(struct fs_http *http); /* no connection is open, no log-in under way */
 
 /* Takes over an accepted connection, given, or closes it when a limit is reached.  [loop] */
 void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t *socket,

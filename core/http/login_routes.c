@@ -11,6 +11,7 @@
 /* A log-in stays in place until it is decided, also when its client has left. */
 struct login_job {
     struct fs_login login;
+    struct fs_http *http;         /* NULL: decided at once */
     struct fs_exchange *exchange; /* NULL: the client is gone */
     json_t *body;                 /* owned: user name and password point into it */
     char address[64];
@@ -69,6 +70,8 @@ static void on_login_done(struct fs_login *login)
     struct login_job *job = FS_CONTAINER_OF(login, struct login_job, login);
     struct fs_exchange *exchange = job->exchange;
 
+    if (job->http)
+        job->http->login_count--;
     if (exchange) {
         exchange->on_gone = NULL;
         reply(exchange, login);
@@ -120,6 +123,10 @@ void fs_serve_login(struct fs_exchange *exchange)
     job->login.address = (struct fs_text){address.data, address.len};
     exchange->data = job;
     exchange->on_gone = on_gone;
-    if (fs_login_start(exchange->http->server->auth, &job->login) != -EINPROGRESS)
+    if (fs_login_start(exchange->http->server->auth, &job->login) != -EINPROGRESS) {
         on_login_done(&job->login);
+        return;
+    }
+    job->http = exchange->http; /* done() runs on this loop, so not before this */
+    job->http->login_count++;
 }

@@ -124,6 +124,7 @@ static void settle_loops(struct fs_server *server)
     for (size_t i = 0; i < server->worker_count; i++)
         if (!server->workers[i]->draining)
             fs_worker_drain(server->workers[i]);
+    fs_auth_give_up_logins(server->auth);
     wait_for_ops(server);
     wait_for_connections(server, server->workers, server->worker_count,
                          fs_clock_now_us() + GRACE_US, true);
@@ -138,7 +139,7 @@ static void close_workers(struct fs_server *server)
         if (is_stuck)
             fs_log_error(
                 &server->log, "server",
-                "loop %zu: the strategy still holds %u requests long after their deadline; "
+                "loop %zu: the strategy still holds %u request(s) long after their deadline; "
                 "their memory is given up",
                 i, atomic_load(&server->workers[i]->ops_in_flight));
         server->workers[i]->is_given_up = is_stuck;

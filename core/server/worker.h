@@ -93,7 +93,7 @@ struct fs_worker {
 
     /* read by any thread while draining */
     _Atomic size_t connections_open; /* as the last drain left them */
-    _Atomic uint32_t ops_in_flight;
+    _Atomic uint32_t ops_in_flight;  /* and log-ins: what others hold of this loop */
 };
 
 /* Makes the world and its thread, which then waits.  Returns 0, or -ENOMEM, -EMFILE, -ENFILE,
