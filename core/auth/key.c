@@ -125,8 +125,7 @@ int fs_key_load_secret(const char *path, struct fs_key *key, char error[FS_AUTH_
                             "openssl rand -hex 32 writes",
                             path, len, FS_SECRET_LEN_MIN);
     }
-    key->data = data;
-    key->len = len;
+    *key = (struct fs_key){data, len, NULL};
     return 0;
 }
 
@@ -163,29 +162,6 @@ static int check_ec(const char *path, EVP_PKEY *pkey, char *error)
         return fs_auth_fail(error, -EINVAL, "key file %s holds no EC key on P-256, as ES256 needs",
                             path);
     return 0;
-}
-
-/* libjwt parses PEM for every token; it gets what OpenSSL writes, never the file itself. */
-static int write_pem(EVP_PKEY *pkey, struct fs_key *key)
-{
-    BIO *out = BIO_new(BIO_s_mem());
-    char *pem;
-    long len;
-    int rc = -ENOMEM;
-
-    if (!out)
-        return -ENOMEM;
-    if (PEM_write_bio_PUBKEY(out, pkey) == 1) {
-        len = BIO_get_mem_data(out, &pem);
-        key->data = malloc((size_t)len);
-        if (key->data) {
-            memcpy(key->data, pem, (size_t)len);
-            key->len = (size_t)len;
-            rc = 0;
-        }
-    }
-    BIO_free(out);
-    return rc;
 }
 
 static EVP_PKEY *parse_public(const char *data, size_t len)
@@ -228,14 +204,17 @@ int fs_key_load_public(const char *path, int algorithm, struct fs_key *key,
                             "key file %s holds no PEM public key (-----BEGIN PUBLIC KEY-----)",
                             path);
     rc = algorithm == FS_AUTH_RS256 ? check_rsa(path, pkey, error) : check_ec(path, pkey, error);
-    if (rc == 0 && write_pem(pkey, key) != 0)
-        rc = fs_auth_fail(error, -ENOMEM, "no memory for key file %s", path);
-    EVP_PKEY_free(pkey);
-    return rc;
+    if (rc != 0) {
+        EVP_PKEY_free(pkey);
+        return rc;
+    }
+    *key = (struct fs_key){NULL, 0, pkey};
+    return 0;
 }
 
 void fs_key_dispose(struct fs_key *key)
 {
     fs_private_file_release(key->data, key->len);
-    *key = (struct fs_key){NULL, 0};
+    EVP_PKEY_free(key->public_key);
+    *key = (struct fs_key){NULL, 0, NULL};
 }

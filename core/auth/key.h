@@ -5,11 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <openssl/types.h>
+
 #include "auth/auth.h"
 
 struct fs_key {
-    char *data; /* owned: secret bytes, or a PEM public key as OpenSSL writes it */
-    size_t len; /* bytes */
+    char *data;           /* owned: a secret, else NULL */
+    size_t len;           /* bytes */
+    EVP_PKEY *public_key; /* owned: else NULL */
 };
 
 /* Makes a secret of 256 random bits, written as one line of text, when path does not exist.  The

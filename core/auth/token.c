@@ -5,7 +5,8 @@
  * names of algorithms without case.  It stops reading base64 at the first foreign byte and ignores
  * unused bits, so one signature has many spellings, and it writes behind a buffer of no bytes for
  * an empty part: only well-formed tokens reach it.  When memory runs out it may report success for
- * a token that it never checked; such a token has no algorithm and no claims, and fails here. */
+ * a token that it never checked; such a token has no algorithm and no claims, and fails here.
+ * Signatures by public key are checked in signature.c. */
 #include "auth/token.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <openssl/err.h>
 
 #include "auth/auth.h"
+#include "auth/signature.h"
 #include "base/limits.h"
 
 /* Later than this no clock is right; also keeps a real number from overflowing. */
@@ -86,28 +88,28 @@ bool fs_token_is_subject(struct fs_text subject)
 
 /* Claims */
 
-static jwt_alg_t jwt_algorithm_of(int algorithm)
+static const char *name_of(int algorithm)
 {
     switch (algorithm) {
     case FS_AUTH_HS256:
-        return JWT_ALG_HS256;
+        return "HS256";
     case FS_AUTH_RS256:
-        return JWT_ALG_RS256;
+        return "RS256";
     case FS_AUTH_ES256:
-        return JWT_ALG_ES256;
+        return "ES256";
     default:
-        return JWT_ALG_INVAL;
+        return "";
     }
 }
 
-static int check_header(jwt_t *jwt, jwt_alg_t algorithm)
+static int check_header(jwt_t *jwt, int algorithm)
 {
     const char *name = jwt_get_header(jwt, "alg");
     char *critical;
 
-    if (algorithm == JWT_ALG_INVAL || jwt_get_alg(jwt) != algorithm)
+    if (!name || strcmp(name, name_of(algorithm)) != 0)
         return -EACCES;
-    if (!name || strcmp(name, jwt_alg_str(algorithm)) != 0)
+    if (algorithm == FS_AUTH_HS256 && jwt_get_alg(jwt) != JWT_ALG_HS256)
         return -EACCES;
     critical = jwt_get_headers_json(jwt, "crit");
     free(critical);
@@ -201,7 +203,7 @@ static int check_times(jwt_t *jwt, int64_t now_s, struct fs_token_claims *claims
 static int check_claims(const struct fs_token_rules *rules, jwt_t *jwt, int64_t now_s,
                         struct fs_token_claims *claims)
 {
-    int rc = check_header(jwt, jwt_algorithm_of(rules->algorithm));
+    int rc = check_header(jwt, rules->algorithm);
 
     if (rc == 0)
         rc = check_issuer(jwt, rules->issuer);
@@ -212,6 +214,26 @@ static int check_claims(const struct fs_token_rules *rules, jwt_t *jwt, int64_t 
     if (rc == 0)
         rc = check_times(jwt, now_s, claims);
     return rc;
+}
+
+/* Checks the signature and reads the token.  text: well-formed, NUL-terminated. */
+static int open_token(const struct fs_token_rules *rules, const char *text, jwt_t **jwt)
+{
+    const char *dot = strrchr(text, '.');
+    struct fs_text signed_text = {text, (size_t)(dot - text)};
+    int rc;
+
+    if (rules->algorithm == FS_AUTH_HS256) {
+        rc = jwt_decode(jwt, text, (const unsigned char *)rules->key.data, (int)rules->key.len);
+        ERR_clear_error(); /* OpenSSL's list of errors belongs to the thread, not to this call */
+    } else {
+        if (!fs_signature_is_right(rules->key.public_key, signed_text, fs_text_of(dot + 1)))
+            return -EACCES;
+        rc = jwt_decode(jwt, text, NULL, 0); /* without a key it only reads */
+    }
+    if (rc == 0 && *jwt)
+        return 0;
+    return rc == ENOMEM ? -ENOMEM : -EACCES;
 }
 
 int fs_token_verify(const struct fs_token_rules *rules, struct fs_text token, int64_t now_s,
@@ -225,11 +247,9 @@ int fs_token_verify(const struct fs_token_rules *rules, struct fs_text token, in
         return -EACCES;
     memcpy(text, token.data, token.len);
     text[token.len] = '\0';
-    rc = jwt_decode(&jwt, text, (const unsigned char *)rules->key.data, (int)rules->key.len);
-    if (rc != 0 || !jwt) {
-        ERR_clear_error(); /* OpenSSL's list of errors belongs to the thread, not to this call */
-        return rc == ENOMEM ? -ENOMEM : -EACCES;
-    }
+    rc = open_token(rules, text, &jwt);
+    if (rc != 0)
+        return rc;
     rc = check_claims(rules, jwt, now_s, claims);
     jwt_free(jwt);
     return rc;

@@ -12,6 +12,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 
 #include "base/limits.h"
 
@@ -58,9 +59,9 @@ static void check_claims(const struct fs_token_claims *claims)
         abort();
 }
 
-static void try_token(int algorithm, const char *key, const char *genuine, struct fs_text token)
+static void try_token(int algorithm, struct fs_key key, const char *genuine, struct fs_text token)
 {
-    struct fs_token_rules rules = {algorithm, {(char *)key, strlen(key)}, "", ""};
+    struct fs_token_rules rules = {algorithm, key, "", ""};
     struct fs_token_claims claims;
     size_t signed_len = (size_t)(strrchr(genuine, '.') - genuine);
 
@@ -74,6 +75,18 @@ static void try_token(int algorithm, const char *key, const char *genuine, struc
         abort();
     if (token.len != strlen(genuine) || memcmp(token.data, genuine, signed_len) != 0)
         abort();
+}
+
+static void try_public(int algorithm, const char *pem, const char *genuine, struct fs_text token)
+{
+    BIO *in = BIO_new_mem_buf(pem, -1);
+    struct fs_key key = {NULL, 0, in ? PEM_read_bio_PUBKEY(in, NULL, NULL, NULL) : NULL};
+
+    if (!key.public_key)
+        abort();
+    try_token(algorithm, key, genuine, token);
+    BIO_free(in);
+    fs_key_dispose(&key);
 }
 
 static size_t add_base64url(char *out, const void *data, size_t len)
@@ -107,8 +120,10 @@ static void try_signed(const char *data, size_t size)
     token[len++] = '.';
     len += add_base64url(token + len, signature, signature_len);
     for (size_t i = 0; i < 2; i++) {
-        struct fs_token_rules rules = {
-            FS_AUTH_HS256, {(char *)SECRET, strlen(SECRET)}, expectations[i], expectations[i]};
+        struct fs_token_rules rules = {FS_AUTH_HS256,
+                                       {(char *)SECRET, strlen(SECRET), NULL},
+                                       expectations[i],
+                                       expectations[i]};
         struct fs_token_claims claims;
 
         if (fs_token_verify(&rules, (struct fs_text){token, len}, NOW, &claims) == 0)
@@ -122,13 +137,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     switch (size ? data[0] : 0) {
     case 'h':
-        try_token(FS_AUTH_HS256, SECRET, genuine_hs256, rest);
+        try_token(FS_AUTH_HS256, (struct fs_key){(char *)SECRET, strlen(SECRET), NULL},
+                  genuine_hs256, rest);
         break;
     case 'e':
-        try_token(FS_AUTH_ES256, es256_pem, genuine_es256, rest);
+        try_public(FS_AUTH_ES256, es256_pem, genuine_es256, rest);
         break;
     case 'r':
-        try_token(FS_AUTH_RS256, rs256_pem, genuine_rs256, rest);
+        try_public(FS_AUTH_RS256, rs256_pem, genuine_rs256, rest);
         break;
     case 's':
         try_signed(rest.data, rest.len);

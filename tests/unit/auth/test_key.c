@@ -19,7 +19,7 @@ static void a_made_key_is_private_and_strong_whatever_the_umask(void)
     fs_fixture_open(&fixture);
     for (size_t i = 0; i < sizeof(umasks) / sizeof(umasks[0]); i++) {
         mode_t before = umask(umasks[i]);
-        struct fs_key key = {NULL, 0};
+        struct fs_key key = {NULL, 0, NULL};
         struct stat status;
         bool made = false;
         int rc = fs_key_make_if_missing(fixture.key_path, &made, fixture.error);
@@ -126,7 +126,7 @@ static void a_secret_that_group_or_others_can_read_is_refused(void)
 {
     static const unsigned modes[] = {0604, 0640, 0620, 0602, 0660, 0666, 0644, 0444, 0610};
     struct fs_fixture fixture;
-    struct fs_key key = {NULL, 0};
+    struct fs_key key = {NULL, 0, NULL};
 
     fs_fixture_open(&fixture);
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -163,7 +163,7 @@ static void a_secret_has_32_bytes_without_the_end_of_its_line(void)
 
     fs_fixture_open(&fixture);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct fs_key key = {NULL, 0};
+        struct fs_key key = {NULL, 0, NULL};
 
         fs_fixture_write(fixture.key_path, cases[i].data, cases[i].len, 0600);
         FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error),
@@ -179,7 +179,7 @@ static void a_secret_has_32_bytes_without_the_end_of_its_line(void)
 static void what_is_no_file_is_refused_and_never_waited_for(void)
 {
     struct fs_fixture fixture;
-    struct fs_key key = {NULL, 0};
+    struct fs_key key = {NULL, 0, NULL};
     char *huge = calloc(1, 20000);
 
     fs_fixture_open(&fixture);
@@ -198,13 +198,13 @@ static void what_is_no_file_is_refused_and_never_waited_for(void)
 /* pem: freed. */
 static int load_public(struct fs_fixture *fixture, char *pem, unsigned mode, int algorithm)
 {
-    struct fs_key key = {NULL, 0};
+    struct fs_key key = {NULL, 0, NULL};
     int rc;
 
     fs_fixture_write_text(fixture->key_path, pem, mode);
     free(pem);
     rc = fs_key_load_public(fixture->key_path, algorithm, &key, fixture->error);
-    FS_CHECK_INT(key.data != NULL, rc == 0);
+    FS_CHECK_INT(key.public_key != NULL, rc == 0);
     fs_key_dispose(&key);
     return rc;
 }

@@ -16,13 +16,13 @@
 
 static struct fs_token_rules hs256_rules(void)
 {
-    return (struct fs_token_rules){FS_AUTH_HS256, {(char *)SECRET, strlen(SECRET)}, "", ""};
+    return (struct fs_token_rules){FS_AUTH_HS256, {(char *)SECRET, strlen(SECRET), NULL}, "", ""};
 }
 
-/* pem: borrowed by the result. */
-static struct fs_token_rules public_rules(int algorithm, char *pem)
+/* key: borrowed by the result. */
+static struct fs_token_rules public_rules(int algorithm, EVP_PKEY *key)
 {
-    return (struct fs_token_rules){algorithm, {pem, strlen(pem)}, "", ""};
+    return (struct fs_token_rules){algorithm, {NULL, 0, key}, "", ""};
 }
 
 static int verify_at(const struct fs_token_rules *rules, const char *token, int64_t now_s)
@@ -77,9 +77,8 @@ static void a_foreign_token_of_each_algorithm_verifies_with_its_key_only(void)
 {
     EVP_PKEY *rsa = fs_fixture_make_rsa(2048), *rsa2 = fs_fixture_make_rsa(2048);
     EVP_PKEY *ec = fs_fixture_make_ec("P-256"), *ec2 = fs_fixture_make_ec("P-256");
-    char *rsa_pem = fs_fixture_public_pem(rsa), *ec_pem = fs_fixture_public_pem(ec);
-    struct fs_token_rules rs256 = public_rules(FS_AUTH_RS256, rsa_pem);
-    struct fs_token_rules es256 = public_rules(FS_AUTH_ES256, ec_pem);
+    struct fs_token_rules rs256 = public_rules(FS_AUTH_RS256, rsa);
+    struct fs_token_rules es256 = public_rules(FS_AUTH_ES256, ec);
     struct fs_token_rules hs256 = hs256_rules();
     char *tokens[] = {
         fs_fixture_sign_pkey(RS256, PAYLOAD, rsa), fs_fixture_sign_pkey(ES256, PAYLOAD, ec),
@@ -99,8 +98,6 @@ static void a_foreign_token_of_each_algorithm_verifies_with_its_key_only(void)
     EVP_PKEY_free(rsa2);
     EVP_PKEY_free(ec);
     EVP_PKEY_free(ec2);
-    free(rsa_pem);
-    free(ec_pem);
 }
 
 static void a_token_without_an_algorithm_is_refused(void)
@@ -155,7 +152,7 @@ static void a_public_key_used_as_an_hmac_secret_opens_nothing(void)
 
     for (size_t k = 0; k < 2; k++) {
         char *pem = fs_fixture_public_pem(pkeys[k]);
-        struct fs_token_rules rules = public_rules(algorithms[k], pem);
+        struct fs_token_rules rules = public_rules(algorithms[k], pkeys[k]);
 
         for (size_t d = 0; d < 3; d++) {
             char *token;
@@ -192,9 +189,8 @@ static unsigned flip_every_bit(const struct fs_token_rules *rules, const char *t
 static void no_flipped_bit_of_20_tokens_is_accepted(void)
 {
     EVP_PKEY *rsa = fs_fixture_make_rsa(2048), *ec = fs_fixture_make_ec("P-256");
-    char *rsa_pem = fs_fixture_public_pem(rsa), *ec_pem = fs_fixture_public_pem(ec);
-    struct fs_token_rules rules[] = {hs256_rules(), public_rules(FS_AUTH_RS256, rsa_pem),
-                                     public_rules(FS_AUTH_ES256, ec_pem)};
+    struct fs_token_rules rules[] = {hs256_rules(), public_rules(FS_AUTH_RS256, rsa),
+                                     public_rules(FS_AUTH_ES256, ec)};
     unsigned accepted = 0, tried = 0;
 
     for (unsigned i = 0; i < 20; i++) {
@@ -214,15 +210,12 @@ static void no_flipped_bit_of_20_tokens_is_accepted(void)
     FS_CHECK_INT(accepted, 0);
     EVP_PKEY_free(rsa);
     EVP_PKEY_free(ec);
-    free(rsa_pem);
-    free(ec_pem);
 }
 
 static void every_truncation_is_refused(void)
 {
     EVP_PKEY *ec = fs_fixture_make_ec("P-256");
-    char *pem = fs_fixture_public_pem(ec);
-    struct fs_token_rules rules[] = {hs256_rules(), public_rules(FS_AUTH_ES256, pem)};
+    struct fs_token_rules rules[] = {hs256_rules(), public_rules(FS_AUTH_ES256, ec)};
     char *tokens[] = {fs_fixture_sign_hmac("SHA256", HS256, PAYLOAD, SECRET, strlen(SECRET)),
                       fs_fixture_sign_pkey(ES256, PAYLOAD, ec)};
     struct fs_token_claims claims;
@@ -240,7 +233,6 @@ static void every_truncation_is_refused(void)
         free(tokens[i]);
     }
     EVP_PKEY_free(ec);
-    free(pem);
 }
 
 static void a_token_has_three_canonical_parts(void)
