@@ -318,6 +318,44 @@ bool fs_tiny_is_sound(const struct fs_op *op)
     return differences > 0;
 }
 
+char *fs_tiny_dump(const struct fs_v1_ledger *ledger)
+{
+    char *text;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    assert(out);
+    for (uint32_t i = 0; i < ledger->sale_count; i++) {
+        const struct fs_v1_sale *s = &ledger->sales[i];
+
+        fprintf(out, "sale %.*s epoch %" PRIu64 " sequence %" PRIu64, s->product_len, s->product,
+                s->epoch, s->sequence);
+        fprintf(out, " units %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, s->units_initial,
+                s->units_restocked, s->units_left, s->units_sold);
+        fprintf(out, " terms %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %d\n",
+                s->units_per_buyer_max, s->units_per_order_max, s->opens_at_ms, s->closes_at_ms,
+                (int)s->state);
+    }
+    for (uint32_t i = 0; i < ledger->buyer_count; i++) {
+        const struct fs_v1_buyer *b = &ledger->buyers[i];
+
+        fprintf(out, "buyer %.*s sale %" PRIu32 " epoch %" PRIu64 " units %" PRId64 "\n",
+                b->name_len, b->name, b->sale, b->epoch, b->units);
+    }
+    for (uint32_t i = 0; i < ledger->order_count; i++) {
+        const struct fs_v1_order *o = &ledger->orders[i];
+
+        fprintf(out,
+                "order %.*s kind %d sale %d buyer %" PRIu32 " units %" PRIu32 " epoch %" PRIu64,
+                o->name_len, o->name, o->entry, o->sale, o->buyer, o->units, o->epoch);
+        fprintf(out, " sequence %" PRIu64 " %" PRIu64 " left %" PRId64 " at %" PRId64 " %" PRId64,
+                o->sequence, o->cancel_sequence, o->units_left, o->made_at_ms, o->cancelled_at_ms);
+        fprintf(out, " digest %" PRIx64 "\n", o->digest);
+    }
+    fclose(out);
+    return text;
+}
+
 void fs_tiny_dir_create(char path[static 128])
 {
     const char *base = getenv("TMPDIR");

@@ -84,6 +84,9 @@ bool fs_tiny_is_sound(const struct fs_op *op);
 
 struct fs_text fs_tiny_text(const char *text);
 
+/* Everything the ledger holds, as text in the order of slots; malloc'd, given. */
+char *fs_tiny_dump(const struct fs_v1_ledger *ledger);
+
 /* A new folder under TMPDIR, and its removal with all in it. */
 void fs_tiny_dir_create(char path[static 128]);
 void fs_tiny_dir_destroy(const char *path);
