@@ -83,11 +83,16 @@ static int refused(const struct fs_cli_answer *answer, const struct fs_cli_io *i
     const char *title = json_string_value(json_object_get(answer->body, "title"));
     const char *code = json_string_value(json_object_get(answer->body, "code"));
 
-    return fs_cli_fail(io, "%s (%ld%s%s)",
-                       detail  ? detail
-                       : title ? title
-                               : "the server refused",
-                       answer->status, code ? " " : "", code ? code : "");
+    fs_cli_fail(io, "%s (%ld%s%s)",
+                detail  ? detail
+                : title ? title
+                        : "the server refused",
+                answer->status, code ? " " : "", code ? code : "");
+    if (code && strcmp(code, "sale_exists") == 0)
+        fputs("stock add gives a sale that is there more units; stock set with --reset starts it "
+              "anew and forgets what was sold.\n",
+              io->err);
+    return FS_CLI_FAILED;
 }
 
 static bool is_id(const char *text)
@@ -206,19 +211,12 @@ static int change(const struct fs_cli_options *options, const struct fs_cli_io *
 static int set(const struct fs_cli_options *options, const struct fs_cli_io *io)
 {
     json_int_t units;
-    int rc;
 
     if (!read_units(options->operands[2], &units))
         return fs_cli_usage(io, "stock set: %s is no number of units", options->operands[2]);
-    rc = change(options, io, "PUT",
-                options->is_reset ? json_pack("{s:I, s:b}", "stock", units, "reset", 1)
-                                  : json_pack("{s:I}", "stock", units));
-    if (rc == FS_CLI_FAILED && !options->is_reset)
-        fprintf(io->err,
-                "To add units to a sale that is there: stock add %s N; to start it anew: "
-                "stock set %s %" JSON_INTEGER_FORMAT " --reset\n",
-                options->operands[1], options->operands[1], units);
-    return rc;
+    return change(options, io, "PUT",
+                  options->is_reset ? json_pack("{s:I, s:b}", "stock", units, "reset", 1)
+                                    : json_pack("{s:I}", "stock", units));
 }
 
 static int add(const struct fs_cli_options *options, const struct fs_cli_io *io)

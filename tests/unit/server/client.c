@@ -1,3 +1,4 @@
+/* Sockets and just enough of HTTP/1.1 to ask a server that is under test. */
 #include "client.h"
 
 #include <arpa/inet.h>

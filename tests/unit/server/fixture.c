@@ -1,3 +1,4 @@
+/* Makes a server for one test and leaves nothing of it behind. */
 #include "fixture.h"
 
 #include <dirent.h>
