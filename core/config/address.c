@@ -160,7 +160,7 @@ static bool place_is_well_formed(struct fs_text place)
         fs_text_to_u64(port_text, UINT16_MAX, &number) != 0 || number == 0)
         return false;
     for (size_t i = 0; i < host.len; i++)
-        if (!isalnum((unsigned char)host.data[i]) && !memchr("._-:", host.data[i], 4))
+        if (!isalnum((unsigned char)host.data[i]) && !strchr("._-:", host.data[i]))
             return false;
     return true;
 }

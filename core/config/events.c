@@ -31,6 +31,7 @@ const char *fs_config_events_place(struct fs_config_events *events, yaml_mark_t 
 {
     snprintf(events->where, sizeof(events->where), "%.400s:%zu:%zu", events->name, mark.line + 1,
              mark.column + 1);
+    fs_config_clean(events->where);
     return events->where;
 }
 
@@ -161,7 +162,7 @@ int fs_config_events_meet(struct fs_config_events *events, const char *section,
     if (name.len > sizeof(met->path) - prefix - 1)
         name.len = sizeof(met->path) - prefix - 1;
     for (size_t i = 0; i < name.len; i++)
-        met->path[prefix + i] = (unsigned char)name.data[i] < 0x20 ? '?' : name.data[i];
+        met->path[prefix + i] = (char)((unsigned char)name.data[i] < 0x20 ? '?' : name.data[i]);
     met->path[prefix + name.len] = '\0';
     met->name = met->path + prefix;
     return 0;

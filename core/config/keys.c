@@ -20,6 +20,8 @@
 
 #define FIELD(member) \
     .offset = offsetof(struct fs_config, member), .size = sizeof(((struct fs_config *)0)->member)
+/* An array with its count beside it is known by its kind. */
+#define ARRAY_FIELD(member) .offset = offsetof(struct fs_config, member), .size = 0
 #define PRODUCT_FIELD(member)                             \
     .offset = offsetof(struct fs_config_product, member), \
     .size = sizeof(((struct fs_config_product *)0)->member)
@@ -78,12 +80,12 @@ static const struct fs_config_key KEYS[] = {
     {"strategy_dir", FS_CONFIG_TEXT, FIELD(strategy_dir), 0, FS_CONFIG_VALUE_LEN_MAX, "", "path",
      "Where strategies are looked for by name. Empty: where the build or installation put them.",
      NULL, NULL},
-    {"strategy_options", FS_CONFIG_OPTIONS, FIELD(strategy_options), 0, FS_CONFIG_OPTIONS_MAX, "",
-     "map of names to texts",
+    {"strategy_options", FS_CONFIG_OPTIONS, ARRAY_FIELD(strategy_options), 0, FS_CONFIG_OPTIONS_MAX,
+     "", "map of names to texts",
      "Options that the strategy knows, such as durability: journal for v1. --set "
      "strategy_options.NAME=VALUE sets one.",
      NULL, NULL},
-    {"products", FS_CONFIG_PRODUCTS, FIELD(products), 0, FS_PRODUCTS_MAX,
+    {"products", FS_CONFIG_PRODUCTS, ARRAY_FIELD(products), 0, FS_PRODUCTS_MAX,
      "1:100,2:100,3:100,4:100,5:100,6:100,7:100,8:100,9:100,10:100", "list of sales",
      "Sales to create at start-up where they are missing; an existing one is never changed. Empty: "
      "none. As a flag or variable: id or id:stock.",
@@ -237,7 +239,7 @@ void fs_config_key_variable(const struct fs_config_key *key, char name[FS_CONFIG
     size_t len = (size_t)snprintf(name, FS_CONFIG_PATH_SIZE, "FLASHSALE_%s", key->path);
 
     for (size_t i = 0; i < len; i++)
-        name[i] = name[i] == '.' ? '_' : (char)toupper((unsigned char)name[i]);
+        name[i] = (char)(name[i] == '.' ? '_' : toupper((unsigned char)name[i]));
 }
 
 /* Keeps candidate when it is nearer to mistyped than the best so far. */

@@ -81,6 +81,7 @@ int fs_config_set(struct fs_config_builder *builder, const char *path, const cha
     fs_config_show_value(key, fs_text_of(value), shown);
     snprintf(from, sizeof(from), "%.60s%s%s", origin ? origin : "", origin && is_plain ? " " : "",
              is_plain ? name : "");
+    fs_config_clean(from);
     snprintf(where, sizeof(where), "%s%s%s", from, is_plain ? "=" : " ", shown);
     if (has_prefix(path, OPTIONS_PATH))
         return fs_config_assign_option(layer, fs_text_of(path + strlen(OPTIONS_PATH)),

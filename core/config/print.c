@@ -20,7 +20,7 @@ struct printer {
     const struct fs_config *config;
 };
 
-/* Every text of a configuration is UTF-8 without control characters. */
+/* Every text of a configuration, and every origin, is UTF-8 without control characters. */
 static void print_escaped(FILE *out, struct fs_text text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -37,18 +37,10 @@ static void print_quoted(FILE *out, struct fs_text text)
     fputc('"', out);
 }
 
-static void print_comment(FILE *out, const char *text)
-{
-    fputs("  # ", out);
-    for (; *text; text++)
-        fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
-    fputc('\n', out);
-}
-
 static void print_origin(const struct printer *printer, const struct fs_config_key *key)
 {
     if (printer->builder)
-        print_comment(printer->out, fs_config_builder_entry(printer->builder, key)->origin);
+        fprintf(printer->out, "  # %s\n", fs_config_builder_entry(printer->builder, key)->origin);
     else
         fputc('\n', printer->out);
 }
@@ -145,7 +137,7 @@ static void print_options(const struct printer *printer, const struct fs_config_
         fputs(": ", printer->out);
         print_quoted(printer->out, fs_text_of(option->value));
         if (printer->builder)
-            print_comment(printer->out, option_origin(printer->builder, option->name));
+            fprintf(printer->out, "  # %s\n", option_origin(printer->builder, option->name));
         else
             fputc('\n', printer->out);
     }

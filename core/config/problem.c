@@ -6,15 +6,20 @@
 
 #include "config/address.h"
 
-/* Whatever the input was, a message is one line of UTF-8 without control characters. */
-static void clean(char *text)
+bool fs_config_is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+           (code & 0xfffe) == 0xfffe;
+}
+
+void fs_config_clean(char *text)
 {
     size_t left = strlen(text), len;
 
     for (; left > 0; text += len, left -= len) {
         uint32_t code = 0;
         len = fs_text_utf8_first((struct fs_text){text, left}, &code);
-        if (len == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+        if (len == 0 || fs_config_is_control(code)) {
             len = len ? len : 1;
             memset(text, '?', len);
         }
@@ -33,7 +38,7 @@ int fs_config_fail(struct fs_config_error *error, const char *where, const char 
     va_start(args, format);
     vsnprintf(error->text + used, sizeof(error->text) - used, format, args);
     va_end(args);
-    clean(error->text);
+    fs_config_clean(error->text);
     return -EINVAL;
 }
 

@@ -7,10 +7,16 @@
 #include "base/text.h"
 #include "config/config.h"
 
-/* Writes "where: message" (where NULL: the message alone) and returns -EINVAL.  Control characters and
- * bytes that are not UTF-8 become "?". */
+/* Writes "where: message" (where NULL: the message alone), cleaned, and returns -EINVAL. */
 int fs_config_fail(struct fs_config_error *error, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What a value may not contain and a message replaces: control characters, the line and paragraph
+ * separators, which YAML takes for ends of lines, and what is no character at all. */
+bool fs_config_is_control(uint32_t code);
+
+/* Replaces such characters, and bytes that are not UTF-8, by "?" in place. */
+void fs_config_clean(char *text);
 
 /* Says that memory ran out and returns -ENOMEM. */
 int fs_config_fail_memory(struct fs_config_error *error);

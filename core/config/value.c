@@ -21,18 +21,10 @@ struct unit {
 static const struct unit DURATION_UNITS[] = {
     {"us", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60000000}, {"h", 3600000000}};
 static const struct unit SIZE_UNITS[] = {
-    {"B", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}};
+    {"B", 1}, {"KiB", INT64_C(1) << 10}, {"MiB", INT64_C(1) << 20}, {"GiB", INT64_C(1) << 30}};
 
 #define DURATION_UNIT_COUNT (sizeof(DURATION_UNITS) / sizeof(DURATION_UNITS[0]))
 #define SIZE_UNIT_COUNT (sizeof(SIZE_UNITS) / sizeof(SIZE_UNITS[0]))
-
-/* Also the line and paragraph separators, which YAML takes for ends of lines, and what is no character:
- * such a value could not be printed and read again. */
-static bool is_control(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
-           (code & 0xfffe) == 0xfffe;
-}
 
 static int text_is_clean(const struct fs_config_key *key, struct fs_text text, const char *where,
                          struct fs_config_error *error)
@@ -45,7 +37,7 @@ static int text_is_clean(const struct fs_config_key *key, struct fs_text text, c
         size_t len = fs_text_utf8_first((struct fs_text){text.data + i, text.len - i}, &code);
         if (len == 0)
             return fs_config_fail(error, where, "'%s' is not valid UTF-8", key->path);
-        if (is_control(code))
+        if (fs_config_is_control(code))
             return fs_config_fail(error, where, "'%s' contains a control character", key->path);
         i += len;
     }

@@ -197,11 +197,28 @@ static void each_value_is_printed_with_its_origin(void)
     fs_config_builder_destroy(builder);
 }
 
+static void a_strange_file_name_cannot_break_a_line(void)
+{
+    static const char YAML[] = "workers: 2\n";
+    struct fs_config_builder *builder;
+    struct fs_config *config = load("a\nlisten: \xff\xe2\x80\xa8", YAML, strlen(YAML), &builder);
+    char *yaml = fs_config_to_yaml(builder, config);
+
+    FS_REQUIRE(yaml);
+    FS_CHECK_CONTAINS(yaml, "\nworkers: 2  # a?listen: ?"
+                            "???"
+                            ":1:10\n");
+    free(yaml);
+    fs_config_destroy(config);
+    fs_config_builder_destroy(builder);
+}
+
 #define TESTS(T)                                                \
     T(the_documented_file_is_what_the_table_says)               \
     T(the_documented_file_sets_every_key_to_its_default)        \
     T(every_key_is_documented_with_unit_and_default)            \
     T(what_is_printed_is_read_back_as_the_same_but_for_secrets) \
-    T(each_value_is_printed_with_its_origin)
+    T(each_value_is_printed_with_its_origin)                    \
+    T(a_strange_file_name_cannot_break_a_line)
 
 FS_SUITE("config/print", TESTS)
