@@ -1,4 +1,8 @@
 /* How an order gets its name, and how the outcome of a purchase is counted. */
+/* The plain SHA256_...() functions: since OpenSSL 3.0 EVP_DigestInit_ex() frees and allocates its
+ * state at each use, also of a context that is used again. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "purchase/purchase.h"
 
 #include <assert.h>
@@ -6,50 +10,29 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #define NAME_BYTES 16u               /* 128 bits: 26 characters of base32 */
 #define TAG_BYTES 5u                 /* 40 bits, of which 30 are shown: 6 characters */
 #define RANDOM_BYTES_PER_FETCH 1024u /* one system call for 64 names */
 
 struct fs_order_namer {
-    /* owned */
-    EVP_MD *sha256; /* fetched once: EVP_sha256() is looked up, and allocated for, at each use */
-    EVP_MD_CTX *digest;
-
-    /* changing [loop] */
     size_t random_left; /* bytes at the end of random that were not used */
     unsigned char random[RANDOM_BYTES_PER_FETCH];
 };
 
-int fs_order_namer_create(struct fs_order_namer **created)
+int fs_order_namer_create(struct fs_order_namer **namer)
 {
-    struct fs_order_namer *namer = calloc(1, sizeof(*namer));
+    struct fs_order_namer *created = calloc(1, sizeof(*created));
 
-    if (!namer)
+    if (!created)
         return -ENOMEM;
-    namer->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (!namer->sha256)
-        goto free_namer;
-    namer->digest = EVP_MD_CTX_new();
-    if (!namer->digest)
-        goto free_sha256;
-    *created = namer;
+    *namer = created;
     return 0;
-
-free_sha256:
-    EVP_MD_free(namer->sha256);
-free_namer:
-    free(namer);
-    return -ENOMEM;
 }
 
 void fs_order_namer_destroy(struct fs_order_namer *namer)
 {
-    if (!namer)
-        return;
-    EVP_MD_CTX_free(namer->digest);
-    EVP_MD_free(namer->sha256);
     free(namer);
 }
 
@@ -71,18 +54,16 @@ static int take_random(struct fs_order_namer *namer, unsigned char bytes[NAME_BY
 }
 
 /* The buyer's length comes first: else buyer "ab" with key "c" were buyer "a" with key "bc". */
-static int digest_key(struct fs_order_namer *namer, struct fs_text buyer, struct fs_text key,
-                      unsigned char bytes[NAME_BYTES])
+static int digest_key(struct fs_text buyer, struct fs_text key, unsigned char bytes[NAME_BYTES])
 {
-    unsigned char whole[EVP_MAX_MD_SIZE];
+    unsigned char whole[SHA256_DIGEST_LENGTH];
     unsigned char buyer_len = (unsigned char)buyer.len;
+    SHA256_CTX digest;
 
     assert(buyer.len <= FS_BUYER_LEN_MAX);
-    if (!EVP_DigestInit_ex(namer->digest, namer->sha256, NULL) ||
-        !EVP_DigestUpdate(namer->digest, &buyer_len, sizeof(buyer_len)) ||
-        !EVP_DigestUpdate(namer->digest, buyer.data, buyer.len) ||
-        !EVP_DigestUpdate(namer->digest, key.data, key.len) ||
-        !EVP_DigestFinal_ex(namer->digest, whole, NULL))
+    if (!SHA256_Init(&digest) || !SHA256_Update(&digest, &buyer_len, sizeof(buyer_len)) ||
+        !SHA256_Update(&digest, buyer.data, buyer.len) ||
+        !SHA256_Update(&digest, key.data, key.len) || !SHA256_Final(whole, &digest))
         return -EIO;
     memcpy(bytes, whole, NAME_BYTES);
     return 0;
@@ -118,7 +99,7 @@ int fs_order_name(struct fs_order_namer *namer, struct fs_text buyer, struct fs_
 {
     unsigned char bytes[NAME_BYTES];
     struct fs_buffer buffer = fs_buffer_of(id->text, FS_ORDER_NAME_LEN);
-    int error = key.len ? digest_key(namer, buyer, key, bytes) : take_random(namer, bytes);
+    int error = key.len ? digest_key(buyer, key, bytes) : take_random(namer, bytes);
 
     if (error)
         return error;

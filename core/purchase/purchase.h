@@ -15,8 +15,8 @@ struct fs_order_id {
     char text[FS_ORDER_ID_LEN]; /* not NUL-terminated; [a-z2-7] */
 };
 
-/* Makes order names; one for each loop.  Holds a digest context so that nothing is allocated per
- * purchase. */
+/* Makes order names; one for each loop.  Holds random bytes for the next names, so that not every
+ * one takes a system call; nothing is allocated per purchase. */
 struct fs_order_namer;
 
 int fs_order_namer_create(struct fs_order_namer **namer); /* 0, -ENOMEM.  [main] */

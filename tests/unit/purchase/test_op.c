@@ -1,0 +1,647 @@
+/* The life of an op, in every order in which its two parties can let it go. */
+#include "support/suite.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "purchase/op.h"
+
+#define HELD_MAX 8u
+#define SPAN_US UINT64_C(60000000)
+#define STATE_SIZE 48u
+
+/* A strategy that completes when the test says so, or at once. */
+struct worker {
+    const struct fs_host *host;
+    struct fs_op *held[HELD_MAX];
+    size_t held_count;
+    bool completes_at_once;
+    bool state_was_zero;
+    uint64_t deadline_us;
+};
+
+static const struct fs_outcome done_outcome = {
+    .verdict = FS_DONE, .units_left = 7, .epoch = 1, .sequence = 42};
+
+static void take(struct worker *worker, struct fs_op *op, unsigned char *state)
+{
+    worker->state_was_zero = true;
+    for (size_t i = 0; i < STATE_SIZE; i++)
+        worker->state_was_zero = worker->state_was_zero && state[i] == 0;
+    memset(state, 0xaa, STATE_SIZE);
+    if (worker->completes_at_once)
+        worker->host->complete(op, &done_outcome);
+    else if (worker->held_count < HELD_MAX)
+        worker->held[worker->held_count++] = op;
+}
+
+static void on_purchase(void *worker, struct fs_op *op, void *state,
+                        const struct fs_purchase *purchase)
+{
+    ((struct worker *)worker)->deadline_us = purchase->deadline_us;
+    take(worker, op, state);
+}
+
+static void on_ref(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref)
+{
+    ((struct worker *)worker)->deadline_us = ref->deadline_us;
+    take(worker, op, state);
+}
+
+static void on_product(void *worker, struct fs_op *op, void *state, struct fs_text product)
+{
+    (void)product;
+    take(worker, op, state);
+}
+
+static void on_list(void *worker, struct fs_op *op, void *state)
+{
+    take(worker, op, state);
+}
+
+static void on_change(void *worker, struct fs_op *op, void *state,
+                      const struct fs_sale_change *change)
+{
+    ((struct worker *)worker)->deadline_us = change->deadline_us;
+    take(worker, op, state);
+}
+
+static const struct fs_strategy strategy = {
+    FS_STRATEGY_HEAD, .state_size = STATE_SIZE, .purchase = on_purchase,
+    .cancel = on_ref, .lookup = on_ref,         .count = on_product,
+    .list = on_list,  .audit = on_product,      .change = on_change};
+
+struct client {
+    unsigned ends;
+    unsigned sales;
+    unsigned terms;
+    struct fs_outcome outcome;
+    bool timed_out;
+    struct fs_ops *submits_to; /* submits one more op in each on_end() */
+    struct fs_op *abandons;    /* in on_end() */
+};
+
+static void submit_purchase(struct fs_ops *ops, struct client *client);
+
+static void on_end(struct fs_op *op, void *data)
+{
+    struct client *client = data;
+
+    client->ends++;
+    client->outcome = op->outcome;
+    client->timed_out = op->timed_out;
+    if (client->submits_to)
+        submit_purchase(client->submits_to, client);
+    if (client->abandons)
+        fs_op_abandon(client->abandons);
+    client->abandons = NULL;
+}
+
+static void on_sale(struct fs_op *op, void *data, const struct fs_sale_info *sale)
+{
+    (void)op;
+    (void)sale;
+    ((struct client *)data)->sales++;
+}
+
+static void on_term(struct fs_op *op, void *data, struct fs_text name, int64_t value)
+{
+    (void)op;
+    (void)name;
+    (void)value;
+    ((struct client *)data)->terms++;
+}
+
+static const struct fs_op_client client_type = {
+    .on_end = on_end, .on_sale = on_sale, .on_term = on_term};
+
+struct fixture {
+    struct fs_strategy_host host;
+    struct fs_log log;
+    struct fs_metrics metrics;
+    struct fs_loop loop;
+    struct fs_ops ops;
+    struct worker worker;
+    struct client client;
+};
+
+static void set_up(struct fixture *fixture, uint32_t in_flight_max)
+{
+    *fixture = (struct fixture){0};
+    fs_log_init(&fixture->log, FS_LOG_INFO, FS_LOG_TEXT, NULL, NULL);
+    fs_metrics_init(&fixture->metrics);
+    fs_strategy_host_init(&fixture->host, &fixture->log, 0);
+    fs_ops_offer(&fixture->host.host);
+    FS_CHECK_INT(fs_loop_init(&fixture->loop, &strategy, NULL, &fixture->metrics), 0);
+    FS_CHECK_INT(fs_ops_init(&fixture->ops, &fixture->loop, in_flight_max, SPAN_US), 0);
+    fixture->worker.host = &fixture->host.host;
+    fixture->loop.worker = &fixture->worker;
+}
+
+static void tear_down(struct fixture *fixture)
+{
+    fs_ops_dispose(&fixture->ops);
+    fs_loop_dispose(&fixture->loop);
+}
+
+static struct fs_op *take_purchase(struct fs_ops *ops, struct client *client)
+{
+    struct fs_op *op = fs_op_take(ops, FS_OP_PURCHASE, &client_type, client);
+
+    if (op)
+        fs_op_set_purchase(op, FS_TEXT("shoe"), FS_TEXT("ann"), FS_TEXT("o1"), 2);
+    return op;
+}
+
+static void submit_purchase(struct fs_ops *ops, struct client *client)
+{
+    fs_op_submit(take_purchase(ops, client));
+}
+
+/* Every order */
+
+enum event { COMPLETE = 0, ABANDON, DEADLINE, SETTLE, EVENT_COUNT };
+
+/* What must have become of the op, worked out from the rules of op.c's head. */
+struct expected {
+    bool completed, answered, is_due, is_free, timed_out;
+    unsigned ends;
+};
+
+/* False: this event cannot come now. */
+static bool expect(struct expected *expected, enum event event)
+{
+    switch (event) {
+    case COMPLETE:
+        if (expected->completed)
+            return false;
+        expected->completed = true;
+        return true;
+    case ABANDON:
+        if (expected->answered)
+            return false;
+        expected->answered = true;
+        return true;
+    case DEADLINE:
+        expected->is_due = true;
+        return !expected->is_free;
+    case SETTLE:
+    case EVENT_COUNT:
+        break;
+    }
+    if (expected->is_due && !expected->answered && !expected->completed) {
+        expected->answered = expected->timed_out = true;
+        expected->ends++;
+    }
+    if (expected->completed) {
+        expected->ends += !expected->answered;
+        expected->answered = expected->is_free = true;
+    }
+    return true;
+}
+
+static void happen(struct fixture *fixture, struct fs_op *op, enum event event)
+{
+    switch (event) {
+    case COMPLETE:
+        fixture->host.host.complete(op, &done_outcome);
+        return;
+    case ABANDON:
+        fs_op_abandon(op);
+        return;
+    case DEADLINE:
+        op->deadline_us = 1;
+        return;
+    case SETTLE:
+    case EVENT_COUNT:
+        fs_ops_settle(&fixture->ops);
+        return;
+    }
+}
+
+/* Runs one order of events, written in base 4; returns how many differences there were. */
+static unsigned play(unsigned code, unsigned length, bool *was_freed)
+{
+    struct fixture fixture;
+    struct expected expected = {0};
+    struct fs_op *op;
+    unsigned wrong = 0;
+
+    set_up(&fixture, 1);
+    op = take_purchase(&fixture.ops, &fixture.client);
+    fs_op_submit(op);
+    for (unsigned i = 0; i < length && !expected.is_free; i++, code /= EVENT_COUNT) {
+        enum event event = (enum event)(code % EVENT_COUNT);
+        struct expected next = expected;
+
+        if (!expect(&next, event))
+            continue;
+        expected = next;
+        happen(&fixture, op, event);
+        wrong += fixture.client.ends != expected.ends;
+        wrong += fixture.ops.in_flight != !expected.is_free;
+        wrong += expected.ends > 0 && fixture.client.timed_out != expected.timed_out;
+        wrong += expected.ends > 0 &&
+                 fixture.client.outcome.verdict != (expected.timed_out ? FS_UNDETERMINED : FS_DONE);
+    }
+    *was_freed = expected.is_free;
+    if (!expected.completed)
+        fixture.host.host.complete(op, &done_outcome);
+    if (!expected.is_free)
+        fs_ops_settle(&fixture.ops);
+    wrong += fixture.ops.in_flight != 0;
+    wrong += fixture.client.ends > 1;
+    tear_down(&fixture);
+    return wrong;
+}
+
+static void an_op_is_answered_once_and_freed_once_in_every_order(void)
+{
+    const unsigned length = 6;
+    unsigned orders = 1;
+    unsigned wrong = 0;
+    unsigned freed = 0;
+
+    for (unsigned i = 0; i < length; i++)
+        orders *= EVENT_COUNT;
+    for (unsigned code = 0; code < orders; code++) {
+        bool was_freed;
+
+        wrong += play(code, length, &was_freed);
+        freed += was_freed;
+    }
+    printf("%u orders ", orders);
+    FS_CHECK_INT(wrong, 0);
+    FS_CHECK(freed > orders / 4);
+}
+
+/* Turns */
+
+static void an_answer_never_comes_inside_submit(void)
+{
+    struct fixture fixture;
+
+    set_up(&fixture, 1);
+    fixture.worker.completes_at_once = true;
+    submit_purchase(&fixture.ops, &fixture.client);
+    FS_CHECK_INT(fixture.client.ends, 0);
+    FS_CHECK_INT(fixture.ops.in_flight, 1);
+    FS_CHECK(fs_ops_next_due_us(&fixture.ops) == 0);
+    FS_CHECK(fixture.loop.touched);
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+    FS_CHECK_INT(fixture.client.ends, 1);
+    FS_CHECK_INT(fixture.client.outcome.sequence, 42);
+    FS_CHECK_INT(fixture.ops.in_flight, 0);
+    FS_CHECK(fs_ops_next_due_us(&fixture.ops) == UINT64_MAX);
+    tear_down(&fixture);
+}
+
+/* An endless chain of ops, each submitted by the answer to the last, must leave turns that end. */
+static void what_an_answer_submits_is_settled_by_the_next_turn(void)
+{
+    struct fixture fixture;
+
+    set_up(&fixture, 2);
+    fixture.worker.completes_at_once = true;
+    fixture.client.submits_to = &fixture.ops;
+    submit_purchase(&fixture.ops, &fixture.client);
+    for (unsigned turn = 1; turn <= 100; turn++) {
+        FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+        FS_CHECK_INT(fixture.client.ends, turn);
+        FS_CHECK_INT(fixture.ops.in_flight, 1);
+        FS_CHECK(fs_ops_next_due_us(&fixture.ops) == 0);
+    }
+    fixture.client.submits_to = NULL;
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 0);
+    tear_down(&fixture);
+}
+
+static void an_op_abandoned_by_the_answer_to_another_is_not_answered(void)
+{
+    struct fixture fixture;
+    struct client second = {0};
+
+    set_up(&fixture, 2);
+    submit_purchase(&fixture.ops, &fixture.client);
+    submit_purchase(&fixture.ops, &second);
+    fixture.client.abandons = fixture.worker.held[1];
+    fixture.host.host.complete(fixture.worker.held[0], &done_outcome);
+    fixture.host.host.complete(fixture.worker.held[1], &done_outcome);
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+    FS_CHECK_INT(fixture.client.ends, 1);
+    FS_CHECK_INT(second.ends, 0);
+    FS_CHECK_INT(fixture.ops.in_flight, 0);
+    tear_down(&fixture);
+}
+
+static void late_ops_are_answered_before_those_that_were_completed(void)
+{
+    struct fixture fixture;
+    struct client second = {0};
+
+    set_up(&fixture, 2);
+    submit_purchase(&fixture.ops, &fixture.client);
+    submit_purchase(&fixture.ops, &second);
+    fixture.client.abandons = fixture.worker.held[1]; /* only if the first is answered first */
+    fixture.worker.held[0]->deadline_us = 1;
+    fixture.host.host.complete(fixture.worker.held[1], &done_outcome);
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+    FS_CHECK(fixture.client.timed_out);
+    FS_CHECK_INT(second.ends, 0);
+    fixture.host.host.complete(fixture.worker.held[0], &done_outcome);
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 0);
+    FS_CHECK_INT(fixture.client.ends, 1);
+    tear_down(&fixture);
+}
+
+static void the_deadline_is_the_span_after_submit_and_the_strategy_is_told(void)
+{
+    struct fixture fixture;
+    struct fs_op *op;
+
+    set_up(&fixture, 1);
+    submit_purchase(&fixture.ops, &fixture.client);
+    op = fixture.worker.held[0];
+    FS_CHECK(op->deadline_us == op->submitted_us + SPAN_US);
+    FS_CHECK(fixture.worker.deadline_us == op->deadline_us);
+    FS_CHECK(fs_ops_next_due_us(&fixture.ops) == op->deadline_us);
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 0);
+    fixture.host.host.complete(op, &done_outcome);
+    fs_ops_settle(&fixture.ops);
+    tear_down(&fixture);
+}
+
+static void the_state_is_zero_for_each_op(void)
+{
+    struct fixture fixture;
+
+    set_up(&fixture, 1);
+    fixture.worker.completes_at_once = true;
+    for (unsigned i = 0; i < 3; i++) {
+        submit_purchase(&fixture.ops, &fixture.client);
+        FS_CHECK(fixture.worker.state_was_zero);
+        fs_ops_settle(&fixture.ops);
+    }
+    tear_down(&fixture);
+}
+
+static void when_all_are_in_flight_none_is_given_and_it_is_counted(void)
+{
+    struct fixture fixture;
+
+    set_up(&fixture, 2);
+    submit_purchase(&fixture.ops, &fixture.client);
+    submit_purchase(&fixture.ops, &fixture.client);
+    FS_CHECK(take_purchase(&fixture.ops, &fixture.client) == NULL);
+    FS_CHECK_INT(fs_counter_read(&fixture.metrics.ops_refused), 1);
+    FS_CHECK_INT(fs_counter_read(&fixture.metrics.ops_in_flight), 2);
+    fixture.host.host.complete(fixture.worker.held[0], &done_outcome);
+    fs_ops_settle(&fixture.ops);
+    FS_CHECK_INT(fs_counter_read(&fixture.metrics.ops_in_flight), 1);
+    fs_op_drop(take_purchase(&fixture.ops, &fixture.client));
+    FS_CHECK_INT(fs_counter_read(&fixture.metrics.ops_in_flight), 1);
+    fixture.host.host.complete(fixture.worker.held[1], &done_outcome);
+    fs_ops_settle(&fixture.ops);
+    tear_down(&fixture);
+}
+
+static void a_purchase_that_nobody_waits_for_is_counted_by_its_completion(void)
+{
+    struct fixture fixture;
+
+    set_up(&fixture, 1);
+    submit_purchase(&fixture.ops, &fixture.client);
+    fs_op_abandon(fixture.worker.held[0]);
+    fixture.host.host.complete(fixture.worker.held[0], &done_outcome);
+    fs_ops_settle(&fixture.ops);
+    FS_CHECK_INT(fs_counter_read(&fixture.metrics.results[FS_RESULT_SOLD]), 1);
+    fixture.worker.completes_at_once = true;
+    submit_purchase(&fixture.ops, &fixture.client);
+    fs_ops_settle(&fixture.ops);
+    FS_CHECK_INT(fs_counter_read(&fixture.metrics.results[FS_RESULT_SOLD]), 1);
+    tear_down(&fixture);
+}
+
+/* Rows */
+
+static void rows_are_told_until_the_client_has_gone(void)
+{
+    const struct fs_sale_info sale = {.product = FS_TEXT("sock"), .state = FS_SALE_OPEN};
+    const struct fs_outcome done = {.verdict = FS_DONE, .units_left = -1};
+    struct fixture fixture;
+    struct fs_op *op;
+
+    set_up(&fixture, 1);
+    op = fs_op_take(&fixture.ops, FS_OP_LIST, &client_type, &fixture.client);
+    fs_op_submit(op);
+    fixture.host.host.tell_sale(op, &sale);
+    fixture.host.host.tell_sale(op, &sale);
+    FS_CHECK_INT(fixture.client.sales, 2);
+    FS_CHECK(op->sale.product.data == op->product);
+    FS_CHECK_TEXT(op->sale.product.data, op->sale.product.len, "sock");
+    fs_op_abandon(op);
+    fixture.host.host.tell_sale(op, &sale);
+    FS_CHECK_INT(fixture.client.sales, 2);
+    fixture.host.host.complete(op, &done);
+    fs_ops_settle(&fixture.ops);
+    op = fs_op_take(&fixture.ops, FS_OP_AUDIT, &client_type, &fixture.client);
+    fs_op_set_product(op, FS_TEXT("shoe"));
+    fs_op_submit(op);
+    fixture.host.host.tell_term(op, FS_TEXT("units_left"), 3);
+    FS_CHECK_INT(fixture.client.terms, 1);
+    fixture.host.host.complete(op, &done);
+    fs_ops_settle(&fixture.ops);
+    tear_down(&fixture);
+}
+
+static void a_probe_of_a_strategy_without_one_is_done(void)
+{
+    struct fixture fixture;
+
+    set_up(&fixture, 1);
+    fs_op_submit(fs_op_take(&fixture.ops, FS_OP_PROBE, &client_type, &fixture.client));
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+    FS_CHECK_INT(fixture.client.outcome.verdict, FS_DONE);
+    tear_down(&fixture);
+}
+
+static void a_change_keeps_its_texts(void)
+{
+    char product[] = "shoe";
+    char name[] = "c1";
+    const struct fs_sale_change change = {
+        .kind = FS_CHANGE_UPDATE, .product = {product, 4}, .change = {name, 2}, .units_add = 5};
+    struct fixture fixture;
+    struct fs_op *op;
+
+    set_up(&fixture, 1);
+    op = fs_op_take(&fixture.ops, FS_OP_CHANGE, &client_type, &fixture.client);
+    fs_op_set_change(op, &change);
+    memset(product, 'x', 4);
+    memset(name, 'x', 2);
+    FS_CHECK_TEXT(op->request.change.product.data, op->request.change.product.len, "shoe");
+    FS_CHECK_TEXT(op->request.change.change.data, op->request.change.change.len, "c1");
+    FS_CHECK_INT(op->request.change.units_add, 5);
+    fs_op_drop(op);
+    tear_down(&fixture);
+}
+
+/* Misuse: what a strategy or a client must not do ends the process, in every build. */
+
+static bool dies(void (*misuse)(struct fixture *fixture))
+{
+    pid_t child;
+    int status;
+
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        struct fixture fixture;
+
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(0);
+        set_up(&fixture, 2);
+        misuse(&fixture);
+        _exit(0);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child &&
+           !(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
+static void complete_twice(struct fixture *fixture)
+{
+    submit_purchase(&fixture->ops, &fixture->client);
+    fixture->host.host.complete(fixture->worker.held[0], &done_outcome);
+    fixture->host.host.complete(fixture->worker.held[0], &done_outcome);
+}
+
+static void complete_a_free_op(struct fixture *fixture)
+{
+    submit_purchase(&fixture->ops, &fixture->client);
+    fixture->host.host.complete(fixture->worker.held[0], &done_outcome);
+    fs_ops_settle(&fixture->ops);
+    fixture->host.host.complete(fixture->worker.held[0], &done_outcome);
+}
+
+static void complete_an_op_taken_again(struct fixture *fixture)
+{
+    submit_purchase(&fixture->ops, &fixture->client);
+    fixture->host.host.complete(fixture->worker.held[0], &done_outcome);
+    fs_ops_settle(&fixture->ops);
+    take_purchase(&fixture->ops, &fixture->client);
+    fixture->host.host.complete(fixture->worker.held[0], &done_outcome);
+}
+
+static void complete_without_a_verdict(struct fixture *fixture)
+{
+    const struct fs_outcome none = {0};
+
+    submit_purchase(&fixture->ops, &fixture->client);
+    fixture->host.host.complete(fixture->worker.held[0], &none);
+}
+
+static void complete_with_a_verdict_of_another_kind(struct fixture *fixture)
+{
+    const struct fs_outcome exists = {.verdict = FS_EXISTS};
+
+    submit_purchase(&fixture->ops, &fixture->client);
+    fixture->host.host.complete(fixture->worker.held[0], &exists);
+}
+
+static void complete_a_lookup_without_its_order(struct fixture *fixture)
+{
+    struct fs_op *op = fs_op_take(&fixture->ops, FS_OP_LOOKUP, &client_type, &fixture->client);
+
+    fs_op_set_ref(op, FS_TEXT("shoe"), FS_TEXT("ann"), FS_TEXT("o1"));
+    fs_op_submit(op);
+    fixture->host.host.complete(op, &done_outcome);
+}
+
+static void tell_after_complete(struct fixture *fixture)
+{
+    struct fs_op *op = fs_op_take(&fixture->ops, FS_OP_AUDIT, &client_type, &fixture->client);
+
+    fs_op_set_product(op, FS_TEXT("shoe"));
+    fs_op_submit(op);
+    fixture->host.host.complete(op, &done_outcome);
+    fixture->host.host.tell_term(op, FS_TEXT("units_left"), 1);
+}
+
+static void tell_another_buyer_s_order(struct fixture *fixture)
+{
+    const struct fs_order_info order = {.product = FS_TEXT("shoe"),
+                                        .buyer = FS_TEXT("bob"),
+                                        .order = FS_TEXT("o1"),
+                                        .status = FS_ORDER_SOLD};
+    struct fs_op *op = fs_op_take(&fixture->ops, FS_OP_LOOKUP, &client_type, &fixture->client);
+
+    fs_op_set_ref(op, FS_TEXT("shoe"), FS_TEXT("ann"), FS_TEXT("o1"));
+    fs_op_submit(op);
+    fixture->host.host.tell_order(op, &order);
+}
+
+static void abandon_an_answered_op(struct fixture *fixture)
+{
+    submit_purchase(&fixture->ops, &fixture->client);
+    fixture->worker.held[0]->deadline_us = 1;
+    fs_ops_settle(&fixture->ops);
+    fs_op_abandon(fixture->worker.held[0]);
+}
+
+static void *complete_there(void *data)
+{
+    struct fixture *fixture = data;
+
+    fixture->host.host.complete(fixture->worker.held[0], &done_outcome);
+    return NULL;
+}
+
+static void complete_on_another_thread(struct fixture *fixture)
+{
+    pthread_t thread;
+
+    submit_purchase(&fixture->ops, &fixture->client);
+    pthread_create(&thread, NULL, complete_there, fixture);
+    pthread_join(thread, NULL);
+}
+
+static void nothing(struct fixture *fixture)
+{
+    submit_purchase(&fixture->ops, &fixture->client);
+}
+
+static void misuse_ends_the_process(void)
+{
+    FS_CHECK(!dies(nothing));
+    FS_CHECK(dies(complete_twice));
+    FS_CHECK(dies(complete_a_free_op));
+    FS_CHECK(dies(complete_an_op_taken_again));
+    FS_CHECK(dies(complete_without_a_verdict));
+    FS_CHECK(dies(complete_with_a_verdict_of_another_kind));
+    FS_CHECK(dies(complete_a_lookup_without_its_order));
+    FS_CHECK(dies(tell_after_complete));
+    FS_CHECK(dies(tell_another_buyer_s_order));
+    FS_CHECK(dies(abandon_an_answered_op));
+    FS_CHECK(dies(complete_on_another_thread));
+}
+
+#define TESTS(T)                                                      \
+    T(an_op_is_answered_once_and_freed_once_in_every_order)           \
+    T(an_answer_never_comes_inside_submit)                            \
+    T(what_an_answer_submits_is_settled_by_the_next_turn)             \
+    T(an_op_abandoned_by_the_answer_to_another_is_not_answered)       \
+    T(late_ops_are_answered_before_those_that_were_completed)         \
+    T(the_deadline_is_the_span_after_submit_and_the_strategy_is_told) \
+    T(the_state_is_zero_for_each_op)                                  \
+    T(when_all_are_in_flight_none_is_given_and_it_is_counted)         \
+    T(a_purchase_that_nobody_waits_for_is_counted_by_its_completion)  \
+    T(rows_are_told_until_the_client_has_gone)                        \
+    T(a_probe_of_a_strategy_without_one_is_done)                      \
+    T(a_change_keeps_its_texts)                                       \
+    T(misuse_ends_the_process)
+
+FS_SUITE("purchase/op", TESTS)
