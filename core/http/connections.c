@@ -155,7 +155,8 @@ static bool is_flooding(const struct fs_connection_guard *connection)
     socklen_t len = sizeof(info);
     uint64_t share = FS_HEAD_LEN_MAX + 4 * FS_BODY_READ_MAX;
 
-    if (connection->exchange_count > 0 || connection->socket->input->size == 0)
+    if (connection->exchange_count > 0 || connection->socket->input->size == 0 ||
+        h2o_socket_is_writing(connection->socket) || connection->lingering)
         return false;
     if (connection->socket->input->size > FS_HEAD_LEN_MAX + FS_BODY_READ_MAX)
         return true;

@@ -7,9 +7,9 @@
 #include "http/answer.h"
 #include "http/body.h"
 
-static void count_result(const struct fs_exchange *exchange, enum fs_purchase_result result)
+static void count_result(struct fs_http *http, enum fs_purchase_result result)
 {
-    fs_counter_add(&exchange->http->metrics->results[result], 1);
+    fs_counter_add(&http->metrics->results[result], 1);
 }
 
 static void on_purchase_end(struct fs_op *op, void *data)
@@ -18,7 +18,7 @@ static void on_purchase_end(struct fs_op *op, void *data)
     const struct fs_outcome *outcome = &op->outcome;
     struct fs_buffer body;
 
-    count_result(exchange, fs_purchase_result_of(outcome));
+    count_result(exchange->http, fs_purchase_result_of(outcome));
     if (outcome->verdict != FS_DONE) {
         fs_exchange_fail_verdict(exchange, outcome, false);
         return;
@@ -35,7 +35,7 @@ static const struct fs_op_client purchase_client = {.on_end = on_purchase_end};
 
 static void refuse(struct fs_exchange *exchange, struct fs_text detail)
 {
-    count_result(exchange, FS_RESULT_INVALID);
+    count_result(exchange->http, FS_RESULT_INVALID);
     fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST, detail);
 }
 
@@ -46,13 +46,13 @@ static void submit_purchase(struct fs_exchange *exchange, uint32_t quantity)
 
     if (fs_order_name(http->namer, exchange->buyer, exchange->idempotency_key, exchange->id,
                       &exchange->order) != 0) {
-        count_result(exchange, FS_RESULT_UNAVAILABLE);
+        count_result(http, FS_RESULT_UNAVAILABLE);
         fs_exchange_fail(exchange, FS_PROBLEM_INTERNAL_ERROR, (struct fs_text){0});
         return;
     }
     op = fs_exchange_take_op(exchange, FS_OP_PURCHASE, &purchase_client);
     if (!op) {
-        count_result(exchange, FS_RESULT_BUSY);
+        count_result(http, FS_RESULT_BUSY);
         return;
     }
     fs_op_set_purchase(op, exchange->id, exchange->buyer, fs_order_id_name(&exchange->order),
@@ -62,14 +62,16 @@ static void submit_purchase(struct fs_exchange *exchange, uint32_t quantity)
 
 void fs_serve_purchase(struct fs_exchange *exchange)
 {
+    struct fs_http *http = exchange->http;
     const h2o_iovec_t entity = exchange->req->entity;
+    const enum fs_purchase_result refused =
+        exchange->has_double_header ? FS_RESULT_INVALID : FS_RESULT_UNAUTHORIZED;
     char detail_text[FS_BODY_DETAIL_SIZE];
     struct fs_buffer detail = fs_buffer_of(detail_text, sizeof(detail_text));
     uint32_t quantity;
 
     if (!fs_authenticate(exchange)) {
-        count_result(exchange,
-                     exchange->has_double_header ? FS_RESULT_INVALID : FS_RESULT_UNAUTHORIZED);
+        count_result(http, refused);
         return;
     }
     if (!fs_idempotency_key_is_valid(exchange->idempotency_key)) {
@@ -77,7 +79,7 @@ void fs_serve_purchase(struct fs_exchange *exchange)
         return;
     }
     if (fs_body_read_quantity((struct fs_text){entity.base, entity.len},
-                              exchange->http->settings->quantity_max, &quantity, &detail) != 0) {
+                              http->settings->quantity_max, &quantity, &detail) != 0) {
         refuse(exchange, (struct fs_text){detail.data, detail.len});
         return;
     }
