@@ -60,7 +60,8 @@ static int check_demo(const struct fs_config_builder *builder, const struct fs_c
             return fs_config_fail(error, origin_of(builder, "listen"),
                                   "other machines can reach %s, and 'auth.mode' demo lets anybody "
                                   "log in as anybody; use 'auth.mode' users or jwt, or, if that is "
-                                  "meant, set 'auth.demo_anywhere' to true",
+                                  "meant, set 'auth.demo_anywhere' to true (--set "
+                                  "auth.demo_anywhere=true)",
                                   text);
     }
     return 0;

@@ -292,13 +292,13 @@ static void keys_that_contradict_each_other_are_refused(void)
          "f.yaml:1:9: other machines can reach 0.0.0.0:80, and 'auth.mode' demo lets anybody log "
          "in "
          "as anybody; use 'auth.mode' users or jwt, or, if that is meant, set 'auth.demo_anywhere' "
-         "to true"},
+         "to true (--set auth.demo_anywhere=true)"},
         {"listen: [\"127.1.2.3:80\", \"[::1]:80\", \"[::ffff:127.0.0.1]:80\", \"unix:/a\", "
          "\"[::]:80\"]\n",
          "f.yaml:1:9: other machines can reach [::]:80, and 'auth.mode' demo lets anybody log in "
          "as "
          "anybody; use 'auth.mode' users or jwt, or, if that is meant, set 'auth.demo_anywhere' to "
-         "true"},
+         "true (--set auth.demo_anywhere=true)"},
     };
 
     CHECK_REFUSALS(REFUSALS)
