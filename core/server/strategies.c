@@ -38,15 +38,18 @@ static char *beside(const char *file, const char *below)
     return NULL;
 }
 
+/* In a build tree, or as the installed program that may have been moved with its folder. */
 static char *beside_program(void)
 {
     char file[PATH_MAX];
+    char *path;
     ssize_t len = readlink("/proc/self/exe", file, sizeof(file) - 1);
 
     if (len <= 0)
         return NULL;
     file[len] = '\0';
-    return beside(file, "strategies");
+    path = beside(file, "strategies");
+    return path ? path : beside(file, FS_STRATEGIES_DIR_FROM_PROGRAM);
 }
 
 /* Also right where an installation was moved, and for a program that links the shared library. */
