@@ -55,7 +55,8 @@ int fs_auth_reload(struct fs_auth *auth, const struct fs_auth_options *options,
 int fs_auth_cache_create(struct fs_auth *auth, unsigned capacity, struct fs_auth_cache **cache);
 void fs_auth_cache_destroy(struct fs_auth_cache *cache);
 
-/* Verifies a bearer token.  wall_s: Unix seconds now.  On success *buyer is the token's subject, at
+/* Verifies a bearer token.  wall_s: Unix seconds now, without leeway for exp and nbf.  A header
+ * "typ" must be "JWT" where there is one (libjwt 1.10.2 reads no "at+jwt").  On success *buyer is the token's subject, at
  * most FS_BUYER_LEN_MAX bytes, borrowed until the next call with this cache.
  * Returns 0; -EACCES (bad signature, algorithm, form, claims), -ETIME (expired).  [loop] */
 int fs_auth_verify(struct fs_auth *auth, struct fs_auth_cache *cache, struct fs_text token,

@@ -94,7 +94,7 @@ static void find_cells(const struct fs_limiter *limiter, const void *data, size_
     for (uint32_t row = 0; row < FS_LIMITER_ROWS; row++) {
         uint32_t column;
 
-        memcpy(&column, digest + 4 * row, sizeof(column));
+        memcpy(&column, digest + sizeof(column) * row, sizeof(column));
         cells[row] = row * COLUMNS + column % COLUMNS;
     }
 }

@@ -66,7 +66,8 @@ static int start_thread(struct fs_login_pool *pool)
         free(scratch);
         return -ENOMEM;
     }
-    *thread = (struct pool_thread){pool, scratch};
+    thread->pool = pool;
+    thread->scratch = scratch;
     if (pthread_create(id, NULL, run, thread) != 0) {
         free(thread);
         free(scratch);

@@ -13,7 +13,7 @@
 
 #include "base/limits.h"
 
-#define EC_HALF 32u       /* bytes of r and of s */
+#define EC_HALF 32        /* bytes of r and of s */
 #define EC_DER_LEN_MAX 72 /* of both, with their headers */
 
 /* Decodes canonical base64url into bytes.  Returns how many, or -1. */
@@ -65,7 +65,7 @@ bool fs_signature_is_right(EVP_PKEY *key, struct fs_text signed_text, struct fs_
     bool right;
 
     if (len > 0 && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC) {
-        len = len == 2 * EC_HALF ? to_der(bytes, der) : 0;
+        len = len == (size_t)EC_HALF * 2 ? to_der(bytes, der) : 0;
         given = der;
     }
     if (len == 0)
