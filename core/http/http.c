@@ -5,9 +5,11 @@
 #include "http/http.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include <h2o/version.h>
 #include <openssl/crypto.h>
 
 #include "base/limits.h"
@@ -171,7 +173,14 @@ destroy_namer:
 
 void fs_http_dispose(struct fs_http *http)
 {
+    h2o_multithread_queue_t *queue = http->h2o.queue;
+
     fs_catalogue_destroy(http->catalogue); /* its timer is of the context */
     h2o_context_dispose(&http->h2o);
+#if H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13
+    free(queue); /* 2.2 empties it, closes it, and forgets it */
+#else
+    (void)queue;
+#endif
     fs_order_namer_destroy(http->namer);
 }
