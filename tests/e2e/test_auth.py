@@ -262,7 +262,8 @@ def test_a_users_file_that_is_not_there_is_named(make_server, folder):
     assert one.wait(10) in (1, 2), one.log()
     assert f"{folder}/none" in one.output()
     found = run("check-config", "--probe", "-c", one.config)
-    assert found.returncode in (1, 2) and "none" in found.stderr, (found.returncode, found.stderr)
+    assert found.returncode in (1, 2), found
+    assert f"{folder}/none" in found.stdout + found.stderr, found
 
 
 def test_failed_log_ins_of_one_account_shut_out_no_other(make_server, folder):

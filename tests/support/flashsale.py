@@ -20,6 +20,7 @@ import time
 import http1
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+SUPPRESSIONS = pathlib.Path(__file__).parent / "lsan.supp"
 PASSWORD = "password123"
 ADDRESS = re.compile(r"(?:\b127\.0\.0\.1|\b0\.0\.0\.0|\[::1?\]|\blocalhost):([0-9]+)")
 UNIX = re.compile(r"unix:(/[^\s,;]+)")
@@ -72,6 +73,7 @@ def clean_environment(**more):
     kept = {k: v for k, v in os.environ.items()
             if not k.startswith("FLASHSALE_") and k not in ("WORKERS", "LOG_LEVEL")}
     kept.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    kept.setdefault("LSAN_OPTIONS", f"suppressions={SUPPRESSIONS}:print_suppressions=0")
     kept.update(more)
     return kept
 
@@ -186,7 +188,8 @@ class Server:
             raise AssertionError(f"the start-up names no listen and admin address:\n{self.log()}")
 
     def output(self):
-        return "".join(p.read_text(errors="replace") for p in (self.out_path, self.err_path))
+        return "".join(p.read_text(errors="replace") for p in (self.out_path, self.err_path)
+                       if p.exists())
 
     def log(self):
         """What the running or last process printed."""
