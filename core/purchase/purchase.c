@@ -1,6 +1,7 @@
-/* How an order gets its name, and how the outcome of a purchase is counted. */
-/* The plain SHA256_...() functions: since OpenSSL 3.0 EVP_DigestInit_ex() frees and allocates its
- * state at each use, also of a context that is used again. */
+/* How an order gets its name, and how the outcome of a purchase is counted.
+ *
+ * Names use the plain SHA256_...() functions: since OpenSSL 3.0 EVP_DigestInit_ex() frees and
+ * allocates its state at each use, also of a context that is used again. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "purchase/purchase.h"

@@ -17,28 +17,29 @@
 
 #include <CUnit/Basic.h>
 
-#define FS_CHECK(condition) CU_assertImplementation((condition), __LINE__, #condition, __FILE__, "", CU_FALSE)
+#define FS_CHECK(condition) \
+    CU_assertImplementation((condition), __LINE__, #condition, __FILE__, "", CU_FALSE)
 
 /* As FS_CHECK, and leaves the test when it fails. */
-#define FS_REQUIRE(condition)                                                                      \
-    do {                                                                                           \
-        bool fs_holds_ = (condition);                                                              \
-        CU_assertImplementation(fs_holds_, __LINE__, #condition, __FILE__, "", CU_FALSE);          \
-        if (!fs_holds_)                                                                            \
-            return;                                                                                \
+#define FS_REQUIRE(condition)                                                             \
+    do {                                                                                  \
+        bool fs_holds_ = (condition);                                                     \
+        CU_assertImplementation(fs_holds_, __LINE__, #condition, __FILE__, "", CU_FALSE); \
+        if (!fs_holds_)                                                                   \
+            return;                                                                       \
     } while (0)
 
-#define FS_CHECK_INT(actual, expected)                                                             \
+#define FS_CHECK_INT(actual, expected) \
     fs_check_int((intmax_t)(actual), (intmax_t)(expected), #actual, #expected, __LINE__, __FILE__)
 
-#define FS_CHECK_TEXT(actual, actual_len, expected)                                                \
+#define FS_CHECK_TEXT(actual, actual_len, expected) \
     fs_check_text((actual), (actual_len), (expected), #actual, __LINE__, __FILE__)
 
-#define FS_CHECK_STR(actual, expected)                                                             \
+#define FS_CHECK_STR(actual, expected) \
     fs_check_str((actual), (expected), #actual, __LINE__, __FILE__)
 
 /* actual contains part. */
-#define FS_CHECK_CONTAINS(actual, part)                                                            \
+#define FS_CHECK_CONTAINS(actual, part) \
     fs_check_contains((actual), (part), #actual, __LINE__, __FILE__)
 
 /* CUnit keeps the text it is given by copy. */
@@ -56,7 +57,8 @@ static inline void fs_check_text(const char *actual, size_t actual_len, const ch
                                  const char *actual_text, unsigned line, const char *file)
 {
     char text[2048];
-    bool same = actual && actual_len == strlen(expected) && memcmp(actual, expected, actual_len) == 0;
+    bool same =
+        actual && actual_len == strlen(expected) && memcmp(actual, expected, actual_len) == 0;
 
     snprintf(text, sizeof(text), "%s is \"%.*s\", not \"%s\"", actual_text,
              actual ? (int)actual_len : 6, actual ? actual : "(null)", expected);
