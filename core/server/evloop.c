@@ -75,11 +75,6 @@ void fs_evloop_destroy(h2o_loop_t *loop)
         close(epoll);
 }
 
-void fs_evloop_free_queue(h2o_multithread_queue_t *queue)
-{
-    free(queue);
-}
-
 /* A chunk of a pool, as far as its first member goes. */
 struct pool_chunk {
     struct pool_chunk *next;

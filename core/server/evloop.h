@@ -16,9 +16,6 @@ int fs_evloop_create(h2o_loop_t **loop);
 /* Every socket and timeout of the loop was closed before.  [loop] */
 void fs_evloop_destroy(h2o_loop_t *loop);
 
-/* Frees the queue of a context that was disposed of, which h2o closes and forgets.  [loop] */
-void fs_evloop_free_queue(h2o_multithread_queue_t *queue);
-
 /* Frees what h2o keeps for this thread; the last use of h2o on it.  [loop] */
 void fs_evloop_thread_end(void);
 

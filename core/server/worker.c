@@ -89,12 +89,9 @@ close_loop:
 
 static void close_world(struct fs_worker *worker)
 {
-    h2o_multithread_queue_t *queue = worker->http.h2o.queue;
-
     fs_accept_close(worker);
     close_wakers(worker);
     fs_http_dispose(&worker->http);
-    fs_evloop_free_queue(queue);
     fs_evloop_destroy(worker->h2o);
 }
 
