@@ -215,7 +215,7 @@ def test_slow_clients_leave_the_others_nine_tenths(make_server):
     looks = request_bytes("GET", "/inventory/good", []) * 200
     crowds = [Crowd(server, heads, whole[:20], b"a").start(),
               Crowd(server, bodies, whole[:-8], b" ").start(),
-              Crowd(server, readers, looks, reads=False).start()]
+              Crowd(server, readers, looks, b"\r\n", reads=False).start()]  # sees its end by sending
     beside = goodput(server, buyer, seconds)
     for crowd in crowds:
         crowd.stop()
