@@ -36,6 +36,7 @@
     T(one_request_at_a_time_agrees_with_a_model)     \
     T(no_purchase_is_refused_while_enough_is_left)   \
     T(the_last_units_are_sold_one_by_one)            \
+    T(all_units_that_are_left_can_be_bought_at_once) \
     T(units_are_conserved_whenever_they_are_counted) \
     T(restocked_units_are_sold_exactly)              \
     T(sales_do_not_touch_each_other)

@@ -256,6 +256,16 @@ void the_last_units_are_sold_one_by_one(void)
     check_units("shoe", 0, stock);
 }
 
+void all_units_that_are_left_can_be_bought_at_once(void)
+{
+    REQUIRE_DONE(create("shoe", 7));
+    REQUIRE_DONE(buy("shoe", "ann", "o1", 2));
+    CHECK_VERDICT(buy("shoe", "bob", "o2", 6), FS_SOLD_OUT);
+    REQUIRE_DONE(buy("shoe", "bob", "o3", 5));
+    CHECK_VERDICT(buy("shoe", "cyd", "o4", 1), FS_SOLD_OUT);
+    check_units("shoe", 0, 7);
+}
+
 void units_are_conserved_whenever_they_are_counted(void)
 {
     const size_t asked = 3000;

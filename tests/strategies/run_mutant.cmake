@@ -3,7 +3,7 @@
 if(STOPPED_BY) # the rest of the suite would not be reached
     set(filter ${CAUGHT_BY})
 endif()
-execute_process(COMMAND ${PROGRAM} ${MODULE} ${filter}
+execute_process(COMMAND ${PROGRAM} ${MODULE} --seed 1 ${filter}
     RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(STOPPED_BY)
     if(status MATCHES "^[01]$" OR NOT output MATCHES "Test: ${CAUGHT_BY}[^\n]*\n?.*${STOPPED_BY}")
