@@ -94,13 +94,14 @@ static const char *judge(const struct head_facts *facts)
     return NULL;
 }
 
-const char *fs_framing_problem(struct fs_text head)
+const char *fs_framing_problem(struct fs_text head, bool *is_chunked)
 {
     const struct fs_text http_1_0 = FS_TEXT("HTTP/1.0");
     struct head_facts facts = {0};
     struct fs_text rest = {head.data, head.len < FS_HEAD_LEN_MAX ? head.len : FS_HEAD_LEN_MAX};
     struct fs_text line;
 
+    *is_chunked = false;
     /* One empty line before a request is a habit of old clients that both sides skip. */
     if (rest.len >= 2 && rest.data[0] == '\r' && rest.data[1] == '\n')
         rest = (struct fs_text){rest.data + 2, rest.len - 2};
@@ -113,8 +114,10 @@ const char *fs_framing_problem(struct fs_text head)
 
         if (!next_line(&rest, &line))
             return "A header line does not end in CRLF, or the head is too long.";
-        if (line.len == 0)
+        if (line.len == 0) {
+            *is_chunked = facts.coding_count > 0;
             return judge(&facts);
+        }
         problem = look_at_field(line, &facts);
         if (problem)
             return problem;

@@ -58,20 +58,32 @@ static void refuse_method(struct fs_exchange *exchange, const struct fs_route_ma
     fs_exchange_fail(exchange, FS_PROBLEM_METHOD_NOT_ALLOWED, (struct fs_text){0});
 }
 
+/* False after it has refused the request.  h2o takes any bytes between a chunk's size and the end of
+ * the line, so another reader may see other chunks ("0xe"): after chunks nothing more is read. */
+static bool is_well_framed(struct fs_exchange *exchange)
+{
+    h2o_req_t *req = exchange->req;
+    const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+    bool is_chunked;
+    const char *problem =
+        fs_framing_problem((struct fs_text){input->bytes, input->size}, &is_chunked);
+
+    if (problem || is_chunked)
+        req->http1_is_persistent = 0;
+    if (problem)
+        fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST, fs_text_of(problem));
+    return !problem;
+}
+
 static int on_request(h2o_handler_t *super, h2o_req_t *req)
 {
     const struct fs_handler *handler = (const void *)super;
     struct fs_http *http = FS_CONTAINER_OF(req->conn->ctx, struct fs_http, h2o);
     struct fs_exchange *exchange = fs_exchange_begin(http, req);
-    const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
-    const char *ambiguity = fs_framing_problem((struct fs_text){input->bytes, input->size});
     struct fs_route_match match;
 
-    if (ambiguity) {
-        req->http1_is_persistent = 0; /* what follows may be no request at all */
-        fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST, fs_text_of(ambiguity));
+    if (!is_well_framed(exchange))
         return 0;
-    }
     if (req->entity.len > FS_BODY_LEN_MAX) {
         fs_exchange_fail(exchange, FS_PROBLEM_BODY_TOO_LARGE, (struct fs_text){0});
         return 0;

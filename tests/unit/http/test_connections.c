@@ -164,6 +164,34 @@ static void ambiguous_framing_is_refused_and_the_connection_ended(void)
     fixture_stop(&fixture);
 }
 
+/* What h2o makes of a chunk's size is not what others make of it. */
+static void after_chunks_the_connection_ends(void)
+{
+    const struct {
+        const char *size;
+        int status;
+    } rows[] = {{"e", 401}, {"0000e", 401}, {"e;a=b", 401}, {"0xe", 401}};
+    struct fixture fixture;
+    char text[1024], header[256];
+
+    fixture_start(&fixture, NULL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int fd = client_connect(fixture.main_path);
+
+        snprintf(text, sizeof(text),
+                 "POST /purchase/sold HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                 "chunked\r\n\r\n%s\r\n{\"quantity\":1}\r\n0\r\n\r\n%s",
+                 rows[i].size, inventory);
+        FS_CHECK(client_send_text(fd, text));
+        FS_CHECK(client_read(fd, &answer, true));
+        FS_CHECK_INT(answer.status, rows[i].status);
+        FS_CHECK_STR(client_header(&answer, "connection", header), "close");
+        FS_CHECK(client_is_ended(fd));
+        close(fd);
+    }
+    fixture_stop(&fixture);
+}
+
 static void http2_is_not_spoken(void)
 {
     struct fixture fixture;
@@ -336,17 +364,15 @@ static void a_cut_leaves_nothing(void)
         close(fds[i]);
 }
 
-#define TESTS(T)                                             \
-    T(a_client_may_leave_at_every_byte)                      \
-    T(a_client_may_leave_while_it_reads)                     \
-    T(mutated_requests_do_no_harm)                           \
-    T(pipelined_requests_are_answered_in_order)              \
-    T(ambiguous_framing_is_refused_and_the_connection_ended) \
-    T(http2_is_not_spoken)                                   \
-    T(a_head_that_does_not_end_is_not_waited_for)            \
-    T(a_head_that_grows_and_grows_is_cut)                    \
-    T(a_client_that_does_not_read_is_cut)                    \
-    T(one_connection_too_many_is_closed)                     \
-    T(a_drain_answers_what_has_come_and_ends_the_rest)       \
-    T(a_cut_leaves_nothing)
+#define TESTS(T)                                                                    \
+    T(a_client_may_leave_at_every_byte)                                             \
+    T(a_client_may_leave_while_it_reads)                                            \
+    T(mutated_requests_do_no_harm)                                                  \
+    T(pipelined_requests_are_answered_in_order)                                     \
+    T(ambiguous_framing_is_refused_and_the_connection_ended)                        \
+    T(after_chunks_the_connection_ends)                                             \
+    T(http2_is_not_spoken) T(a_head_that_does_not_end_is_not_waited_for)            \
+        T(a_head_that_grows_and_grows_is_cut) T(a_client_that_does_not_read_is_cut) \
+            T(one_connection_too_many_is_closed)                                    \
+                T(a_drain_answers_what_has_come_and_ends_the_rest) T(a_cut_leaves_nothing)
 FS_SUITE("http/connections", TESTS)

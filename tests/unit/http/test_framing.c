@@ -9,7 +9,9 @@
 
 static const char *judge(const char *head)
 {
-    return fs_framing_problem(fs_text_of(head));
+    bool ignored;
+
+    return fs_framing_problem(fs_text_of(head), &ignored);
 }
 
 static void a_head_with_one_meaning_passes(void)
@@ -107,18 +109,30 @@ static void a_part_of_a_head_never_passes(void)
 
     for (size_t len = 0; len < sizeof(whole) - 1; len++) {
         char *part = malloc(len ? len : 1);
+        bool ignored;
 
         FS_REQUIRE(part != NULL);
         memcpy(part, whole, len);
-        FS_CHECK(fs_framing_problem((struct fs_text){part, len}) != NULL);
+        FS_CHECK(fs_framing_problem((struct fs_text){part, len}, &ignored) != NULL);
         free(part);
     }
     FS_CHECK(judge(whole) == NULL);
+}
+
+static void chunks_are_noticed(void)
+{
+    bool is_chunked = true;
+
+    FS_CHECK(!fs_framing_problem(FS_TEXT(LINE HOST "content-length: 1\r\n\r\n"), &is_chunked));
+    FS_CHECK(!is_chunked);
+    FS_CHECK(
+        !fs_framing_problem(FS_TEXT(LINE HOST "transfer-encoding: chunked\r\n\r\n"), &is_chunked));
+    FS_CHECK(is_chunked);
 }
 
 #define TESTS(T)                                        \
     T(a_head_with_one_meaning_passes)                   \
     T(a_head_with_two_meanings_is_refused_and_told_why) \
     T(a_head_that_is_too_long_is_refused)               \
-    T(a_part_of_a_head_never_passes)
+    T(a_part_of_a_head_never_passes) T(chunks_are_noticed)
 FS_SUITE("http/framing", TESTS)
