@@ -66,7 +66,7 @@ static void replace_material(struct fs_auth *auth, struct fs_material *material)
 
 static int check_options(const struct fs_auth_options *options, char *error)
 {
-    if (options->login_failures_max == 0)
+    if (options->login_failures_max == 0 || options->login_failures_address_max == 0)
         return fs_auth_fail(error, -EINVAL, "at least one failed log-in an hour must be allowed");
     if (options->mode == FS_AUTH_OPTIONS_USERS &&
         (options->login_threads == 0 || options->login_threads > FS_LOGIN_THREADS_MAX ||
@@ -90,7 +90,8 @@ int fs_auth_reload(struct fs_auth *auth, const struct fs_auth_options *options,
     if (rc != 0)
         return rc;
     replace_material(auth, material);
-    fs_limiter_set_max(auth->limiter, options->login_failures_max);
+    fs_limiter_set_max(auth->limiter, options->login_failures_max,
+                       options->login_failures_address_max);
     return 0;
 }
 
@@ -234,7 +235,8 @@ int fs_auth_create(const struct fs_auth_options *options, struct fs_log *log, st
     made->log = log;
     pthread_mutex_init(&made->mutex, NULL);
     if (getrandom(&made->seed, sizeof(made->seed), 0) != (ssize_t)sizeof(made->seed) ||
-        fs_limiter_create(options->login_failures_max, &made->limiter) != 0) {
+        fs_limiter_create(options->login_failures_max, options->login_failures_address_max,
+                          &made->limiter) != 0) {
         rc = fs_auth_fail(error, -ENOMEM, "no memory for auth");
         goto destroy;
     }

@@ -26,7 +26,8 @@ struct fs_auth_options {
     const char *jwt_audience; /* "": not checked */
     unsigned login_threads;
     unsigned login_queue_max;
-    unsigned login_failures_max; /* an hour, for each account and for each address */
+    unsigned login_failures_max;         /* an hour, for each account */
+    unsigned login_failures_address_max; /* an hour, for each address */
 };
 
 struct fs_auth;
@@ -43,7 +44,7 @@ int fs_auth_create(const struct fs_auth_options *options, struct fs_log *log, st
                    char error[FS_AUTH_ERROR_SIZE]);
 void fs_auth_destroy(struct fs_auth *auth); /* no log-in is under way.  [main] */
 
-/* Reads users, keys, claims to check, token_ttl, demo password and login_failures_max anew; threads
+/* Reads users, keys, claims to check, token_ttl, demo password and the two login_failures anew; threads
  * and queue stay as they are.  On failure nothing changes; -EINVAL also for another mode.  Tokens
  * signed with a key that went away stop being accepted, and so do those of users that went away
  * (caches notice by a generation).  [any], one at a time */
@@ -92,8 +93,8 @@ struct fs_login {
 
 /* Decided inside the call are demo log-ins, unsupported ones, and those over a limit: returns 0 and
  * login->result is set, done() is not run.  Others go to the pool: returns -EINPROGRESS, done() runs
- * later on the loop.  An account or address that has failed login_failures_max times within the
- * hour is LIMITED, also with the right password; a success is not counted.  [loop] */
+ * later on the loop.  An account or address that has failed too often within the hour is LIMITED,
+ * also with the right password; a success is not counted.  [loop] */
 int fs_login_start(struct fs_auth *auth, struct fs_login *login);
 
 /* For a stop: answers every log-in that waits in the queue with FS_LOGIN_LIMITED, so that only those

@@ -28,25 +28,27 @@ struct cell {
 struct fs_limiter {
     unsigned char seed[SEED_LEN]; /* constant */
     pthread_mutex_t mutex;        /* guards the rest */
-    uint32_t failures_max;
+    uint32_t account_max;
+    uint32_t address_max;
     uint64_t slice; /* the newest seen */
     /* Pages are touched only as names come. */
     struct cell *accounts;  /* owned: rows of COLUMNS */
     struct cell *addresses; /* owned: rows of COLUMNS */
 };
 
-int fs_limiter_create(unsigned failures_max, struct fs_limiter **limiter)
+int fs_limiter_create(unsigned account_max, unsigned address_max, struct fs_limiter **limiter)
 {
     struct fs_limiter *made = calloc(1, sizeof(*made));
 
-    assert(failures_max > 0);
+    assert(account_max > 0 && address_max > 0);
     if (!made)
         return -ENOMEM;
     if (getrandom(made->seed, SEED_LEN, 0) != SEED_LEN) {
         free(made);
         return -EIO;
     }
-    made->failures_max = failures_max;
+    made->account_max = account_max;
+    made->address_max = address_max;
     made->accounts = calloc((size_t)FS_LIMITER_ROWS * COLUMNS, sizeof(struct cell));
     made->addresses = calloc((size_t)FS_LIMITER_ROWS * COLUMNS, sizeof(struct cell));
     if (!made->accounts || !made->addresses || pthread_mutex_init(&made->mutex, NULL) != 0) {
@@ -69,11 +71,12 @@ void fs_limiter_destroy(struct fs_limiter *limiter)
     free(limiter);
 }
 
-void fs_limiter_set_max(struct fs_limiter *limiter, unsigned failures_max)
+void fs_limiter_set_max(struct fs_limiter *limiter, unsigned account_max, unsigned address_max)
 {
-    assert(failures_max > 0);
+    assert(account_max > 0 && address_max > 0);
     pthread_mutex_lock(&limiter->mutex);
-    limiter->failures_max = failures_max;
+    limiter->account_max = account_max;
+    limiter->address_max = address_max;
     pthread_mutex_unlock(&limiter->mutex);
 }
 
@@ -203,10 +206,10 @@ static int try_attempt(struct fs_limiter *limiter, struct fs_limiter_claim *clai
     limiter->slice = claim->slice;
     if (claim->has_account)
         wait_s = seconds_until_open(limiter->accounts, claim->account_cells, claim->slice, now_us,
-                                    limiter->failures_max);
+                                    limiter->account_max);
     if (claim->has_address) {
         unsigned more_s = seconds_until_open(limiter->addresses, claim->address_cells, claim->slice,
-                                             now_us, limiter->failures_max);
+                                             now_us, limiter->address_max);
 
         wait_s = more_s > wait_s ? more_s : wait_s;
     }

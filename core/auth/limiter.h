@@ -27,11 +27,13 @@ struct fs_limiter_claim {
     uint32_t address_cells[FS_LIMITER_ROWS];
 };
 
-/* failures_max: an hour, 1 or more.  Returns 0, -ENOMEM or -EIO (no random bytes).  [main] */
-int fs_limiter_create(unsigned failures_max, struct fs_limiter **limiter);
+/* account_max, address_max: failures an hour of one account and of one address, 1 or more; an
+ * address may be a whole office behind one, so it is given more.  Returns 0, -ENOMEM or -EIO (no random bytes).  [main] */
+int fs_limiter_create(unsigned account_max, unsigned address_max, struct fs_limiter **limiter);
 void fs_limiter_destroy(struct fs_limiter *limiter);
 
-void fs_limiter_set_max(struct fs_limiter *limiter, unsigned failures_max); /* [any] */
+void fs_limiter_set_max(struct fs_limiter *limiter, unsigned account_max,
+                        unsigned address_max); /* [any] */
 
 /* Whether an attempt may be made now; claims nothing.  account and address: "" is not counted.  An
  * IPv6 address counts as its /64, an IPv4-mapped one as IPv4.  now_us: fs_clock_now_us().

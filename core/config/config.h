@@ -93,7 +93,8 @@ struct fs_config {
     uint32_t auth_token_cache;                /* auth.token_cache: 16384 tokens a worker; 0: none */
     uint32_t auth_login_threads;              /* auth.login_threads: 1; 1 to 16 */
     uint32_t auth_login_queue;        /* auth.login_queue: 256 waiting log-ins; more is 429 */
-    uint32_t auth_login_failures_max; /* auth.login_failures_max: 20 an hour, account and address */
+    uint32_t auth_login_failures_max; /* auth.login_failures_max: 20 an hour and account */
+    uint32_t auth_login_failures_address_max; /* auth.login_failures_address_max: 1000 an hour */
 
     /* redis */
     struct fs_config_texts redis_urls; /* redis.urls: []: private servers */

@@ -106,6 +106,7 @@ struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
         .login_threads = config->auth_login_threads,
         .login_queue_max = config->auth_login_queue,
         .login_failures_max = config->auth_login_failures_max,
+        .login_failures_address_max = config->auth_login_failures_address_max,
     };
 
     options.mode = config->auth_mode == FS_AUTH_DEMO    ? FS_AUTH_OPTIONS_DEMO

@@ -93,6 +93,7 @@ struct fs_auth_options fs_fixture_options(const struct fs_fixture *fixture, int 
         .login_threads = 1,
         .login_queue_max = 256,
         .login_failures_max = 20,
+        .login_failures_address_max = 20,
     };
 }
 

@@ -43,7 +43,7 @@ static void an_account_fails_no_more_than_allowed_in_any_hour(void)
     uint64_t now_us = START_US;
     size_t count = 0;
 
-    FS_REQUIRE(let_through != NULL && fs_limiter_create(MAX, &limiter) == 0);
+    FS_REQUIRE(let_through != NULL && fs_limiter_create(MAX, MAX, &limiter) == 0);
     for (int i = 0; i < TRIES; i++) {
         /* Bursts and lulls: mostly a second, sometimes up to two hours. */
         now_us += fs_random_below(&random, fs_random_below(&random, 500) ? SECOND_US : 2 * HOUR_US);
@@ -63,7 +63,7 @@ static void the_time_to_wait_is_told_and_true(void)
     struct fs_limiter *limiter;
     uint64_t now_us = START_US;
 
-    FS_REQUIRE(fs_limiter_create(3, &limiter) == 0);
+    FS_REQUIRE(fs_limiter_create(3, 3, &limiter) == 0);
     for (int i = 0; i < 300; i++) {
         unsigned wait_s;
 
@@ -86,7 +86,7 @@ static void a_success_is_not_counted(void)
     struct fs_limiter_claim claim;
     unsigned retry_after_s;
 
-    FS_REQUIRE(fs_limiter_create(2, &limiter) == 0);
+    FS_REQUIRE(fs_limiter_create(2, 2, &limiter) == 0);
     for (int i = 0; i < 1000; i++) {
         FS_REQUIRE(fs_limiter_claim(limiter, FS_TEXT("a"), FS_TEXT("10.0.0.1"),
                                     START_US + (uint64_t)i * 7 * SECOND_US, &claim,
@@ -105,7 +105,7 @@ static void a_success_settled_long_after_takes_nothing_back_from_later_failures(
     struct fs_limiter_claim slow;
     unsigned retry_after_s;
 
-    FS_REQUIRE(fs_limiter_create(2, &limiter) == 0);
+    FS_REQUIRE(fs_limiter_create(2, 2, &limiter) == 0);
     FS_CHECK_INT(fs_limiter_claim(limiter, FS_TEXT("a"), NOBODY, START_US, &slow, &retry_after_s),
                  0);
     FS_CHECK(fail(limiter, FS_TEXT("a"), NOBODY, START_US + 65 * 60 * SECOND_US));
@@ -149,7 +149,7 @@ static void guesses_at_once_do_not_exceed_the_bound(void)
         struct fs_limiter *limiter;
         unsigned sum = 0;
 
-        FS_REQUIRE(fs_limiter_create(MAX, &limiter) == 0);
+        FS_REQUIRE(fs_limiter_create(MAX, MAX, &limiter) == 0);
         for (int i = 0; i < THREADS; i++) {
             guessers[i] = (struct guesser){limiter, &barrier, 0};
             pthread_create(&threads[i], NULL, guess, &guessers[i]);
@@ -170,7 +170,7 @@ static void attempts_under_way_ask_others_to_wait_a_moment_only(void)
     struct fs_limiter_claim claims[2];
     unsigned retry_after_s = 0;
 
-    FS_REQUIRE(fs_limiter_create(2, &limiter) == 0);
+    FS_REQUIRE(fs_limiter_create(2, 2, &limiter) == 0);
     for (int i = 0; i < 2; i++)
         FS_CHECK_INT(
             fs_limiter_claim(limiter, FS_TEXT("a"), NOBODY, START_US, &claims[i], &retry_after_s),
@@ -188,7 +188,7 @@ static void no_flood_of_other_names_resets_an_account_or_an_address(void)
     struct fs_limiter *limiter;
     char name[32], address[32];
 
-    FS_REQUIRE(fs_limiter_create(5, &limiter) == 0);
+    FS_REQUIRE(fs_limiter_create(5, 5, &limiter) == 0);
     while (fail(limiter, FS_TEXT("victim"), FS_TEXT("10.9.9.9"), START_US))
         ;
     for (unsigned i = 0; i < 100000; i++) {
@@ -207,7 +207,7 @@ static void a_thousand_accounts_that_fail_do_not_lock_out_others(void)
     char name[32];
     unsigned refused = 0;
 
-    FS_REQUIRE(fs_limiter_create(20, &limiter) == 0);
+    FS_REQUIRE(fs_limiter_create(20, 20, &limiter) == 0);
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof(name), "noisy_%u", i);
         while (fail(limiter, fs_text_of(name), NOBODY, START_US))
@@ -235,7 +235,7 @@ static void an_address_counts_across_accounts_and_an_ipv6_one_as_its_net(void)
     for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
         struct fs_limiter *limiter;
 
-        FS_REQUIRE(fs_limiter_create(2, &limiter) == 0);
+        FS_REQUIRE(fs_limiter_create(2, 2, &limiter) == 0);
         FS_CHECK(fail(limiter, FS_TEXT("a"), fs_text_of(same[i][0]), START_US));
         FS_CHECK(fail(limiter, FS_TEXT("b"), fs_text_of(same[i][1]), START_US));
         FS_CHECK(!fail(limiter, FS_TEXT("c"), fs_text_of(same[i][0]), START_US));
@@ -246,7 +246,7 @@ static void an_address_counts_across_accounts_and_an_ipv6_one_as_its_net(void)
     for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++) {
         struct fs_limiter *limiter;
 
-        FS_REQUIRE(fs_limiter_create(1, &limiter) == 0);
+        FS_REQUIRE(fs_limiter_create(1, 1, &limiter) == 0);
         FS_CHECK(fail(limiter, NOBODY, fs_text_of(different[i][0]), START_US));
         FS_CHECK(fail(limiter, NOBODY, fs_text_of(different[i][1]), START_US));
         fs_limiter_destroy(limiter);
@@ -257,12 +257,26 @@ static void a_new_limit_holds_at_once(void)
 {
     struct fs_limiter *limiter;
 
-    FS_REQUIRE(fs_limiter_create(2, &limiter) == 0);
+    FS_REQUIRE(fs_limiter_create(2, 2, &limiter) == 0);
     while (fail(limiter, FS_TEXT("a"), NOBODY, START_US))
         ;
-    fs_limiter_set_max(limiter, 3);
+    fs_limiter_set_max(limiter, 3, 3);
     FS_CHECK(fail(limiter, FS_TEXT("a"), NOBODY, START_US));
     FS_CHECK(!fail(limiter, FS_TEXT("a"), NOBODY, START_US));
+    fs_limiter_destroy(limiter);
+}
+
+static void an_address_may_fail_more_often_than_an_account(void)
+{
+    const struct fs_text office = FS_TEXT("192.0.2.1");
+    struct fs_limiter *limiter;
+
+    FS_REQUIRE(fs_limiter_create(1, 3, &limiter) == 0);
+    FS_CHECK(fail(limiter, FS_TEXT("a"), office, START_US));
+    FS_CHECK(!fail(limiter, FS_TEXT("a"), office, START_US));
+    FS_CHECK(fail(limiter, FS_TEXT("b"), office, START_US));
+    FS_CHECK(fail(limiter, FS_TEXT("c"), office, START_US));
+    FS_CHECK(!fail(limiter, FS_TEXT("d"), office, START_US));
     fs_limiter_destroy(limiter);
 }
 
@@ -276,5 +290,6 @@ static void a_new_limit_holds_at_once(void)
     T(no_flood_of_other_names_resets_an_account_or_an_address)             \
     T(a_thousand_accounts_that_fail_do_not_lock_out_others)                \
     T(an_address_counts_across_accounts_and_an_ipv6_one_as_its_net)        \
+    T(an_address_may_fail_more_often_than_an_account)                      \
     T(a_new_limit_holds_at_once)
 FS_SUITE("auth/limiter", TESTS)

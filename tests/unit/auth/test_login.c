@@ -195,7 +195,7 @@ static void failures_of_an_account_or_address_are_limited_and_successes_are_not(
 
     fs_fixture_open(&fixture);
     options = fs_fixture_options(&fixture, FS_AUTH_OPTIONS_DEMO);
-    options.login_failures_max = 5;
+    options.login_failures_max = options.login_failures_address_max = 5;
     auth = open_auth(&fixture, &options);
     for (int i = 0; i < 100; i++) {
         start(auth, &desk, &visit, "user_1", "password123", "10.0.0.1");
@@ -308,7 +308,7 @@ static void guesses_sent_at_once_get_no_more_looks_than_allowed(void)
     write_users(&fixture, "amy", NULL);
     options = fs_fixture_options(&fixture, FS_AUTH_OPTIONS_USERS);
     options.login_threads = 4;
-    options.login_failures_max = MAX;
+    options.login_failures_max = options.login_failures_address_max = MAX;
     auth = open_auth(&fixture, &options);
     FS_REQUIRE(fs_mailbox_init(&desk.mailbox) == 0);
     for (int i = 0; i < TRIES; i++)

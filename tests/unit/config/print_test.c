@@ -126,7 +126,8 @@ static const char FULL[] =
     "       users_file: u, token_ttl: 90s, token_key_file: f,\n"
     "       jwt_algorithm: ES256, jwt_key_file: p, jwt_issuer: i,\n"
     "       jwt_audience: a, token_cache: 0, login_threads: 2,\n"
-    "       login_queue: 3, login_failures_max: 4}\n"
+    "       login_queue: 3, login_failures_max: 4,\n"
+    "       login_failures_address_max: 5}\n"
     "redis: {urls: [redis://u:hunter2@h:1/2, redis://h:2], prefix: ''}\n"
     "log: {level: debug, format: json}\n";
 

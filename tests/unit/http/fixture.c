@@ -349,7 +349,8 @@ static void open_auth(struct fixture *fixture)
                                             .jwt_audience = "",
                                             .login_threads = 1,
                                             .login_queue_max = 8,
-                                            .login_failures_max = 5};
+                                            .login_failures_max = 5,
+                                            .login_failures_address_max = 5};
 
     snprintf(key_path, sizeof(key_path), "%s/token.key", fixture->dir);
     if (fs_auth_create(&options, &fixture->log, &fixture->auth, error) != 0) {
