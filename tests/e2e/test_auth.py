@@ -192,11 +192,7 @@ def test_bcrypt_and_yescrypt_by_libxcrypt_are_known_and_weak_hashes_are_not(make
     config, path = users_config(folder, "alice")
     path.write_text(path.read_text() + "weak:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n")
     server = make_server(config=config).spawn()
-    deadline = time.monotonic() + 5
-    while server.is_running() and "ready" not in server.output() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if server.is_running():  # it may also refuse the whole file
-        server._find_addresses()
+    if server.wait_for_end_or_ready() is None:  # it may also refuse the whole file
         assert log_in(server, "weak", "password").status == 401
         assert log_in(server, "alice", "word-of-alice").status == 200
     else:

@@ -149,6 +149,12 @@ def test_demo_log_ins_are_refused_on_an_open_address(make_server, listen):
     assert "demo" in one.output(), one.log()
 
 
+def test_demo_log_ins_on_an_open_address_are_there_by_force_with_a_loud_line(make_server):
+    one = make_server("--set", "auth.demo_anywhere=true", listen="0.0.0.0:0").start()
+    assert re.search("(?i)(warn|!).*demo|demo.*(anybody|anyone|warn)", one.output()), one.output()
+    assert one.buy("1", one.login("user_1")).status == 200
+
+
 def test_a_start_says_what_it_did(server):
     text = server.output()
     for part in (r"\d+\.\d+\.\d+", strategy(), r"127\.0\.0\.1:%d" % server.address[1],

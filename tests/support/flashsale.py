@@ -132,6 +132,7 @@ class Server:
         self.process = None
         self.address = None  # (host, port)
         self.admin = None    # (host, port) or a path
+        self.spawned = None  # when, monotonic
         self.ready_s = None  # from exec to the line ready
         self.starts = 0
         self.stopping = threading.Lock()
@@ -151,6 +152,7 @@ class Server:
         self.starts += 1
         self.out_path = self.folder / f"server-{self.starts}.out"
         self.err_path = self.folder / f"server-{self.starts}.err"
+        self.spawned = time.monotonic()
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
@@ -158,20 +160,26 @@ class Server:
         return self
 
     def start(self, timeout=15.0):
-        begun = time.monotonic()
         self.spawn()
-        limit = begun + timeout * slowness()
+        code = self.wait_for_end_or_ready(timeout)
+        if code is not None:
+            raise AssertionError(f"{self.command()} ended with {code} before it was ready:\n"
+                                 f"{self.log()}")
+        return self
+
+    def wait_for_end_or_ready(self, timeout=15.0):
+        """The exit code of a spawned server, or None once it is ready."""
+        limit = self.spawned + timeout * slowness()
         while not re.search(r"^\W*ready\b", self.output(), re.M):
             if self.process.poll() is not None:
-                raise AssertionError(f"{self.command()} ended with {self.process.returncode} before"
-                                     f" it was ready:\n{self.log()}")
+                return self.process.returncode
             if time.monotonic() > limit:
                 self.kill()
                 raise AssertionError(f"not ready after {timeout} s:\n{self.log()}")
             time.sleep(0.002)
-        self.ready_s = time.monotonic() - begun
+        self.ready_s = time.monotonic() - self.spawned
         self._find_addresses()
-        return self
+        return None
 
     def _find_addresses(self):
         self.address = self.admin = None
