@@ -152,6 +152,19 @@ static int note_addresses(struct fs_server *server)
     return 0;
 }
 
+/* Said loudly, at each start, because it is easily forgotten. */
+static void warn_of_demo(struct fs_server *server)
+{
+    if (server->config->auth_mode != FS_AUTH_DEMO)
+        return;
+    for (size_t i = 0; i + 1 < server->listener_count; i++)
+        if (!server->listeners[i].is_loopback)
+            fs_log_warning(&server->log, "server",
+                           "DEMO LOG-INS ARE OPEN TO ALL on %s: whoever reaches it can buy as "
+                           "anybody; set auth.mode to users or jwt before a real sale",
+                           server->listeners[i].text);
+}
+
 int fs_server_listen(struct fs_server *server, struct fs_error *error)
 {
     int rc;
@@ -165,6 +178,7 @@ int fs_server_listen(struct fs_server *server, struct fs_error *error)
         return rc;
     if (note_addresses(server) != 0)
         return fs_error_set(error, -ENOMEM, "out of memory");
+    warn_of_demo(server);
     hand_out(server);
     atomic_store(&server->http.ready, true);
     return 0;

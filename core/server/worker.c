@@ -1,18 +1,17 @@
-/* The worker's thread: how its world is built, the turn of its loop, and letters from others. */
+/* The worker's thread: the turn of its loop, and letters from others. */
 #include "server/worker.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "server/accept.h"
 #include "server/evloop.h"
+#include "server/world.h"
 
 #define TICK_MS 1000u          /* a loop turns at least as often, so that /livez sees it live */
 #define DRAIN_SPAN_US 15000u   /* between two looks for connections to end */
@@ -27,73 +26,6 @@ struct fs_letter {
     struct fs_worker *worker;
     bool done; /* guarded by the worker's mutex */
 };
-
-static void on_wake(h2o_socket_t *socket, const char *error)
-{
-    /* The turn that follows empties every mailbox. */
-    (void)socket;
-    (void)error;
-}
-
-/* h2o closes what it is given, and the mailbox closes its own: so h2o gets a copy. */
-static int watch_mailbox(struct fs_worker *worker, const struct fs_mailbox *mailbox,
-                         h2o_socket_t **waker)
-{
-    int fd = fcntl(mailbox->fd, F_DUPFD_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -errno;
-    *waker = h2o_evloop_socket_create(worker->h2o, fd, H2O_SOCKET_FLAG_DONT_READ);
-    h2o_socket_read_start(*waker, on_wake);
-    return 0;
-}
-
-static void close_wakers(struct fs_worker *worker)
-{
-    for (size_t i = 0; i < sizeof(worker->wakers) / sizeof(worker->wakers[0]); i++) {
-        if (worker->wakers[i]) {
-            h2o_socket_read_stop(worker->wakers[i]);
-            h2o_socket_close(worker->wakers[i]);
-        }
-        worker->wakers[i] = NULL;
-    }
-}
-
-static int open_world(struct fs_worker *worker)
-{
-    const struct fs_mailbox *boxes[] = {&worker->loop.mailbox, &worker->logins, &worker->letters};
-    int rc = fs_evloop_create(&worker->h2o);
-
-    if (rc != 0)
-        return rc;
-    for (size_t i = 0; i < sizeof(boxes) / sizeof(boxes[0]) && rc == 0; i++)
-        rc = watch_mailbox(worker, boxes[i], &worker->wakers[i]);
-    if (rc != 0)
-        goto close_loop;
-    worker->http.server = worker->options.http_server;
-    worker->http.loop = &worker->loop;
-    worker->http.ops = &worker->ops;
-    worker->http.metrics = &worker->metrics;
-    worker->http.tokens = worker->tokens;
-    worker->http.logins = &worker->logins;
-    worker->http.settings = worker->options.settings;
-    rc = fs_http_init(&worker->http, worker->h2o, worker->options.tls);
-    if (rc == 0)
-        return 0;
-
-close_loop:
-    close_wakers(worker);
-    fs_evloop_destroy(worker->h2o);
-    return rc;
-}
-
-static void close_world(struct fs_worker *worker)
-{
-    fs_accept_close(worker);
-    close_wakers(worker);
-    fs_http_dispose(&worker->http);
-    fs_evloop_destroy(worker->h2o);
-}
 
 static int32_t wait_ms(const struct fs_worker *worker, bool is_busy)
 {
@@ -210,7 +142,7 @@ static void run_turns(struct fs_worker *worker)
 static void *worker_main(void *data)
 {
     struct fs_worker *worker = data;
-    int rc = open_world(worker);
+    int rc = fs_world_open(worker);
     bool run;
 
     pthread_mutex_lock(&worker->mutex);
@@ -225,7 +157,7 @@ static void *worker_main(void *data)
         if (run)
             run_turns(worker);
         if (!worker->is_given_up)
-            close_world(worker);
+            fs_world_close(worker);
     }
     if (!worker->is_given_up)
         fs_evloop_thread_end();

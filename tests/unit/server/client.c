@@ -44,25 +44,34 @@ static socklen_t parse(const char *address, struct sockaddr_storage *storage)
     return inet_pton(AF_INET, host, &v4->sin_addr) == 1 ? sizeof(*v4) : 0;
 }
 
-int client_connect(const char *address)
+int client_use(int fd, const char *address)
 {
     const struct timeval patience = {.tv_sec = 10};
     struct sockaddr_storage storage;
     socklen_t len = parse(address, &storage);
-    int fd;
-    int number;
 
     if (len == 0)
+        return -EINVAL;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    return connect(fd, (struct sockaddr *)(void *)&storage, len) == 0 ? 0 : -errno;
+}
+
+int client_connect(const char *address)
+{
+    struct sockaddr_storage storage;
+    int fd;
+    int rc;
+
+    if (parse(address, &storage) == 0)
         return -EINVAL;
     fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (connect(fd, (struct sockaddr *)(void *)&storage, len) == 0)
+    rc = client_use(fd, address);
+    if (rc == 0)
         return fd;
-    number = errno;
     close(fd);
-    return -number;
+    return rc;
 }
 
 bool client_send(int fd, const char *text)

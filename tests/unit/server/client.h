@@ -9,6 +9,9 @@
  * it give up after 10 s. */
 int client_connect(const char *address);
 
+/* Connects a socket of the right family.  Returns 0 or a negative errno.  */
+int client_use(int fd, const char *address);
+
 bool client_send(int fd, const char *text);
 
 /* Reads one answer into text (cut to its size).  Returns its status, or 0 when the connection ended

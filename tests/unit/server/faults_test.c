@@ -1,0 +1,252 @@
+/* What a server does when the system gives it no more, and what the checks before a start find. */
+#include "support/suite.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fixture.h"
+
+#define STARTS_TRIED_MAX 200
+#define CLIENTS 32
+
+static bool limit_descriptors(rlim_t count)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return false;
+    limit.rlim_cur = count < limit.rlim_max ? count : limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+/* The limit is on numbers: what was inherited with a high one would leave room below it. */
+static void close_inherited(void)
+{
+    close_range(3, ~0u, 0);
+}
+
+/* One more than the highest descriptor in use: where the limit begins to hurt. */
+static rlim_t descriptor_floor(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    long highest = 0;
+
+    while (dir && (entry = readdir(dir))) {
+        long fd = strtol(entry->d_name, NULL, 10);
+
+        if (fd > highest && fd != dirfd(dir))
+            highest = fd;
+    }
+    if (dir)
+        closedir(dir);
+    return (rlim_t)highest + 1;
+}
+
+static void a_start_without_descriptors_fails_cleanly_at_whichever_it_lacks(void)
+{
+    struct fixture one;
+    struct rlimit before;
+    rlim_t floor;
+    size_t count;
+    int failed_count = 0;
+    int rc = -1;
+
+    close_inherited();
+    FS_REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL) && fixture_create(&one) == 0);
+    FS_REQUIRE(fixture_start(&one) == 0 && fs_server_stop(one.server) == 0);
+    floor = descriptor_floor();
+    count = descriptor_count();
+    for (rlim_t more = 0; more < STARTS_TRIED_MAX && rc != 0; more++) {
+        limit_descriptors(floor + more);
+        rc = fixture_start(&one);
+        limit_descriptors(before.rlim_cur);
+        FS_CHECK(rc == 0 || one.error.text[0] != '\0');
+        if (rc != 0) {
+            failed_count++;
+            FS_CHECK_INT(descriptor_count(), count);
+        }
+    }
+    FS_CHECK_INT(rc, 0);
+    FS_CHECK(failed_count > 10);
+    printf("%d starts failed ", failed_count);
+    fixture_close(&one);
+}
+
+static void connections_wait_while_there_are_no_descriptors(void)
+{
+    struct fixture one;
+    struct rlimit before;
+    char answer[4096];
+    int clients[CLIENTS];
+    size_t answered = 0;
+
+    close_inherited();
+    FS_REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
+    FS_REQUIRE(fixture_start(&one) == 0);
+    /* The clients' ends first, then no room for the server's. */
+    for (size_t i = 0; i < CLIENTS; i++)
+        clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    limit_descriptors(descriptor_floor() + 2);
+    for (size_t i = 0; i < CLIENTS; i++)
+        FS_CHECK(client_use(clients[i], fixture_address(&one)) == 0 &&
+                 client_send(clients[i], "GET /inventory/1 HTTP/1.1\r\nHost: x\r\n\r\n"));
+    nanosleep(&(struct timespec){0, 300000000}, NULL);
+    FS_CHECK_CONTAINS(one.log, "cannot accept connections");
+    limit_descriptors(before.rlim_cur);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        answered += client_read(clients[i], answer, sizeof(answer)) == 200;
+        close(clients[i]);
+    }
+    FS_CHECK_INT(answered, CLIENTS);
+    FS_CHECK_INT(fs_server_stop(one.server), 0);
+    fixture_close(&one);
+}
+
+/* Any epoll descriptor of this process; -1: none. */
+static int find_epoll(void)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        char path[64];
+        char target[64] = "";
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        if (readlink(path, target, sizeof(target) - 1) > 0 &&
+            strcmp(target, "anon_inode:[eventpoll]") == 0)
+            return fd;
+    }
+    return -1;
+}
+
+static void wait_tells_that_a_loop_has_failed(void)
+{
+    struct fixture one;
+    int epoll;
+    int null;
+
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
+    FS_REQUIRE(fixture_start(&one) == 0);
+    epoll = find_epoll();
+    FS_REQUIRE(epoll >= 0);
+    /* Something else takes its number: the loop's next wait fails. */
+    null = dup(0);
+    FS_REQUIRE(dup2(null, epoll) == epoll);
+    close(null);
+    FS_CHECK_INT(fs_server_wait(one.server), -EINVAL);
+    FS_CHECK_CONTAINS(one.log, "cannot wait for events");
+    FS_CHECK_INT(fs_server_stop(one.server), 0);
+    close(epoll);
+    fixture_close(&one);
+}
+
+/* Checks before a start */
+
+struct findings {
+    size_t fine_count;
+    size_t wrong_count;
+    char wrong[1024]; /* what: problem; ... */
+};
+
+static void keep_finding(void *data, const char *what, const char *detail, const char *problem)
+{
+    struct findings *findings = data;
+    size_t len = strlen(findings->wrong);
+
+    (void)detail;
+    if (!problem) {
+        findings->fine_count++;
+        return;
+    }
+    findings->wrong_count++;
+    snprintf(findings->wrong + len, sizeof(findings->wrong) - len, "%s: %s; ", what, problem);
+}
+
+static void a_probe_finds_nothing_wrong_and_changes_nothing(void)
+{
+    struct findings findings = {0};
+    struct fixture one;
+    char path[128];
+    size_t before = descriptor_count();
+
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
+    FS_CHECK_INT(fs_settings_probe(one.settings, keep_finding, &findings, &one.error), 0);
+    FS_CHECK_STR(findings.wrong, "");
+    FS_CHECK(findings.fine_count >= 5);
+    snprintf(path, sizeof(path), "%s/data", one.folder);
+    FS_CHECK(access(path, F_OK) != 0);
+    FS_CHECK_INT(descriptor_count(), before);
+    fixture_close(&one);
+}
+
+static void a_probe_names_everything_that_is_wrong(void)
+{
+    struct findings findings = {0};
+    struct fixture first;
+    struct fixture one;
+    char path[128];
+
+    FS_REQUIRE(fixture_open(&first, FS_TEST_NULL) && fixture_start(&first) == 0);
+    FS_REQUIRE(fixture_open(&one, "/nowhere/none.so"));
+    fixture_file(&one, "data", "a file", path);
+    FS_REQUIRE(fixture_set(&one, "listen", "") &&
+               fixture_set(&one, "listen", fixture_address(&first)));
+    FS_CHECK_INT(fs_settings_probe(one.settings, keep_finding, &findings, &one.error), -EINVAL);
+    FS_CHECK_INT(findings.wrong_count, 3);
+    FS_CHECK_CONTAINS(findings.wrong, "strategy: /nowhere/none.so");
+    FS_CHECK_CONTAINS(findings.wrong, "data folder: it is no folder");
+    FS_CHECK_CONTAINS(findings.wrong, "listen: ");
+    fixture_close(&one);
+    fixture_close(&first);
+}
+
+static void a_tool_learns_where_the_admin_listener_is(void)
+{
+    struct fixture one;
+    char wanted[128];
+    char *address;
+    char *token;
+
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
+    FS_REQUIRE(fixture_set(&one, "admin.listen", "127.0.0.1:9"));
+    FS_REQUIRE(fs_settings_admin(one.settings, &address, &token, &one.error) == 0);
+    snprintf(wanted, sizeof(wanted), "%s/data/admin.token", one.folder);
+    FS_CHECK_STR(address, "127.0.0.1:9");
+    FS_CHECK_STR(token, wanted);
+    free(address);
+    free(token);
+    fixture_close(&one);
+}
+
+static void demo_log_ins_on_an_open_address_are_said_loudly(void)
+{
+    struct fixture one;
+
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
+    FS_REQUIRE(fixture_set(&one, "listen", "0.0.0.0:0"));
+    FS_CHECK_INT(fs_server_create(one.settings, &one.server, &one.error), -EINVAL);
+    FS_CHECK_CONTAINS(one.error.text, "auth.demo_anywhere");
+    FS_REQUIRE(fixture_set(&one, "auth.demo_anywhere", "true"));
+    FS_CHECK_INT(fixture_start(&one), 0);
+    FS_CHECK_CONTAINS(one.log, "DEMO LOG-INS ARE OPEN TO ALL on 0.0.0.0:");
+    FS_CHECK(strstr(one.log, "OPEN TO ALL on 127") == NULL);
+    fixture_close(&one);
+}
+
+#define TESTS(T)                                                       \
+    T(a_start_without_descriptors_fails_cleanly_at_whichever_it_lacks) \
+    T(connections_wait_while_there_are_no_descriptors)                 \
+    T(wait_tells_that_a_loop_has_failed)                               \
+    T(a_probe_finds_nothing_wrong_and_changes_nothing)                 \
+    T(a_probe_names_everything_that_is_wrong)                          \
+    T(a_tool_learns_where_the_admin_listener_is)                       \
+    T(demo_log_ins_on_an_open_address_are_said_loudly)
+
+FS_SUITE("server/faults", TESTS)
