@@ -14,6 +14,10 @@ static void on_sale_end(struct fs_op *op, void *data)
     struct fs_exchange *exchange = fs_exchange_of_op(data);
     struct fs_buffer body;
 
+    if (op->outcome.verdict == FS_TOO_MANY) { /* of a change it means sales, not units */
+        fs_exchange_fail(exchange, FS_PROBLEM_TOO_MANY_SALES, (struct fs_text){0});
+        return;
+    }
     if (op->outcome.verdict != FS_DONE || !op->has_sale) {
         fs_exchange_fail_verdict(exchange, &op->outcome, false);
         return;
