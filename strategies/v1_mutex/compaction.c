@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/prctl.h>
 
 #include "ledger.h"
 #include "recovery.h"
@@ -42,6 +43,7 @@ static void *compaction_main(void *data)
     struct fs_v1_compaction *compaction = data;
     const struct fs_host *host = compaction->folder->host;
 
+    prctl(PR_SET_NAME, "v1-folding");
     pthread_mutex_lock(&compaction->mutex);
     while (!compaction->is_stopping) {
         uint64_t folded = compaction->folded, closed = compaction->closed;

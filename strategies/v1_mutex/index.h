@@ -38,6 +38,12 @@ static inline struct fs_v1_probe fs_v1_index_probe(const struct fs_v1_index *ind
     return (struct fs_v1_probe){hash & index->mask, (uint32_t)(hash >> 32)};
 }
 
+/* Reads nothing, so it needs no lock. */
+static inline void fs_v1_index_prefetch(const struct fs_v1_index *index, uint64_t hash)
+{
+    __builtin_prefetch(&index->entries[hash & index->mask]);
+}
+
 /* The next slot that may be the one looked for, FS_V1_NO_SLOT: there is none. */
 static inline uint32_t fs_v1_index_next(const struct fs_v1_index *index, struct fs_v1_probe *probe)
 {

@@ -11,7 +11,8 @@
  *              up to tail, and lets go of them by moving durable
  *
  * Wake-ups: a kick costs a system call only while the thread sleeps, and it sleeps only when all is
- * durable.  While it is busy, what comes in meanwhile is the next batch. */
+ * durable.  While it is busy, what comes in meanwhile is the next batch; see gather() in journal.c for
+ * when it waits a little for more. */
 #ifndef FS_V1_JOURNAL_H
 #define FS_V1_JOURNAL_H
 
@@ -52,6 +53,8 @@ struct fs_v1_journal {
     uint64_t end;
     uint64_t zeroed_to;
     uint64_t batches;
+    uint64_t batch_records;  /* of the last one */
+    uint64_t batch_began_us; /* its write */
 
     /* changing, shared */
     _Alignas(64) _Atomic uint64_t tail;

@@ -43,22 +43,25 @@ void fs_v1_ledger_dispose(struct fs_v1_ledger *ledger)
 
 void fs_v1_ledger_hash(const struct fs_v1_ledger *ledger, struct fs_v1_query *query)
 {
-    query->product_hash = fs_v1_hash(&ledger->key, query->product.data, query->product.len);
-    if (query->buyer.len > 0)
-        query->buyer_hash = fs_v1_hash(&ledger->key, query->buyer.data, query->buyer.len);
-    if (query->order.len > 0)
+    uint64_t product = fs_v1_hash(&ledger->key, query->product.data, query->product.len);
+
+    query->product_hash = product;
+    if (query->order.len > 0) {
         query->order_hash = fs_v1_hash(&ledger->key, query->order.data, query->order.len);
+        fs_v1_index_prefetch(&ledger->order_index, query->order_hash);
+    }
+    if (query->buyer.len > 0) {
+        /* One index holds the buyers of all sales; rotated, or a buyer named like the product would
+         * always hash to 0. */
+        query->buyer_hash = fs_v1_hash(&ledger->key, query->buyer.data, query->buyer.len) ^
+                            (product << 1 | product >> 63);
+        fs_v1_index_prefetch(&ledger->buyer_index, query->buyer_hash);
+    }
 }
 
 static bool same(const char *data, size_t len, struct fs_text text)
 {
     return len == text.len && memcmp(data, text.data, len) == 0;
-}
-
-/* One index holds the buyers of all sales. */
-static uint64_t buyer_place(uint64_t hash, uint32_t sale)
-{
-    return hash ^ (sale + 1) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 uint32_t fs_v1_ledger_find_sale(const struct fs_v1_ledger *ledger, uint64_t hash,
@@ -78,7 +81,7 @@ uint32_t fs_v1_ledger_find_sale(const struct fs_v1_ledger *ledger, uint64_t hash
 uint32_t fs_v1_ledger_find_buyer(const struct fs_v1_ledger *ledger, uint64_t hash, uint32_t sale,
                                  struct fs_text name)
 {
-    struct fs_v1_probe probe = fs_v1_index_probe(&ledger->buyer_index, buyer_place(hash, sale));
+    struct fs_v1_probe probe = fs_v1_index_probe(&ledger->buyer_index, hash);
 
     for (;;) {
         uint32_t slot = fs_v1_index_next(&ledger->buyer_index, &probe);
@@ -145,7 +148,7 @@ uint32_t fs_v1_ledger_add_buyer(struct fs_v1_ledger *ledger, uint64_t hash, uint
     buyer->sale = sale;
     buyer->name_len = (uint8_t)name.len;
     memcpy(buyer->name, name.data, name.len);
-    fs_v1_index_put(&ledger->buyer_index, buyer_place(hash, sale), slot);
+    fs_v1_index_put(&ledger->buyer_index, hash, slot);
     return slot;
 }
 

@@ -92,7 +92,7 @@ struct fs_v1_query {
     struct fs_text buyer;
     struct fs_text order;
     uint64_t product_hash;
-    uint64_t buyer_hash;
+    uint64_t buyer_hash; /* of buyer and product */
     uint64_t order_hash;
     uint32_t units;
     int64_t now_ms;
@@ -129,7 +129,8 @@ struct fs_v1_audit {
 int fs_v1_ledger_init(struct fs_v1_ledger *ledger, uint32_t orders_max, uint32_t sales_max);
 void fs_v1_ledger_dispose(struct fs_v1_ledger *ledger);
 
-/* Fills in the hashes.  Reads only what is constant.  [any] */
+/* Fills in the hashes, of the buyer only with a product, and has the index entries fetched into the
+ * cache: a miss in front of the mutex holds nobody up.  Reads only what is constant.  [any] */
 void fs_v1_ledger_hash(const struct fs_v1_ledger *ledger, struct fs_v1_query *query);
 
 /* Each fills in decision, zeroed before. */

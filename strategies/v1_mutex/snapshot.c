@@ -191,11 +191,14 @@ static bool get_buyer(struct stream *stream, struct fs_v1_ledger *ledger, uint32
 {
     struct buyer_row row;
     struct fs_v1_query query = {0};
+    const struct fs_v1_sale *sale;
     struct fs_v1_buyer *buyer;
 
     if (!get_row(stream, ROW_BUYER, slot, sizeof(row.name), &row.head, sizeof(row)) ||
         le32toh(row.sale) >= ledger->sale_count)
         return false;
+    sale = &ledger->sales[le32toh(row.sale)];
+    query.product = (struct fs_text){sale->product, sale->product_len};
     query.buyer = (struct fs_text){row.name, le32toh(row.head.text_len)};
     fs_v1_ledger_hash(ledger, &query);
     slot = fs_v1_ledger_add_buyer(ledger, query.buyer_hash, le32toh(row.sale), query.buyer);

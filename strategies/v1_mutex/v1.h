@@ -18,6 +18,7 @@
 #include "journal.h"
 #include "ledger.h"
 #include "options.h"
+#include "waiting.h"
 
 /* What tests replace. */
 struct fs_v1_setup {
@@ -54,14 +55,6 @@ int fs_v1_open(const struct fs_host *host, const struct fs_options *options,
 void fs_v1_close(struct fs_v1 *v1);
 
 /* worker.c: the callbacks of the table, by the names they have there. */
-
-/* What an op keeps while it waits for the disk. */
-struct fs_v1_pending {
-    struct fs_v1_pending *next;
-    struct fs_op *op;
-    uint64_t position;
-    struct fs_outcome outcome;
-};
 
 /* To be told when position is durable: on_durable() of the journal. */
 void fs_v1_workers_wake(struct fs_v1 *v1, uint64_t position);

@@ -1,15 +1,8 @@
-/* Ops on one loop: deciding under the mutex, then waiting for the disk.
- *
- * An op that wrote, or that answers from a record not yet durable, joins its worker's FIFO.  The
- * worker asks to be woken by putting the position its first op waits for into `awaited`; the journal
- * thread takes the wish away when it fulfils it, by a post.  Whoever changes the word from a position
- * to 0 decides: the journal thread then posts, the worker then needs no post any more.  So at most
- * one post is under way, and none once the FIFO is empty: a detach never leaves one behind. */
+/* Ops on one loop: deciding under the mutex, then waiting for the disk (waiting.h). */
 #include "v1.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,20 +11,17 @@
 struct fs_v1_worker {
     /* constant after attach */
     struct fs_v1 *v1;
-    struct fs_loop *loop;
+    struct fs_loop *loop; /* borrowed */
 
     /* owned */
     struct fs_sale_info *rows; /* sales_max: what list() copies under the mutex */
 
     /* changing [loop] */
-    struct fs_v1_pending *first, *last; /* borrowed: ops that wait for the disk */
-    bool has_written;                   /* since the last turn_end() */
-    bool is_armed;                      /* awaited was set, and not taken back */
+    bool has_written; /* since the last turn_end() */
+    struct fs_v1_waiting waiting;
 
     /* changing, shared */
     struct fs_v1_worker *next; /* guarded by workers_mutex */
-    struct fs_call wake;
-    _Alignas(64) _Atomic uint64_t awaited; /* 0: no wish, or one that is being fulfilled */
 };
 
 /* How the mutex was come by. */
@@ -106,7 +96,6 @@ static void answer(struct fs_v1_worker *worker, struct fs_op *op, void *state,
                    const struct fs_v1_decision *decision)
 {
     struct fs_v1 *v1 = worker->v1;
-    struct fs_v1_pending *pending = state;
 
     if (decision->trouble != FS_V1_NO_TROUBLE)
         log_trouble(v1, decision->trouble);
@@ -119,13 +108,7 @@ static void answer(struct fs_v1_worker *worker, struct fs_op *op, void *state,
         v1->host->complete(op, &decision->outcome);
         return;
     }
-    *pending = (struct fs_v1_pending){
-        .op = op, .position = decision->position, .outcome = decision->outcome};
-    if (worker->last)
-        worker->last->next = pending;
-    else
-        worker->first = pending;
-    worker->last = pending;
+    fs_v1_waiting_add(&worker->waiting, op, state, decision->position, &decision->outcome);
 }
 
 /* Past its deadline nothing new is started. */
@@ -354,57 +337,6 @@ void fs_v1_probe(void *data, struct fs_op *op, void *state)
     v1->host->complete(op, &outcome);
 }
 
-static void complete_durable(struct fs_v1_worker *worker)
-{
-    uint64_t durable = fs_v1_journal_durable(&worker->v1->journal);
-
-    while (worker->first && worker->first->position <= durable) {
-        struct fs_v1_pending *pending = worker->first;
-
-        worker->first = pending->next;
-        if (!worker->first)
-            worker->last = NULL;
-        worker->v1->host->complete(pending->op, &pending->outcome);
-    }
-}
-
-/* Takes the wish back.  False: it is being fulfilled, a post is on its way. */
-static bool disarm(struct fs_v1_worker *worker)
-{
-    if (atomic_exchange(&worker->awaited, 0) == 0)
-        return false;
-    worker->is_armed = false;
-    return true;
-}
-
-/* Completes what is durable and asks for a post for the rest.  Not armed. */
-static void settle(struct fs_v1_worker *worker)
-{
-    for (;;) {
-        complete_durable(worker);
-        if (!worker->first)
-            return;
-        worker->is_armed = true;
-        atomic_store(&worker->awaited, worker->first->position);
-        /* The journal thread moves durable, then reads awaited; here it is the other way about, so
-         * one of the two sees the other. */
-        if (fs_v1_journal_durable(&worker->v1->journal) < worker->first->position)
-            return;
-        if (!disarm(worker))
-            return;
-    }
-}
-
-static void on_wake(struct fs_call *call, const struct fs_reply *reply)
-{
-    struct fs_v1_worker *worker =
-        (struct fs_v1_worker *)(void *)((char *)call - offsetof(struct fs_v1_worker, wake));
-
-    (void)reply;
-    worker->is_armed = false;
-    settle(worker);
-}
-
 void fs_v1_turn_end(void *data)
 {
     struct fs_v1_worker *worker = data;
@@ -413,24 +345,14 @@ void fs_v1_turn_end(void *data)
         worker->has_written = false;
         fs_v1_journal_kick(&worker->v1->journal);
     }
-    if (!worker->first)
-        return;
-    if (worker->is_armed &&
-        (fs_v1_journal_durable(&worker->v1->journal) < worker->first->position || !disarm(worker)))
-        return;
-    settle(worker);
+    fs_v1_waiting_settle(&worker->waiting);
 }
 
 void fs_v1_workers_wake(struct fs_v1 *v1, uint64_t position)
 {
     pthread_mutex_lock(&v1->workers_mutex);
-    for (struct fs_v1_worker *worker = v1->workers; worker; worker = worker->next) {
-        uint64_t awaited = atomic_load(&worker->awaited);
-
-        if (awaited != 0 && awaited <= position &&
-            atomic_compare_exchange_strong(&worker->awaited, &awaited, 0))
-            v1->host->post(worker->loop, &worker->wake);
-    }
+    for (struct fs_v1_worker *worker = v1->workers; worker; worker = worker->next)
+        fs_v1_waiting_notice(&worker->waiting, position);
     pthread_mutex_unlock(&v1->workers_mutex);
 }
 
@@ -441,7 +363,9 @@ int fs_v1_attach(void *strategy, struct fs_loop *loop, void **out)
 
     if (!worker)
         return -ENOMEM;
-    *worker = (struct fs_v1_worker){.v1 = v1, .loop = loop, .wake = {.done = on_wake}};
+    *worker = (struct fs_v1_worker){.v1 = v1, .loop = loop};
+    fs_v1_waiting_init(&worker->waiting, v1->host, v1->options.is_durable ? &v1->journal : NULL,
+                       loop);
     worker->rows = calloc(v1->options.sales_max, sizeof(*worker->rows));
     if (!worker->rows) {
         free(worker);
@@ -461,7 +385,7 @@ void fs_v1_detach(void *data)
     struct fs_v1 *v1 = worker->v1;
     struct fs_v1_worker **at = &v1->workers;
 
-    assert(!worker->first && !worker->is_armed);
+    assert(fs_v1_waiting_is_empty(&worker->waiting));
     pthread_mutex_lock(&v1->workers_mutex);
     while (*at != worker)
         at = &(*at)->next;
