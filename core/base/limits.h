@@ -40,6 +40,15 @@
 #define FS_CONFIG_OPTIONS_MAX 64u        /* options of a strategy */
 #define FS_CONFIG_UNITS_MAX 1000000000ll /* units of a sale: exact also in a Redis script */
 
+/* Store */
+#define FS_STORE_NODES_MAX 64u            /* Redis servers; as many as FS_CONFIG_LIST_MAX */
+#define FS_STORE_ADDRESSES_MAX 4u         /* that one host name resolves to; tried in turn */
+#define FS_STORE_SCRIPTS_MAX 64u          /* different scripts of one strategy */
+#define FS_STORE_WORDS_MAX 16384u         /* words of one command */
+#define FS_STORE_COMMAND_LEN_MAX 8388608u /* bytes of one command */
+#define FS_STORE_REPLY_LEN_MAX 16777216u  /* bytes of a reply, as it comes and as it is kept */
+#define FS_STORE_IN_FLIGHT_MAX 65536u     /* upper bound of in_flight_max, per node and loop */
+
 /* Log */
 #define FS_LOG_LINE_MAX 2048u /* bytes; a longer line is cut and marked */
 

@@ -36,7 +36,8 @@ LIBRARIES = [
     (re.compile(r"^curl/"), {"core/cli/"}),
     (re.compile(r"^crypt\.h"), {"core/auth/"}),
     (re.compile(r"^(event\.h|event2/)"), {"load_tests/"}),
-    (re.compile(r"^openssl/"), {"core/auth/", "core/http/", "core/server/", "core/purchase/"}),
+    (re.compile(r"^openssl/"), {"core/auth/", "core/http/", "core/server/", "core/purchase/",
+                               "core/store/"}),
 ]
 
 BANNED = re.compile(r"\b(sprintf|vsprintf|strcpy|strcat|strtok|atoi|atol|atof|gets|alloca)\s*\(")

@@ -161,9 +161,11 @@ enum fs_reply_kind {
     FS_REPLY_INTEGER,
     FS_REPLY_TEXT, /* also a status such as OK */
     FS_REPLY_LIST,
-    FS_REPLY_ERROR,    /* the store refused the command: text */
+    FS_REPLY_ERROR,    /* the command failed: text; a script may be half executed */
     FS_REPLY_NOT_SENT, /* the command never left this process */
-    FS_REPLY_LOST      /* the command left, the answer did not come; it may have run */
+    FS_REPLY_LOST,     /* the command left, the answer did not come; it may have run */
+    FS_REPLY_REFUSED   /* the store answered that it did not run the command: text; nothing was
+                          changed */
 };
 
 struct fs_reply {

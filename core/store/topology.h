@@ -1,0 +1,53 @@
+/* The Redis servers of one flashsale, and which of them a key lives on. */
+#ifndef FS_STORE_TOPOLOGY_H
+#define FS_STORE_TOPOLOGY_H
+
+#include <flashsale/flashsale.h>
+#include <flashsale/strategy.h>
+
+#include "base/limits.h"
+
+#define FS_NODE_NAME_SIZE 128   /* of a name for people, with its NUL */
+#define FS_NODE_ADDRESS_SIZE 64 /* of a numeric address, with its NUL */
+#define FS_STORE_SLOT_COUNT 16384u
+
+/* One server.  Constant once it is in a topology. */
+struct fs_node {
+    char name[FS_NODE_NAME_SIZE]; /* "redis-1:6379", "unix:/run/redis.sock": never a password */
+    char *host;                   /* owned; NULL: a unix socket */
+    char *path;                   /* owned; NULL: TCP */
+    char *user;                   /* owned; NULL: none */
+    char *password;               /* owned; NULL: none */
+    int port;
+    unsigned database;
+    /* Numeric, of the host, in the resolver's order; none for a unix socket. */
+    char addresses[FS_STORE_ADDRESSES_MAX][FS_NODE_ADDRESS_SIZE];
+    unsigned address_count;
+};
+
+/* Zero it to init. */
+struct fs_topology {
+    struct fs_node nodes[FS_STORE_NODES_MAX];
+    unsigned node_count;
+};
+
+/* redis://[[user]:password@]host[:port][/database], or unix:/path[?db=database]; user and password
+ * may be percent-encoded, an IPv6 address stands in brackets.  Resolves nothing.
+ * Returns 0, -EINVAL with a sentence, -ENOSPC beyond FS_STORE_NODES_MAX, -ENOMEM.  [main] */
+int fs_topology_add(struct fs_topology *topology, const char *url, struct fs_error *error);
+
+/* Asks the resolver for every host; blocks.  Loops never do: a name that moves is seen by the next
+ * start.  Returns 0, or -EHOSTUNREACH with a sentence.  [main] */
+int fs_topology_resolve(struct fs_topology *topology, struct fs_error *error);
+
+void fs_topology_dispose(struct fs_topology *topology); /* clears passwords.  [main] */
+
+/* As Redis Cluster: CRC16 of what stands between the first '{' and the next '}', of the whole key
+ * where that is nothing.  [any] */
+unsigned fs_topology_slot(struct fs_text key);
+
+/* Slots are dealt to the nodes in equal ranges, in the order in which they were named.  At least
+ * one node.  [any] */
+unsigned fs_topology_node_of(const struct fs_topology *topology, struct fs_text key);
+
+#endif
