@@ -24,11 +24,11 @@ static const char *auth_line(const struct fs_config *config)
 
 static void write_listeners(FILE *out, const struct fs_server *server)
 {
-    fputs("listening:    ", out);
+    fputs("listening:     ", out);
     for (size_t i = 0; server->addresses[i]; i++)
         fprintf(out, "%s%s", i == 0 ? "" : ", ", server->addresses[i]);
     fprintf(out, " (%s)\n", server->tls ? "TLS 1.2 or later" : "cleartext");
-    fprintf(out, "admin:        %s, token in %s\n", server->admin_address,
+    fprintf(out, "admin:         %s, token in %s\n", server->admin_address,
             server->admin_token_file);
 }
 
@@ -36,10 +36,10 @@ static void write_strategy(FILE *out, const struct fs_server *server)
 {
     const struct fs_strategy *strategy = &server->module.strategy;
 
-    fprintf(out, "strategy:     %s, %s\n", strategy->name, strategy->summary);
-    fprintf(out, "              from %s\n", server->module.path);
-    fprintf(out, "durability:   %s\n", server->http.durability);
-    fprintf(out, "store:        %s\n",
+    fprintf(out, "strategy:      %s, %s\n", strategy->name, strategy->summary);
+    fprintf(out, "               from %s\n", server->module.path);
+    fprintf(out, "durability:    %s\n", server->http.durability);
+    fprintf(out, "store:         %s\n",
             (strategy->flags & FS_STRATEGY_PROCESS_LOCAL) != 0
                 ? "none: the units live in this process"
                 : "none");
@@ -49,16 +49,16 @@ static void write_summary(FILE *out, const struct fs_server *server)
 {
     const struct fs_config *config = server->config;
 
-    fprintf(out, "flashsale:    %s (h2o %s, %s)\n", fs_version(), H2O_VERSION,
+    fprintf(out, "flashsale:     %s (h2o %s, %s)\n", fs_version(), H2O_VERSION,
             OpenSSL_version(OPENSSL_VERSION));
     fprintf(out, "configuration: %s\n", config->source);
-    fprintf(out, "data folder:  %s\n", server->data_dir);
+    fprintf(out, "data folder:   %s\n", server->data_dir);
     write_strategy(out, server);
     write_listeners(out, server);
-    fprintf(out, "workers:      %zu, %u requests in flight each\n", server->worker_count - 1,
+    fprintf(out, "workers:       %zu, %u requests in flight each\n", server->worker_count - 1,
             config->purchase_in_flight_max);
-    fprintf(out, "log-ins:      %s\n", auth_line(config));
-    fprintf(out, "products:     %zu configured\n", config->product_count);
+    fprintf(out, "log-ins:       %s\n", auth_line(config));
+    fprintf(out, "products:      %zu configured\n", config->product_count);
 }
 
 /* The way a client on this machine reaches the address, as arguments of curl before the path. */
@@ -78,7 +78,7 @@ static void write_base(FILE *out, const struct fs_server *server, const char *ad
 
 static void write_curl(FILE *out, const struct fs_server *server)
 {
-    fprintf(out, "curl -s%s ", server->tls ? "k" : "");
+    fprintf(out, "curl -s%sw '\\n' ", server->tls ? "k" : "");
     write_base(out, server, server->addresses[0]);
 }
 
@@ -112,6 +112,8 @@ static void write_examples(FILE *out, const struct fs_server *server)
     write_curl(out, server);
     fprintf(out, "/purchase/%s -H \"Authorization: Bearer $TOKEN\" -d '{\"quantity\":1}'\n",
             product);
+    if (strncmp(server->admin_address, "unix:", 5) != 0)
+        fprintf(out, "  curl -s http://%s/metrics\n", server->admin_address);
 }
 
 static int write_text(const struct fs_server *server,
