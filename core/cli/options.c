@@ -73,7 +73,8 @@ static const struct option_spec specs[] = {
 
 #define SPEC_COUNT (sizeof(specs) / sizeof(specs[0]))
 
-static void say(const struct fs_cli_io *io, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say(const struct fs_cli_io *io,
+                                                      const char *format, va_list args)
 {
     fputs("flashsale: ", io->err);
     vfprintf(io->err, format, args);

@@ -100,7 +100,7 @@ static void connections_wait_while_there_are_no_descriptors(void)
         FS_CHECK(client_use(clients[i], fixture_address(&one)) == 0 &&
                  client_send(clients[i], "GET /inventory/1 HTTP/1.1\r\nHost: x\r\n\r\n"));
     nanosleep(&(struct timespec){0, 300000000}, NULL);
-    FS_CHECK_CONTAINS(one.log, "cannot accept connections");
+    FS_CHECK(fixture_logged(&one, "cannot accept connections", true));
     limit_descriptors(before.rlim_cur);
     for (size_t i = 0; i < CLIENTS; i++) {
         answered += client_read(clients[i], answer, sizeof(answer)) == 200;
@@ -111,6 +111,7 @@ static void connections_wait_while_there_are_no_descriptors(void)
     fixture_close(&one);
 }
 
+#if !defined(__SANITIZE_THREAD__) /* which sees the race that the test is */
 /* Any epoll descriptor of this process; -1: none. */
 static int find_epoll(void)
 {
@@ -141,11 +142,16 @@ static void wait_tells_that_a_loop_has_failed(void)
     FS_REQUIRE(dup2(null, epoll) == epoll);
     close(null);
     FS_CHECK_INT(fs_server_wait(one.server), -EINVAL);
-    FS_CHECK_CONTAINS(one.log, "cannot wait for events");
+    FS_CHECK(fixture_logged(&one, "cannot wait for events", true));
     FS_CHECK_INT(fs_server_stop(one.server), 0);
     close(epoll);
     fixture_close(&one);
 }
+
+#define FAILED_LOOP(T) T(wait_tells_that_a_loop_has_failed)
+#else
+#define FAILED_LOOP(T)
+#endif
 
 /* Checks before a start */
 
@@ -235,15 +241,15 @@ static void demo_log_ins_on_an_open_address_are_said_loudly(void)
     FS_CHECK_CONTAINS(one.error.text, "auth.demo_anywhere");
     FS_REQUIRE(fixture_set(&one, "auth.demo_anywhere", "true"));
     FS_CHECK_INT(fixture_start(&one), 0);
-    FS_CHECK_CONTAINS(one.log, "DEMO LOG-INS ARE OPEN TO ALL on 0.0.0.0:");
-    FS_CHECK(strstr(one.log, "OPEN TO ALL on 127") == NULL);
+    FS_CHECK(fixture_logged(&one, "DEMO LOG-INS ARE OPEN TO ALL on 0.0.0.0:", true));
+    FS_CHECK(!fixture_logged(&one, "OPEN TO ALL on 127", false));
     fixture_close(&one);
 }
 
 #define TESTS(T)                                                       \
     T(a_start_without_descriptors_fails_cleanly_at_whichever_it_lacks) \
     T(connections_wait_while_there_are_no_descriptors)                 \
-    T(wait_tells_that_a_loop_has_failed)                               \
+    FAILED_LOOP(T)                                                     \
     T(a_probe_finds_nothing_wrong_and_changes_nothing)                 \
     T(a_probe_names_everything_that_is_wrong)                          \
     T(a_tool_learns_where_the_admin_listener_is)                       \

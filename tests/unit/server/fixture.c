@@ -13,16 +13,29 @@
 static void keep_line(void *data, enum fs_server_log_level level, const char *line)
 {
     struct fixture *fixture = data;
-    size_t room = sizeof(fixture->log) - 1 - fixture->log_len;
     size_t len = strlen(line);
 
     (void)level;
-    if (len + 1 >= room)
-        return;
-    memcpy(fixture->log + fixture->log_len, line, len);
-    fixture->log_len += len;
-    fixture->log[fixture->log_len++] = '\n';
-    fixture->log[fixture->log_len] = '\0';
+    pthread_mutex_lock(&fixture->log_mutex);
+    if (len + 1 < sizeof(fixture->log) - 1 - fixture->log_len) {
+        memcpy(fixture->log + fixture->log_len, line, len);
+        fixture->log_len += len;
+        fixture->log[fixture->log_len++] = '\n';
+        fixture->log[fixture->log_len] = '\0';
+    }
+    pthread_mutex_unlock(&fixture->log_mutex);
+}
+
+bool fixture_logged(struct fixture *fixture, const char *text, bool expected)
+{
+    bool is_there;
+
+    pthread_mutex_lock(&fixture->log_mutex);
+    is_there = strstr(fixture->log, text) != NULL;
+    if (is_there != expected)
+        printf("\nlog:\n%s", fixture->log);
+    pthread_mutex_unlock(&fixture->log_mutex);
+    return is_there;
 }
 
 bool fixture_set(struct fixture *fixture, const char *key, const char *value)
@@ -38,6 +51,7 @@ bool fixture_open(struct fixture *fixture, const char *strategy)
     char data_dir[sizeof(fixture->folder) + 8];
 
     memset(fixture, 0, sizeof(*fixture));
+    pthread_mutex_init(&fixture->log_mutex, NULL);
     snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/flashsale-test-XXXXXX");
     if (!mkdtemp(fixture->folder) || fs_settings_create(&fixture->settings) != 0)
         return false;
@@ -86,6 +100,7 @@ void fixture_close(struct fixture *fixture)
         fs_server_stop(fixture->server);
     fs_server_destroy(fixture->server);
     fs_settings_destroy(fixture->settings);
+    pthread_mutex_destroy(&fixture->log_mutex);
     nftw(fixture->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -2,6 +2,7 @@
 #ifndef FS_TESTS_SERVER_FIXTURE_H
 #define FS_TESTS_SERVER_FIXTURE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,7 +13,8 @@ struct fixture {
     struct fs_settings *settings;
     struct fs_server *server;
     struct fs_error error;
-    char log[16384]; /* all lines so far, cut */
+    pthread_mutex_t log_mutex; /* guards the rest */
+    char log[16384];           /* all lines so far, cut */
     size_t log_len;
 };
 
@@ -26,6 +28,9 @@ int fixture_create(struct fixture *fixture);
 /* The same, and starts it.  Returns what create or start did. */
 int fixture_start(struct fixture *fixture);
 const char *fixture_address(const struct fixture *fixture);
+
+/* Whether a line of the log so far has the text.  Prints the log when what is expected is not so. */
+bool fixture_logged(struct fixture *fixture, const char *text, bool expected);
 
 /* Stops and destroys whatever there is. */
 void fixture_close(struct fixture *fixture);
