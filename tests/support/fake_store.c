@@ -124,7 +124,13 @@ static void inner_done(struct fs_call *call, const struct fs_reply *reply)
 
 static void answer_unexecuted(struct fake_call *held, enum fs_reply_kind kind)
 {
-    held->reply = (struct fs_reply){.kind = kind};
+    static const char loading[] = "LOADING the fake is loading";
+    const struct fs_reply reply = {.kind = kind,
+                                   .text = kind == FS_REPLY_REFUSED
+                                               ? (struct fs_text){loading, sizeof(loading) - 1}
+                                               : (struct fs_text){0}};
+
+    held->reply = copy_reply(&reply);
     fs_link_append(&held->fake->ready, &held->link);
 }
 
@@ -145,6 +151,10 @@ static struct fake_call *take(struct fs_store *store, struct fs_call *call, uint
         held->fault = fake->fault;
     if (held->fault == FS_FAULT_NOT_SENT) {
         answer_unexecuted(held, FS_REPLY_NOT_SENT);
+        return NULL;
+    }
+    if (held->fault == FS_FAULT_REFUSED) {
+        answer_unexecuted(held, FS_REPLY_REFUSED);
         return NULL;
     }
     if (held->fault == FS_FAULT_LOST_BEFORE) {

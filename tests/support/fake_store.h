@@ -11,7 +11,8 @@
 
 enum fs_fault {
     FS_FAULT_NONE = 0,
-    FS_FAULT_NOT_SENT,    /* never executed; answered FS_REPLY_NOT_SENT */
+    FS_FAULT_NOT_SENT, /* never executed; answered FS_REPLY_NOT_SENT */
+    FS_FAULT_REFUSED,  /* never executed; answered FS_REPLY_REFUSED, as a store that is loading */
     FS_FAULT_LOST_BEFORE, /* never executed; answered FS_REPLY_LOST */
     FS_FAULT_LOST_AFTER,  /* executed; answered FS_REPLY_LOST */
     FS_FAULT_DELAYED,     /* executed; answered delay_ms later, or FS_REPLY_LOST at its deadline */

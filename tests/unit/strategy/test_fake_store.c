@@ -93,6 +93,11 @@ static void a_call_not_sent_is_not_executed(void)
     check_fault(FS_FAULT_NOT_SENT, FS_REPLY_NOT_SENT, 8);
 }
 
+static void a_call_refused_is_not_executed(void)
+{
+    check_fault(FS_FAULT_REFUSED, FS_REPLY_REFUSED, 8);
+}
+
 static void a_call_lost_before_is_not_executed(void)
 {
     check_fault(FS_FAULT_LOST_BEFORE, FS_REPLY_LOST, 8);
@@ -192,7 +197,7 @@ static void sold(struct fs_call *call, const struct fs_reply *reply)
 
     if (reply->kind == FS_REPLY_LOST)
         outcome.verdict = FS_UNDETERMINED;
-    else if (reply->kind == FS_REPLY_NOT_SENT)
+    else if (reply->kind == FS_REPLY_NOT_SENT || reply->kind == FS_REPLY_REFUSED)
         outcome.verdict = FS_UNAVAILABLE;
     else
         outcome.verdict = reply->integer >= 0 ? FS_DONE : FS_SOLD_OUT;
@@ -309,6 +314,7 @@ static void every_call_of_a_strategy_can_be_failed(void)
 #define TESTS(T)                                             \
     T(a_call_without_a_fault_is_executed_and_answered_later) \
     T(a_call_not_sent_is_not_executed)                       \
+    T(a_call_refused_is_not_executed)                        \
     T(a_call_lost_before_is_not_executed)                    \
     T(a_call_lost_after_is_executed)                         \
     T(a_delayed_answer_comes_late)                           \
