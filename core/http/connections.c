@@ -79,6 +79,12 @@ close_socket:
     h2o_socket_close(socket);
 }
 
+/* The function that h2o's loop itself calls after each timer, to run what is pending. */
+void fs_http_finish_writes(struct fs_http *http)
+{
+    h2o_timeout__do_post_callback(http->h2o.loop);
+}
+
 static void end(struct fs_connection_guard *connection, int how)
 {
     shutdown(h2o_socket_get_fd(connection->socket), how);

@@ -98,6 +98,11 @@ void fs_http_dispose(struct fs_http *http); /* no connection is open, no log-in 
 void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t *socket,
                     bool is_admin);
 
+/* Finishes what replies outside h2o's run have left: h2o takes a write as done, and its connection
+ * back into reading, in its next run only, and meanwhile tells epoll about both, twice a reply.
+ * May bring further requests that had been received.  [loop] */
+void fs_http_finish_writes(struct fs_http *http);
+
 /* Drain, called every few milliseconds once server->draining is set: ends connections that have no
  * request in flight, by shutdown(2).  Returns how many are still open.  [loop] */
 size_t fs_http_drain(struct fs_http *http);

@@ -132,8 +132,9 @@ static void run_turns(struct fs_worker *worker)
         fs_loop_deliver(&worker->loop);
         fs_loop_turn_end(&worker->loop);
         fs_loop_flush(&worker->loop);
-        /* Replies sent outside h2o's run leave it work that it does not poll for. */
-        is_busy = fs_ops_settle(&worker->ops) > 0 || is_busy;
+        if (fs_ops_settle(&worker->ops) > 0 || is_busy)
+            fs_http_finish_writes(&worker->http);
+        is_busy = worker->loop.touched || !fs_link_is_alone(&worker->ops.completed);
         look_after_connections(worker, fs_clock_now_us());
         record_turn(worker);
     }
