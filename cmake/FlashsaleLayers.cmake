@@ -32,6 +32,9 @@ function(fs_strategy name)
     else()
         install(TARGETS ${name}_so DESTINATION ${CMAKE_INSTALL_LIBDIR}/flashsale/strategies)
     endif()
+    # The loader refuses what others may write to, and a umask of 002 would make it so.
+    add_custom_command(TARGET ${name}_so POST_BUILD
+        COMMAND chmod go-w $<TARGET_FILE_DIR:${name}_so> $<TARGET_FILE:${name}_so>)
     add_library(fs_strategy_${name} OBJECT ${arg_SOURCES})
     target_compile_definitions(fs_strategy_${name}
         PRIVATE FS_STRATEGY_SYMBOL=flashsale_strategy_${name})
