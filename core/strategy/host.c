@@ -108,6 +108,11 @@ static void host_lock_event(struct fs_loop *loop, enum fs_lock_event event, uint
     assert(false && "a lock event");
 }
 
+static void host_batch(struct fs_loop *loop, uint32_t purchases)
+{
+    fs_histogram_record(&loop->metrics->store_batch, purchases);
+}
+
 void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log, unsigned store_count)
 {
     *host = (struct fs_strategy_host){
@@ -120,7 +125,8 @@ void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log, un
                  .script = host_script,
                  .wait = host_wait,
                  .post = host_post,
-                 .lock_event = host_lock_event},
+                 .lock_event = host_lock_event,
+                 .batch = host_batch},
         .log = log,
         .store_count = store_count,
     };

@@ -226,6 +226,10 @@ struct fs_host {
     void (*post)(struct fs_loop *loop, struct fs_call *call);                    /* [any] */
     void (*lock_event)(struct fs_loop *loop, enum fs_lock_event event,
                        uint64_t wait_us); /* [loop] */
+
+    /* Counts a store command that decides purchases, and how many, for the metrics.  Not every host
+     * has it: look at struct_size.  [loop] */
+    void (*batch)(struct fs_loop *loop, uint32_t purchases);
 };
 
 /* Strategy */
