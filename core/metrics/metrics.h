@@ -78,7 +78,7 @@ struct fs_metrics {
     struct fs_counter logins_limited; /* answered 429 */
     struct fs_counter turns;          /* turns of the loop; a loop that stands still shows here */
     struct fs_counter turn_at_us;     /* monotonic time of the last turn's start */
-    struct fs_histogram turn_us;      /* how long a turn took: loop lag */
+    struct fs_histogram turn_us;      /* processor time of a turn */
 };
 
 void fs_metrics_init(struct fs_metrics *metrics); /* [main] */

@@ -72,8 +72,8 @@ static const struct family families[] = {
     {"flashsale_logins_limited_total", "Log-ins refused after too many failures.", COUNTER, NONE,
      AT(logins_limited)},
     {"flashsale_loop_turns_total", "Turns of the event loops.", COUNTER, NONE, AT(turns)},
-    {"flashsale_loop_turn_duration_seconds", "Time a turn of an event loop took.", HISTOGRAM_US,
-     NONE, AT(turn_us)},
+    {"flashsale_loop_turn_duration_seconds", "Processor time of a turn of an event loop.",
+     HISTOGRAM_US, NONE, AT(turn_us)},
 };
 
 /* A metric of one series whose value is not counted by loops; -1: not known, so not shown. */

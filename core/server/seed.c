@@ -35,6 +35,24 @@ struct question {
     size_t index;
 };
 
+static const char *verdict_word(enum fs_verdict verdict)
+{
+    switch (verdict) {
+    case FS_BUSY:
+        return "busy";
+    case FS_UNAVAILABLE:
+        return "the store cannot be asked";
+    case FS_UNDETERMINED:
+        return "no answer in time";
+    case FS_IN_PROGRESS:
+        return "being changed elsewhere";
+    case FS_TOO_MANY:
+        return "there is no room for another sale";
+    default:
+        return "refused";
+    }
+}
+
 static bool may_pass(enum fs_verdict verdict)
 {
     return verdict == FS_BUSY || verdict == FS_UNAVAILABLE || verdict == FS_UNDETERMINED ||
@@ -145,23 +163,24 @@ static int run_until_done(struct round *round, uint64_t until_us, struct fs_erro
     for (;;) {
         run_round(round);
         if (round->refused != 0 && round->count == 0)
-            return fs_error_set(error, -EINVAL, "the strategy refused to be asked (verdict %d)",
-                                (int)round->refused);
+            return fs_error_set(error, -EINVAL, "the strategy cannot decide: %s (verdict %d)",
+                                verdict_word(round->refused), (int)round->refused);
         if (round->refused != 0)
             return fs_error_set(error, -EINVAL,
-                                "product \"%s\" cannot be created: the strategy refused it "
-                                "(verdict %d; the log may say more)",
-                                config->products[round->refused_index].id, (int)round->refused);
+                                "product \"%s\" cannot be created: %s (verdict %d; the log may "
+                                "say more)",
+                                config->products[round->refused_index].id,
+                                verdict_word(round->refused), (int)round->refused);
         if (round->retryable == 0)
             return 0;
         if (atomic_load(&round->server->is_cut))
             return fs_error_set(error, -EINTR, "the start was broken off");
         if (fs_clock_now_us() >= until_us)
             return fs_error_set(error, -ETIMEDOUT,
-                                "strategy %s did not become ready within %u s (verdict %d; the log "
-                                "may say more)",
+                                "strategy %s did not become ready within %u s: %s (the log may say "
+                                "more)",
                                 round->server->module.strategy.name, START_TIMEOUT_US / 1000000u,
-                                (int)round->retryable);
+                                verdict_word(round->retryable));
         nanosleep(&pause, NULL);
     }
 }

@@ -43,20 +43,15 @@ static int32_t wait_ms(const struct fs_worker *worker, bool is_busy)
     return due_us <= now_us ? 0 : (int32_t)((due_us - now_us + 999u) / 1000u);
 }
 
-/* Returns whether any log-in was answered. */
-static bool deliver_logins(struct fs_worker *worker)
+static void deliver_logins(struct fs_worker *worker)
 {
     struct fs_link taken;
     struct fs_link *letter;
-    bool any = false;
 
     fs_link_init(&taken);
     fs_mailbox_take(&worker->logins, &taken);
-    while ((letter = fs_link_shift(&taken))) {
+    while ((letter = fs_link_shift(&taken)))
         fs_login_delivered(letter);
-        any = true;
-    }
-    return any;
 }
 
 static void deliver_letters(struct fs_worker *worker)
@@ -128,14 +123,15 @@ static void run_turns(struct fs_worker *worker)
             fail(worker, errno);
         fs_counter_set(&worker->metrics.turn_at_us, fs_clock_now_us());
         deliver_letters(worker);
-        is_busy = deliver_logins(worker);
+        deliver_logins(worker);
+        look_after_connections(worker, fs_clock_now_us());
         fs_loop_deliver(&worker->loop);
         fs_loop_turn_end(&worker->loop);
         fs_loop_flush(&worker->loop);
-        if (fs_ops_settle(&worker->ops) > 0 || is_busy)
-            fs_http_finish_writes(&worker->http);
+        fs_ops_settle(&worker->ops);
+        fs_http_finish_writes(&worker->http);
+        /* Which may have brought requests that wait for the end of a turn. */
         is_busy = worker->loop.touched || !fs_link_is_alone(&worker->ops.completed);
-        look_after_connections(worker, fs_clock_now_us());
         record_turn(worker);
     }
 }
