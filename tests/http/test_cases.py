@@ -22,13 +22,15 @@ A case is one request or several steps:
           save: {order: order_id}                ${order} in later steps; _body: the whole body
 
 Without being asked, every answer must carry X-Request-Id, every error must be a whole problem, all
-times must be RFC 3339 UTC, and the connection must go on serving unless it was closed openly.
+times must be RFC 3339 UTC, none may be late, and the connection must go on serving unless it was
+closed openly.
 """
 import datetime
 import itertools
 import json
 import pathlib
 import re
+import time
 
 import pytest
 import yaml
@@ -39,6 +41,7 @@ from flashsale import PASSWORD, bearer, slowness
 CASES = pathlib.Path(__file__).parent / "cases"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 NUMBERS = itertools.count(1)
+PROMPT_S = 0.5  # no answer of an idle server waits for anything but the disk
 
 COUNT = lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0
 SIZE = lambda v: COUNT(v) and v > 0
@@ -120,7 +123,10 @@ class Play:
         for name, value in self.fill(step.get("headers", {})).items():
             headers += [(name, v) for v in (value if isinstance(value, list) else [value])]
         listener = step.get("at", "main")
-        answer = self.wire(listener).ask(method, path, headers, self.body(step))
+        wire, begun = self.wire(listener), time.monotonic()
+        answer = wire.ask(method, path, headers, self.body(step))
+        took = time.monotonic() - begun
+        assert took < PROMPT_S * slowness(), f"{took:.3f} s on an idle server for {answer}"
         if answer.closes:
             assert self.wires.pop(listener).is_ended(2), "said close, but did not"
         self.judge(answer, step.get("expect", {}), method)
