@@ -24,7 +24,6 @@
 
 #define NUMBER_SIZE 24
 
-
 /* What a failed step means to the person who has to mend it. */
 static void fail_step(struct fs_connection *connection, enum fs_step_kind kind,
                       struct fs_text error)

@@ -1,0 +1,236 @@
+/* Puts together addresses, private servers and checks; everything that blocks is here, before the
+ * loops run. */
+#include "store/redis.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "store/managed.h"
+#include "store/redis_store.h"
+#include "store/session.h"
+
+#define TIMEOUT_US_DEFAULT 1000000u
+#define STALL_US_DEFAULT 5000000u
+#define START_US_DEFAULT 10000000u
+#define IN_FLIGHT_DEFAULT 1024u
+#define ASK_PAUSE_MS 20
+#define CLIENTS_SPARE 4u /* for the checks and for a person with redis-cli */
+
+struct fs_redis {
+    /* constant after create */
+    struct fs_log *log; /* borrowed */
+    uint64_t command_timeout_us;
+    uint64_t connect_timeout_us;
+    uint64_t stall_timeout_us;
+    uint64_t start_timeout_us;
+    uint32_t in_flight_max;
+    unsigned loop_count;
+    char versions[FS_STORE_NODES_MAX][32];
+    enum fs_durability durability;
+
+    /* owned */
+    struct fs_topology topology;
+    struct fs_managed *managed[FS_STORE_NODES_MAX];
+    unsigned managed_count;
+};
+
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+    return value ? value : otherwise;
+}
+
+static int start_private(struct fs_redis *redis, const struct fs_redis_options *options,
+                         unsigned index, struct fs_error *error)
+{
+    const struct fs_managed_options wanted = {
+        .data_dir = options->data_dir,
+        .index = index,
+        .program = options->program ? options->program : "redis-server",
+        .durability =
+            options->private_durability ? options->private_durability : FS_DURABILITY_AOF_ALWAYS,
+        .start_timeout_us = redis->start_timeout_us,
+        .log = redis->log};
+    struct fs_node *node;
+    char url[160];
+    int rc = fs_managed_start(&wanted, &redis->managed[index], error);
+
+    if (rc != 0)
+        return rc;
+    redis->managed_count++;
+    snprintf(url, sizeof(url), "unix:%s", fs_managed_socket(redis->managed[index]));
+    rc = fs_topology_add(&redis->topology, url, error);
+    if (rc != 0)
+        return rc;
+    node = &redis->topology.nodes[index];
+    node->password = strdup(fs_managed_secret(redis->managed[index]));
+    return node->password ? 0 : -ENOMEM;
+}
+
+static int find_servers(struct fs_redis *redis, const struct fs_redis_options *options,
+                        struct fs_error *error)
+{
+    unsigned private_count = options->private_count ? options->private_count : 1;
+    int rc = 0;
+
+    for (size_t i = 0; i < options->url_count && rc == 0; i++)
+        rc = fs_topology_add(&redis->topology, options->urls[i], error);
+    if (options->url_count > 0)
+        return rc == 0 ? fs_topology_resolve(&redis->topology, error) : rc;
+    if (private_count > FS_STORE_NODES_MAX) {
+        snprintf(error->text, sizeof(error->text), "at most %u private Redis servers",
+                 FS_STORE_NODES_MAX);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < private_count && rc == 0; i++)
+        rc = start_private(redis, options, i, error);
+    return rc;
+}
+
+/* A server that has just been started, or loads its data, is waited for. */
+static int reach(const struct fs_redis *redis, const struct fs_node *node,
+                 struct fs_check_facts *facts, struct fs_error *error)
+{
+    const struct timespec pause = {.tv_nsec = ASK_PAUSE_MS * 1000000};
+    uint64_t until_us = fs_clock_now_us() + redis->start_timeout_us;
+
+    for (;;) {
+        redisContext *session = NULL;
+        int rc = fs_session_open(node, redis->connect_timeout_us, &session, error);
+
+        if (rc == 0) {
+            rc = fs_check_ask(node, session, facts, error);
+            fs_session_close(session);
+            if (rc == 0 && !facts->is_loading)
+                return 0;
+        }
+        if (rc == -EACCES)
+            return rc;
+        if (rc == 0 || strstr(error->text, "LOADING"))
+            until_us = fs_clock_now_us() + redis->start_timeout_us;
+        if (fs_clock_now_us() >= until_us)
+            return -ETIMEDOUT;
+        nanosleep(&pause, NULL);
+    }
+}
+
+static int check_server(struct fs_redis *redis, unsigned index, struct fs_error *error)
+{
+    const struct fs_node *node = &redis->topology.nodes[index];
+    struct fs_check_facts facts = {.version = ""};
+    enum fs_durability durability;
+    struct fs_error remark;
+    unsigned state = 0;
+    int rc = reach(redis, node, &facts, error);
+
+    if (rc == 0)
+        rc = fs_check_judge(&facts, node->name, redis->loop_count + CLIENTS_SPARE, error);
+    if (rc != 0)
+        return rc;
+    while (fs_check_remark(&facts, node->name, &state, &remark))
+        fs_log_warning(redis->log, "store", "%s", remark.text);
+    durability = fs_check_durability(&facts);
+    if (redis->durability == 0 || durability < redis->durability)
+        redis->durability = durability;
+    memcpy(redis->versions[index], facts.version, sizeof(facts.version));
+    return 0;
+}
+
+int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **redis,
+                    struct fs_error *error)
+{
+    struct fs_redis *new = calloc(1, sizeof(*new));
+    int rc;
+
+    snprintf(error->text, sizeof(error->text), "out of memory");
+    if (!new)
+        return -ENOMEM;
+    new->log = options->log;
+    new->command_timeout_us = or_default(options->command_timeout_us, TIMEOUT_US_DEFAULT);
+    new->connect_timeout_us = or_default(options->connect_timeout_us, TIMEOUT_US_DEFAULT);
+    new->stall_timeout_us = or_default(options->stall_timeout_us, STALL_US_DEFAULT);
+    new->start_timeout_us = or_default(options->start_timeout_us, START_US_DEFAULT);
+    new->in_flight_max = options->in_flight_max ? options->in_flight_max : IN_FLIGHT_DEFAULT;
+    new->loop_count = options->loop_count;
+    if (new->in_flight_max > FS_STORE_IN_FLIGHT_MAX)
+        new->in_flight_max = FS_STORE_IN_FLIGHT_MAX;
+    rc = find_servers(new, options, error);
+    for (unsigned i = 0; i < new->topology.node_count &&rc == 0; i++)
+        rc = check_server(new, i, error);
+    if (rc != 0) {
+        fs_redis_destroy(new);
+        return rc;
+    }
+    *redis = new;
+    return 0;
+}
+
+void fs_redis_destroy(struct fs_redis *redis)
+{
+    while (redis->managed_count > 0)
+        fs_managed_stop(redis->managed[--redis->managed_count]);
+    fs_topology_dispose(&redis->topology);
+    free(redis);
+}
+
+unsigned fs_redis_node_count(const struct fs_redis *redis)
+{
+    return redis->topology.node_count;
+}
+
+const char *fs_redis_node_name(const struct fs_redis *redis, unsigned index)
+{
+    return redis->topology.nodes[index].name;
+}
+
+const char *fs_redis_node_version(const struct fs_redis *redis, unsigned index)
+{
+    return redis->versions[index];
+}
+
+bool fs_redis_is_private(const struct fs_redis *redis)
+{
+    return redis->managed_count > 0;
+}
+
+const char *fs_redis_durability(const struct fs_redis *redis)
+{
+    return fs_durability_name(redis->durability);
+}
+
+int fs_redis_private_pid(struct fs_redis *redis, unsigned index)
+{
+    return index < redis->managed_count ? fs_managed_pid(redis->managed[index]) : 0;
+}
+
+int fs_redis_open(struct fs_redis *redis, struct fs_poller *poller, struct fs_metrics *metrics,
+                  struct fs_store **store)
+{
+    const struct fs_redis_store_options options = {.topology = &redis->topology,
+                                                   .poller = poller,
+                                                   .metrics = metrics,
+                                                   .log = redis->log,
+                                                   .command_timeout_us = redis->command_timeout_us,
+                                                   .connect_timeout_us = redis->connect_timeout_us,
+                                                   .stall_timeout_us = redis->stall_timeout_us,
+                                                   .in_flight_max = redis->in_flight_max};
+    struct fs_redis_store *opened = NULL;
+    int rc = fs_redis_store_create(&options, &opened);
+
+    if (rc == 0)
+        *store = &opened->store;
+    return rc;
+}
+
+bool fs_redis_is_ready(const struct fs_store *store)
+{
+    return fs_redis_store_is_ready((const struct fs_redis_store *)(const void *)store);
+}
+
+void fs_redis_close(struct fs_store *store)
+{
+    fs_redis_store_destroy((struct fs_redis_store *)(void *)store);
+}
