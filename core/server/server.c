@@ -133,6 +133,7 @@ int fs_server_stop(struct fs_server *server)
     set_state(server, FS_SERVER_STOPPING);
     fs_log_info(&server->log, "server", "stopping");
     rc = fs_server_close(server);
+    fs_log_info(&server->log, "server", "stopped");
     set_state(server, FS_SERVER_STOPPED);
     return rc;
 }

@@ -66,6 +66,10 @@ static bool drain(struct fs_server *server, struct fs_worker *const *workers, si
         fs_worker_drain(workers[i]);
     if (wait_for_connections(server, workers, count, until_us, false))
         return true;
+    fs_log_warning(&server->log, "server", "%s: %zu connection(s) are cut",
+                   atomic_load(&server->is_cut) ? "told to stop at once"
+                                                : "shutdown_timeout has passed",
+                   connections_open(workers, count));
     for (size_t i = 0; i < count; i++)
         fs_worker_cut(workers[i]);
     /* A request that the strategy holds keeps its connection until its deadline. */

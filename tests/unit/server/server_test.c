@@ -364,6 +364,7 @@ static void stop_now_cuts_a_client_that_never_finishes(void)
     pthread_join(stopper, &result);
     FS_CHECK(now_ms() - begun_ms < 1000);
     FS_CHECK_INT((intptr_t)result, -ETIMEDOUT);
+    FS_CHECK(fixture_logged(&one, "told to stop at once: 1 connection(s) are cut", true));
     close(fd);
     fixture_close(&one);
 }
