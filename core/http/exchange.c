@@ -75,7 +75,7 @@ static void read_headers(struct fs_exchange *exchange)
         else if (fs_text_equals(name, request_id_name))
             request_id = (struct fs_text){header->value.base, header->value.len};
     }
-    if (fs_request_id_is_valid(request_id)) {
+    if (request_id.data && fs_request_id_is_valid(request_id)) {
         memcpy(exchange->request_id, request_id.data, request_id.len);
         exchange->request_id_len = (uint32_t)request_id.len;
     } else {

@@ -29,7 +29,6 @@ struct fs_exchange {
     /* changing */
     struct fs_link link; /* in http->exchanges until answered */
     h2o_generator_t generator;
-    const struct fs_route *route;
     enum fs_endpoint endpoint;
     struct fs_text id; /* from the path: product or order */
     struct fs_op *op;  /* NULL: none is in flight */

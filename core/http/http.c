@@ -22,6 +22,7 @@ struct fs_handler {
     h2o_handler_t super;
     const struct fs_route *routes;
     size_t route_count;
+    enum fs_endpoint endpoint; /* of what matches no route */
 };
 
 static bool is_admin(const struct fs_exchange *exchange)
@@ -35,7 +36,6 @@ static bool is_admin(const struct fs_exchange *exchange)
 
 static void serve_route(struct fs_exchange *exchange, const struct fs_route_match *match)
 {
-    exchange->route = match->route;
     exchange->endpoint = match->route->endpoint;
     exchange->id = match->id;
     if (match->route->needs_admin && !is_admin(exchange)) {
@@ -82,6 +82,7 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
     struct fs_exchange *exchange = fs_exchange_begin(http, req);
     struct fs_route_match match;
 
+    exchange->endpoint = handler->endpoint;
     if (!is_well_framed(exchange))
         return 0;
     if (req->entity.len > FS_BODY_LEN_MAX) {
@@ -105,7 +106,8 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
 }
 
 static h2o_hostconf_t *add_host(struct fs_http_server *server, const char *name,
-                                const struct fs_route *routes, size_t route_count)
+                                const struct fs_route *routes, size_t route_count,
+                                enum fs_endpoint endpoint)
 {
     h2o_hostconf_t *host =
         h2o_config_register_host(&server->h2o, h2o_iovec_init(name, strlen(name)), 65535);
@@ -114,6 +116,7 @@ static h2o_hostconf_t *add_host(struct fs_http_server *server, const char *name,
     handler->super.on_req = on_request;
     handler->routes = routes;
     handler->route_count = route_count;
+    handler->endpoint = endpoint;
     fs_error_filter_register(&host->fallback_path);
     return host;
 }
@@ -128,8 +131,10 @@ int fs_http_server_init(struct fs_http_server *server)
     config->http1.req_timeout = server->request_timeout_us / 1000;
     config->http1.upgrade_to_http2 = 0; /* neither by Upgrade nor by prior knowledge */
     config->http2.callbacks.request_shutdown = NULL;
-    server->main_host = add_host(server, "main", fs_main_routes, fs_main_route_count);
-    server->admin_host = add_host(server, "admin", fs_admin_routes, fs_admin_route_count);
+    server->main_host =
+        add_host(server, "main", fs_main_routes, fs_main_route_count, FS_ENDPOINT_OTHER);
+    server->admin_host =
+        add_host(server, "admin", fs_admin_routes, fs_admin_route_count, FS_ENDPOINT_ADMIN);
     server->main_hosts[0] = server->main_host;
     server->admin_hosts[0] = server->admin_host;
     server->main_hosts[1] = server->admin_hosts[1] = NULL;

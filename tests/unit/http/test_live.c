@@ -57,7 +57,7 @@ static void check_problem(int status, const char *code)
     FS_CHECK_STR(client_member(&answer, "request_id", value),
                  client_header(&answer, "x-request-id", header));
     FS_CHECK(strlen(value) > 0);
-    FS_CHECK_INT(atoi(client_member(&answer, "status", value)), status);
+    FS_CHECK_INT(strtol(client_member(&answer, "status", value), NULL, 10), status);
 }
 
 static void each_verdict_is_answered_as_the_contract_says(void)
@@ -309,7 +309,7 @@ static void a_log_in_gives_a_token_or_a_reason(void)
     for (int i = 0; i < 8 && answer.status != 429; i++)
         ask(&fixture, "x", "POST /login", "", "{\"username\":\"user_7\",\"password\":\"no\"}");
     check_problem(429, "too_many_requests");
-    FS_CHECK(atoi(client_header(&answer, "retry-after", header)) > 0);
+    FS_CHECK(strtol(client_header(&answer, "retry-after", header), NULL, 10) > 0);
     fixture_stop(&fixture);
 }
 
@@ -385,7 +385,7 @@ static void a_head_is_answered_without_a_body(void)
                                   "GET /inventory/sold HTTP/1.1\r\nHost: a\r\n\r\n"));
     FS_CHECK(client_read(fd, &answer, false));
     FS_CHECK_INT(answer.status, 200);
-    FS_CHECK(atoi(client_header(&answer, "content-length", header)) > 0);
+    FS_CHECK(strtol(client_header(&answer, "content-length", header), NULL, 10) > 0);
     FS_CHECK(client_read(fd, &answer, false));
     FS_CHECK_INT(answer.status, 404);
     FS_CHECK(client_read(fd, &answer, true));
