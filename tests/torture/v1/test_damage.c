@@ -84,7 +84,7 @@ static void image_make(struct journal_image *image)
     fs_tiny_host_init(&host);
     fs_tiny_dir_create(image->dir);
     fs_tiny_dir_create(image->work);
-    if (fs_tiny_open(&host, image->dir, "segment_size=64KiB", NULL, &v1) != 0)
+    if (fs_tiny_open_quick(&host, image->dir, "segment_size=64KiB", &v1) != 0)
         abort();
     fs_tiny_loop_init(&loop, &host, v1);
     fs_tiny_op_init(&op, &loop);
@@ -124,7 +124,7 @@ static int records_after(struct journal_image *image, const unsigned char *bytes
     path_of(path, image->work, SEGMENT);
     write_all(path, bytes, size);
     host->errors[0] = '\0';
-    if (fs_tiny_open(host, image->work, options, NULL, &v1) != 0)
+    if (fs_tiny_open_quick(host, image->work, options, &v1) != 0)
         return -1;
     state = fs_tiny_dump(&v1->ledger);
     for (unsigned i = 0; i <= RECORDS; i++)
@@ -171,14 +171,14 @@ static void a_cut_journal_goes_on_and_comes_up_again(void)
         size_t size = (size_t)(RECORDS + 1) * FS_V1_RECORD_SIZE - cut;
 
         FS_CHECK(records_after(&image, image.bytes, size, "segment_size=64KiB", &host) >= 0);
-        FS_REQUIRE(fs_tiny_open(&host, image.work, "segment_size=64KiB", NULL, &v1) == 0);
+        FS_REQUIRE(fs_tiny_open_quick(&host, image.work, "segment_size=64KiB", &v1) == 0);
         fs_tiny_loop_init(&loop, &host, v1);
         fs_tiny_op_init(&op, &loop);
         FS_CHECK_INT(fs_tiny_buy(&op, "1", "zoe", "afterwards", 1), FS_DONE);
         before = fs_tiny_dump(&v1->ledger);
         fs_tiny_loop_dispose(&loop);
         fs_v1_close(v1);
-        FS_REQUIRE(fs_tiny_open(&host, image.work, "segment_size=64KiB", NULL, &v1) == 0);
+        FS_REQUIRE(fs_tiny_open_quick(&host, image.work, "segment_size=64KiB", &v1) == 0);
         after = fs_tiny_dump(&v1->ledger);
         FS_CHECK(strcmp(before, after) == 0);
         free(before);
@@ -317,7 +317,7 @@ static void make_folder(const char *dir, struct fs_tiny_host *host)
     struct fs_op op;
     char order[16];
 
-    if (fs_tiny_open(host, dir, "segment_size=64KiB", NULL, &v1) != 0)
+    if (fs_tiny_open_quick(host, dir, "segment_size=64KiB", &v1) != 0)
         abort();
     fs_tiny_loop_init(&loop, host, v1);
     fs_tiny_op_init(&op, &loop);
@@ -358,18 +358,18 @@ static void a_damaged_snapshot_is_refused_with_a_sentence(void)
         write_all(path, bytes, size);
         bytes[at] ^= bit;
         host.errors[0] = '\0';
-        FS_CHECK_INT(fs_tiny_open(&host, dir, "", NULL, &v1), -EINVAL);
+        FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
         FS_CHECK_CONTAINS(host.errors, "snapshot-00000002.snap cannot be used");
     }
     for (unsigned i = 0; i < 100; i++) {
         write_all(path, bytes, fs_tiny_random(&random) % size);
-        FS_CHECK_INT(fs_tiny_open(&host, dir, "", NULL, &v1), -EINVAL);
+        FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
     }
     bytes[size] = 0;
     write_all(path, bytes, size + 1);
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "", NULL, &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
     write_all(path, bytes, size);
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "", NULL, &v1), 0);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), 0);
     FS_CHECK_INT(v1->ledger.order_count, 600);
     fs_v1_close(v1);
     free(bytes);
@@ -389,15 +389,15 @@ static void a_missing_segment_is_refused_with_its_name(void)
     path_of(path, dir, "journal-00000003.log");
     path_of(away, dir, "away");
     FS_CHECK(rename(path, away) == 0);
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "", NULL, &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
     FS_CHECK_CONTAINS(host.errors, "cannot open journal-00000003.log");
     FS_CHECK(rename(away, path) == 0);
     path_of(path, dir, "snapshot-00000002.snap");
     FS_CHECK(rename(path, away) == 0);
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "", NULL, &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
     FS_CHECK_CONTAINS(host.errors, "cannot open journal-00000001.log");
     FS_CHECK(rename(away, path) == 0);
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "", NULL, &v1), 0);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), 0);
     fs_v1_close(v1);
     fs_tiny_dir_destroy(dir);
     fs_tiny_host_dispose(&host);
@@ -412,12 +412,12 @@ static void a_journal_larger_than_the_tables_is_refused_by_name_of_the_option(vo
     fs_tiny_host_init(&host);
     fs_tiny_dir_create(dir);
     make_folder(dir, &host);
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "orders_max=550", NULL, &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "orders_max=550", &v1), -EINVAL);
     FS_CHECK_CONTAINS(host.errors, "orders_max: raise the option");
     host.errors[0] = '\0';
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "orders_max=100", NULL, &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "orders_max=100", &v1), -EINVAL);
     FS_CHECK_CONTAINS(host.errors, "orders_max or sales_max: raise the option");
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "orders_max=600", NULL, &v1), 0);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "orders_max=600", &v1), 0);
     fs_v1_close(v1);
     fs_tiny_dir_destroy(dir);
     fs_tiny_host_dispose(&host);
@@ -446,7 +446,7 @@ static void counters_that_differ_from_the_orders_are_refused(void)
     FS_REQUIRE(fs_v1_snapshot_write(&folder, 2, &ledger, position) == 0);
     fs_v1_folder_close(&folder);
     fs_v1_ledger_dispose(&ledger);
-    FS_CHECK_INT(fs_tiny_open(&host, dir, "", NULL, &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
     FS_CHECK_CONTAINS(host.errors, "a buyer's units differ from their orders");
     fs_tiny_dir_destroy(dir);
     fs_tiny_host_dispose(&host);

@@ -140,6 +140,22 @@ int fs_tiny_open(struct fs_tiny_host *host, const char *data_dir, const char *te
     return fs_v1_open(&host->host, &options, setup, v1);
 }
 
+static int no_sync(struct fs_v1_files *files, int fd, bool data_only)
+{
+    (void)files, (void)fd, (void)data_only;
+    return 0;
+}
+
+int fs_tiny_open_quick(struct fs_tiny_host *host, const char *data_dir, const char *options,
+                       struct fs_v1 **v1)
+{
+    struct fs_v1_setup setup = {.files = &host->quick, .ring_records = 256};
+
+    fs_v1_files_init(&host->quick);
+    host->quick.sync = no_sync;
+    return fs_tiny_open(host, data_dir, options, &setup, v1);
+}
+
 void fs_tiny_loop_init(struct fs_loop *loop, struct fs_tiny_host *host, struct fs_v1 *v1)
 {
     int error;
