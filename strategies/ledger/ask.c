@@ -1,0 +1,252 @@
+/* Reads of one sale or order, and the probe: one trip each. */
+#include "ask.h"
+
+#include <stddef.h>
+
+#include "batch.h"
+#include "record.h"
+#include "scripts.h"
+
+struct fs_ledger_ask *fs_ledger_ask_of(struct fs_call *call)
+{
+    return (struct fs_ledger_ask *)(void *)((char *)call - offsetof(struct fs_ledger_ask, call));
+}
+
+void fs_ledger_ask_end(struct fs_ledger_ask *state, enum fs_verdict verdict)
+{
+    const struct fs_outcome outcome = {
+        .verdict = verdict, .store_trips = state->trips, .units_left = -1};
+
+    state->worker->ledger->host->complete(state->op, &outcome);
+}
+
+void fs_ledger_ask_fail(struct fs_ledger_ask *state, const struct fs_reply *reply)
+{
+    const struct fs_ledger *ledger = state->worker->ledger;
+
+    if (reply->kind != FS_REPLY_NOT_SENT && reply->kind != FS_REPLY_LOST)
+        ledger->host->log(ledger->host, FS_LOG_ERROR, "%s: the store answers a read with: %.*s",
+                          ledger->name, (int)reply->text.len,
+                          reply->text.data ? reply->text.data : "");
+    fs_ledger_ask_end(state, FS_UNAVAILABLE);
+}
+
+void fs_ledger_ask_tell(struct fs_ledger_ask *state, const struct fs_sale_info *info,
+                        bool is_replayed)
+{
+    const struct fs_outcome outcome = {
+        .verdict = FS_DONE,
+        .replayed = is_replayed,
+        .store_trips = state->trips,
+        .units_left = info->units_left,
+        .epoch = info->epoch,
+        .sequence = info->sequence,
+    };
+    struct fs_sale_info told = *info;
+
+    told.product = state->product;
+    state->worker->ledger->host->tell_sale(state->op, &told);
+    state->worker->ledger->host->complete(state->op, &outcome);
+}
+
+static void begin(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state)
+{
+    state->worker = worker;
+    state->op = op;
+    state->trips = 1;
+}
+
+static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+    struct fs_order_info info;
+    uint64_t cancel_sequence;
+    struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = state->trips};
+
+    if (reply->kind == FS_REPLY_NIL) {
+        fs_ledger_ask_end(state, FS_UNKNOWN);
+        return;
+    }
+    if (reply->kind != FS_REPLY_TEXT ||
+        !fs_ledger_read_order(reply->text, &info, &cancel_sequence)) {
+        fs_ledger_ask_fail(state, reply);
+        return;
+    }
+    if (!fs_ledger_same(info.buyer, state->buyer)) {
+        fs_ledger_ask_end(state, FS_UNKNOWN);
+        return;
+    }
+    info.product = state->product;
+    info.order = state->order;
+    outcome.units_left = info.units_left;
+    outcome.epoch = info.epoch;
+    outcome.sequence = info.sequence;
+    state->worker->ledger->host->tell_order(state->op, &info);
+    state->worker->ledger->host->complete(state->op, &outcome);
+}
+
+void fs_ledger_lookup(struct fs_ledger_worker *worker, struct fs_op *op,
+                      struct fs_ledger_ask *state, const struct fs_order_ref *ref)
+{
+    struct fs_ledger_keys keys;
+    struct fs_text argv[3] = {FS_LEDGER_TEXT("HGET")};
+
+    begin(worker, op, state);
+    state->product = ref->product;
+    state->buyer = ref->buyer;
+    state->order = ref->order;
+    fs_ledger_keys_init(&keys, worker->ledger->prefix, ref->product);
+    argv[1] = keys.list[FS_LEDGER_KEY_ORDERS];
+    argv[2] = ref->order;
+    state->call.done = lookup_done;
+    worker->ledger->host->store(worker->loop, &state->call, argv[1], ref->deadline_us, 3, argv);
+}
+
+static void count_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+    struct fs_ledger_sale sale;
+
+    if (reply->kind == FS_REPLY_NIL)
+        fs_ledger_ask_end(state, FS_UNKNOWN);
+    else if (reply->kind != FS_REPLY_LIST ||
+             !fs_ledger_read_sale(reply->items, reply->item_count, &sale))
+        fs_ledger_ask_fail(state, reply);
+    else
+        fs_ledger_ask_tell(state, &sale.info, false);
+}
+
+void fs_ledger_count(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state,
+                     struct fs_text product)
+{
+    struct fs_ledger_keys keys;
+
+    begin(worker, op, state);
+    state->product = product;
+    fs_ledger_keys_init(&keys, worker->ledger->prefix, product);
+    state->call.done = count_done;
+    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_show, 0, 1, 1, keys.list);
+}
+
+static void tell_terms(struct fs_ledger_ask *state, const struct fs_ledger_sale *sale,
+                       const int64_t counted[4])
+{
+    const struct fs_sale_info *info = &sale->info;
+    const struct {
+        struct fs_text name;
+        int64_t value;
+    } terms[] = {
+#define TERM(name, value) {FS_LEDGER_TEXT(#name), value}
+        TERM(epoch, (int64_t)info->epoch),
+        TERM(sequence, (int64_t)info->sequence),
+        TERM(units_initial, info->units_initial),
+        TERM(units_restocked, info->units_restocked),
+        TERM(units_left, info->units_left),
+        TERM(units_sold, info->units_sold),
+        TERM(units_in_transit, info->units_in_transit),
+        TERM(orders_sold, counted[1]),
+        TERM(orders_cancelled, counted[2]),
+        TERM(sold_by_orders, counted[0]),
+        TERM(buyers_difference, counted[3]),
+        TERM(sold_difference, info->units_sold - counted[0]),
+        TERM(conservation_difference, info->units_initial + info->units_restocked -
+                                          info->units_left - info->units_sold -
+                                          info->units_in_transit),
+        TERM(frozen, sale->is_frozen),
+#undef TERM
+    };
+
+    for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++)
+        state->worker->ledger->host->tell_term(state->op, terms[i].name, terms[i].value);
+}
+
+static void audit_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+    const struct fs_ledger *ledger = state->worker->ledger;
+    struct fs_ledger_sale sale;
+    int64_t counted[4] = {0};
+    bool is_whole = reply->kind == FS_REPLY_LIST && reply->item_count == FS_LEDGER_SALE_ITEMS + 4 &&
+                    fs_ledger_read_sale(reply->items, reply->item_count, &sale);
+
+    for (unsigned i = 0; is_whole && i < 4; i++)
+        is_whole = fs_ledger_read_integer(&reply->items[FS_LEDGER_SALE_ITEMS + i], &counted[i]);
+    if (reply->kind == FS_REPLY_NIL) {
+        fs_ledger_ask_end(state, FS_UNKNOWN);
+    } else if (reply->kind == FS_REPLY_LIST && reply->item_count == 1) {
+        ledger->host->log(ledger->host, FS_LOG_WARNING,
+                          "%s: %.*s has more than audit_max orders: raise it to audit the sale, "
+                          "which stands still meanwhile, about 2 us for each",
+                          ledger->name, (int)state->product.len, state->product.data);
+        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+    } else if (!is_whole) {
+        fs_ledger_ask_fail(state, reply);
+    } else {
+        const struct fs_outcome outcome = {
+            .verdict = FS_DONE,
+            .store_trips = state->trips,
+            .units_left = sale.info.units_left,
+            .epoch = sale.info.epoch,
+            .sequence = sale.info.sequence,
+        };
+
+        tell_terms(state, &sale, counted);
+        ledger->host->complete(state->op, &outcome);
+    }
+}
+
+void fs_ledger_audit_sale(struct fs_ledger_worker *worker, struct fs_op *op,
+                          struct fs_ledger_ask *state, struct fs_text product)
+{
+    char number[FS_LEDGER_NUMBER_SIZE];
+    struct fs_ledger_keys keys;
+    struct fs_text argv[4];
+
+    begin(worker, op, state);
+    state->product = product;
+    fs_ledger_keys_init(&keys, worker->ledger->prefix, product);
+    argv[0] = keys.list[FS_LEDGER_KEY_SALE];
+    argv[1] = keys.list[FS_LEDGER_KEY_ORDERS];
+    argv[2] = keys.list[FS_LEDGER_KEY_BUYERS];
+    argv[3] = fs_ledger_number(number, worker->ledger->audit_max);
+    state->call.done = audit_done;
+    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_audit, 0, 3, 4, argv);
+}
+
+static void probe_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+
+    fs_ledger_ask_end(state, fs_ledger_batch_is_whole(reply, 1) ? FS_DONE : FS_UNAVAILABLE);
+}
+
+/* A purchase of a product that nobody can name, decided in dry mode. */
+void fs_ledger_probe(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state)
+{
+    const struct fs_ledger *ledger = worker->ledger;
+    struct fs_ledger_keys keys;
+    char claims[FS_LEDGER_KEY_LEN_MAX];
+    struct fs_text argv[16];
+    size_t argc = 0;
+    size_t key_count;
+    const struct fs_text asked[] = {
+        FS_LEDGER_TEXT("0"),     FS_LEDGER_TEXT("0"),
+        FS_LEDGER_TEXT(""),      ledger->has_claims ? FS_LEDGER_TEXT("probe") : FS_LEDGER_TEXT(""),
+        FS_LEDGER_TEXT("0"),     FS_LEDGER_TEXT("dry"),
+        FS_LEDGER_TEXT("0"),     FS_LEDGER_TEXT(""),
+        FS_LEDGER_TEXT("probe"), FS_LEDGER_TEXT("probe"),
+        FS_LEDGER_TEXT("1"),
+    };
+
+    begin(worker, op, state);
+    fs_ledger_keys_init(&keys, ledger->prefix, FS_LEDGER_TEXT(".probe"));
+    for (unsigned i = FS_LEDGER_KEY_SALE; i <= FS_LEDGER_KEY_LOG; i++)
+        argv[argc++] = keys.list[i];
+    if (ledger->has_claims)
+        argv[argc++] = fs_ledger_key_write(claims, ledger->prefix, "claims");
+    key_count = argc;
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+        argv[argc++] = asked[i];
+    state->call.done = probe_done;
+    ledger->host->script(worker->loop, &state->call, &fs_ledger_decide, 0, key_count, argc, argv);
+}

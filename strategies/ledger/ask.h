@@ -1,0 +1,46 @@
+/* What is asked of a sale besides purchases and cancels: lookup, count, list, audit, change, probe.
+ * Each function has the shape of the strategy table's member of its name. */
+#ifndef FS_LEDGER_ASK_H
+#define FS_LEDGER_ASK_H
+
+#include "ledger.h"
+
+/* The state of such an op. */
+struct fs_ledger_ask {
+    struct fs_call call;
+    struct fs_ledger_worker *worker;
+    struct fs_op *op;
+    struct fs_text product, buyer, order; /* borrowed until complete */
+    struct fs_sale_change change;
+    uint64_t deadline_us;
+    uint32_t trips;
+    bool may_be_made; /* an ask for the change was lost */
+};
+
+void fs_ledger_lookup(struct fs_ledger_worker *worker, struct fs_op *op,
+                      struct fs_ledger_ask *state, const struct fs_order_ref *ref);
+void fs_ledger_count(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state,
+                     struct fs_text product);
+void fs_ledger_list(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state);
+void fs_ledger_audit_sale(struct fs_ledger_worker *worker, struct fs_op *op,
+                          struct fs_ledger_ask *state, struct fs_text product);
+void fs_ledger_make_change(struct fs_ledger_worker *worker, struct fs_op *op,
+                           struct fs_ledger_ask *state, const struct fs_sale_change *change);
+void fs_ledger_probe(struct fs_ledger_worker *worker, struct fs_op *op,
+                     struct fs_ledger_ask *state);
+
+/* What the files of ask share */
+
+struct fs_ledger_ask *fs_ledger_ask_of(struct fs_call *call);
+
+/* Ends the op with a verdict and nothing known of the sale. */
+void fs_ledger_ask_end(struct fs_ledger_ask *state, enum fs_verdict verdict);
+
+/* Ends a read that was not answered: FS_UNAVAILABLE, logged where the store said why. */
+void fs_ledger_ask_fail(struct fs_ledger_ask *state, const struct fs_reply *reply);
+
+/* Tells the sale and ends the op with it. */
+void fs_ledger_ask_tell(struct fs_ledger_ask *state, const struct fs_sale_info *info,
+                        bool is_replayed);
+
+#endif

@@ -1,0 +1,337 @@
+/* Sends a batch and takes its answer apart. */
+#include "batch.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stddef.h>
+
+#include "record.h"
+#include "scripts.h"
+
+/* The latest moment of the store's clock at which the batch may still be decided: that of its
+ * oldest op.  The others are asked again when it has passed. */
+static int64_t store_deadline_ms(const struct fs_ledger_product *product,
+                                 const struct fs_ledger_op *first)
+{
+    uint64_t deadline_us = first->deadline_us;
+
+    if (!product->has_clock)
+        return 0;
+    for (const struct fs_ledger_op *state = first; state; state = state->next)
+        if (state->deadline_us < deadline_us)
+            deadline_us = state->deadline_us;
+    return (int64_t)(deadline_us / 1000) + product->clock_offset_ms + 1;
+}
+
+struct fs_ledger_op *fs_ledger_batch_of(struct fs_call *call)
+{
+    return (struct fs_ledger_op *)(void *)((char *)call - offsetof(struct fs_ledger_op, call));
+}
+
+/* KEYS; returns how many. */
+static size_t put_keys(const struct fs_ledger_product *product, bool has_lock,
+                       char claims[FS_LEDGER_KEY_LEN_MAX], struct fs_text *argv)
+{
+    const struct fs_ledger *ledger = product->worker->ledger;
+    size_t argc = 0;
+
+    for (unsigned i = FS_LEDGER_KEY_SALE; i <= FS_LEDGER_KEY_LOG; i++)
+        argv[argc++] = product->keys.list[i];
+    if (ledger->has_claims)
+        argv[argc++] = fs_ledger_key_write(claims, ledger->prefix, "claims");
+    if (has_lock)
+        argv[argc++] = product->keys.list[FS_LEDGER_KEY_LOCK];
+    return argc;
+}
+
+static size_t put_head(const struct fs_ledger_product *product, const struct fs_ledger_op *first,
+                       const struct fs_ledger_batch_kind *kind, struct fs_text *argv)
+{
+    const struct fs_ledger_worker *worker = product->worker;
+    const struct fs_ledger *ledger = worker->ledger;
+    char(*numbers)[FS_LEDGER_NUMBER_SIZE] = worker->numbers;
+    size_t argc = 0;
+
+    argv[argc++] = fs_ledger_number(numbers[0], (int64_t)product->seen_epoch);
+    argv[argc++] = fs_ledger_number(numbers[1], (int64_t)product->witness_sequence);
+    argv[argc++] = (struct fs_text){product->witness, product->witness_len};
+    argv[argc++] = ledger->has_claims ? product->name : FS_LEDGER_TEXT("");
+    argv[argc++] = fs_ledger_number(numbers[2], ledger->log_max);
+    argv[argc++] = kind->is_dry ? FS_LEDGER_TEXT("dry") : FS_LEDGER_TEXT("run");
+    argv[argc++] = fs_ledger_number(numbers[3], store_deadline_ms(product, first));
+    argv[argc++] = kind->owner.data ? kind->owner : FS_LEDGER_TEXT("");
+    return argc;
+}
+
+/* An older host has no such member. */
+static void count_batch(const struct fs_ledger_worker *worker, uint32_t count)
+{
+    const struct fs_host *host = worker->ledger->host;
+
+    if (host->struct_size >= offsetof(struct fs_host, batch) + sizeof(host->batch) && host->batch)
+        host->batch(worker->loop, count);
+}
+
+void fs_ledger_batch_send(struct fs_ledger_product *product, struct fs_ledger_op *first,
+                          uint32_t count, const struct fs_ledger_batch_kind *kind,
+                          void (*done)(struct fs_call *call, const struct fs_reply *reply))
+{
+    struct fs_ledger_worker *worker = product->worker;
+    const struct fs_host *host = worker->ledger->host;
+    char claims[FS_LEDGER_KEY_LEN_MAX];
+    struct fs_text *argv = worker->argv;
+    size_t key_count = put_keys(product, kind->has_lock, claims, argv);
+    size_t argc = key_count + put_head(product, first, kind, argv + key_count);
+    uint64_t deadline_us = first->deadline_us;
+    uint32_t index = 4; /* the head uses four numbers */
+
+    assert(count >= 1 && count <= worker->ledger->batch_max);
+    first->sent_us = host->now_us();
+    first->batch_count = count;
+    for (struct fs_ledger_op *state = first; state; state = state->next) {
+        argv[argc++] = state->order;
+        argv[argc++] = state->buyer;
+        argv[argc++] = fs_ledger_number(worker->numbers[index++], state->units);
+        state->trips++;
+        if (state->deadline_us > deadline_us)
+            deadline_us = state->deadline_us;
+    }
+    first->call.done = done;
+    product->in_flight++;
+    count_batch(worker, count);
+    host->script(worker->loop, &first->call, kind->script, deadline_us, key_count, argc, argv);
+}
+
+bool fs_ledger_batch_is_whole(const struct fs_reply *reply, uint32_t count)
+{
+    if (reply->kind != FS_REPLY_LIST || reply->item_count != 2 + 4 * (size_t)count)
+        return false;
+    for (size_t i = 0; i < reply->item_count; i++) {
+        bool is_record = i >= 2 && (i - 2) % 4 == 3;
+
+        if (reply->items[i].kind != (is_record ? FS_REPLY_TEXT : FS_REPLY_INTEGER))
+            return false;
+    }
+    return true;
+}
+
+struct fs_ledger_decision fs_ledger_batch_decision(const struct fs_reply *reply, uint32_t index)
+{
+    const struct fs_reply *items = reply->items + 2 + 4 * (size_t)index;
+
+    return (struct fs_ledger_decision){.code = items[0].integer,
+                                       .units_left = items[1].integer,
+                                       .sequence = items[2].integer,
+                                       .record = items[3].text};
+}
+
+/* Tells the order where the answer has its record.  Returns its epoch, else epoch. */
+static uint64_t tell_record(struct fs_ledger_op *state, uint64_t epoch, struct fs_text record)
+{
+    struct fs_order_info info;
+    uint64_t cancel_sequence;
+
+    if (record.len == 0 || !fs_ledger_read_order(record, &info, &cancel_sequence))
+        return epoch;
+    info.product = state->product->name;
+    info.order = state->order;
+    state->product->worker->ledger->host->tell_order(state->op, &info);
+    return info.epoch;
+}
+
+static void acknowledge(struct fs_ledger_op *state, uint64_t epoch, int64_t sequence)
+{
+    struct fs_ledger_product *product = state->product;
+
+    if (epoch != product->seen_epoch)
+        return; /* a late answer, from before a new epoch */
+    product->witness_sequence = (uint64_t)sequence;
+    product->witness_len = (uint8_t)state->order.len;
+    memcpy(product->witness, state->order.data, state->order.len);
+}
+
+static void tell_frozen(struct fs_ledger_product *product)
+{
+    const struct fs_host *host = product->worker->ledger->host;
+
+    if (!product->is_frozen)
+        host->log(host, FS_LOG_ERROR,
+                  "%s: the sale of %.*s is frozen: the store has lost what it acknowledged, or a "
+                  "script on it failed; audit it, then reset it to sell again",
+                  product->worker->ledger->name, (int)product->name.len, product->name.data);
+    product->is_frozen = true;
+}
+
+bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
+                              const struct fs_ledger_decision *decision)
+{
+    struct fs_ledger_product *product = state->product;
+    const struct fs_host *host = product->worker->ledger->host;
+    int64_t code = decision->code;
+    struct fs_outcome outcome = {
+        .store_trips = state->trips,
+        .units_left = decision->units_left,
+        .epoch = epoch,
+        .sequence = (uint64_t)decision->sequence,
+    };
+
+    if (code == FS_LEDGER_LATE && host->now_us() < state->deadline_us) {
+        product->has_clock = false;
+        return false;
+    }
+    if (code == FS_LEDGER_FROZEN) {
+        tell_frozen(product);
+        outcome.verdict = state->may_be_decided ? FS_UNDETERMINED : FS_UNAVAILABLE;
+    } else if (code == FS_LEDGER_LATE) {
+        outcome.verdict = FS_BUSY;
+    } else if (code > FS_LEDGER_STATE) {
+        outcome.verdict = FS_CLOSED;
+        outcome.state = (enum fs_sale_state)(code - FS_LEDGER_STATE);
+    } else {
+        outcome.replayed = code > FS_LEDGER_REPLAYED;
+        outcome.verdict = (enum fs_verdict)(outcome.replayed ? code - FS_LEDGER_REPLAYED : code);
+        if (code == FS_DONE && state->units > 0)
+            acknowledge(state, epoch, decision->sequence);
+        outcome.epoch = tell_record(state, epoch, decision->record);
+    }
+    host->complete(state->op, &outcome);
+    return true;
+}
+
+static void note_head(struct fs_ledger_product *product, const struct fs_ledger_op *first,
+                      const struct fs_reply *reply)
+{
+    uint64_t epoch = (uint64_t)reply->items[0].integer;
+    int64_t now_ms = reply->items[1].integer;
+
+    if (now_ms > 0) {
+        product->has_clock = true;
+        product->clock_offset_ms = now_ms - (int64_t)(first->sent_us / 1000);
+    }
+    if (reply->items[2].integer != FS_LEDGER_FROZEN)
+        product->is_frozen = false;
+    if (epoch > product->seen_epoch) {
+        product->seen_epoch = epoch;
+        product->witness_sequence = 0;
+        product->witness_len = 0;
+        fs_ledger_note_epoch(product->worker->ledger, product->name, epoch);
+    }
+}
+
+/* Back to the front of the queue, to be asked again a little later. */
+static void ask_again(struct fs_ledger_product *product, struct fs_ledger_op *first)
+{
+    if (!first)
+        return;
+    fs_ledger_queue_return(&product->queue, first);
+    if (!product->is_waiting)
+        fs_ledger_product_wait(product, FS_LEDGER_RETRY_MS);
+}
+
+static void end_frozen(struct fs_ledger_op *first)
+{
+    struct fs_ledger_product *product = first->product;
+    struct fs_ledger_op *next;
+
+    product->in_flight--;
+    fs_ledger_product_touch(product);
+    for (struct fs_ledger_op *state = first; state; state = next) {
+        next = state->next;
+        fs_ledger_complete(state, FS_UNDETERMINED);
+    }
+}
+
+static void on_freeze(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_op *first = fs_ledger_batch_of(call);
+    struct fs_ledger_product *product = first->product;
+    const struct fs_host *host = product->worker->ledger->host;
+
+    if (reply->kind != FS_REPLY_INTEGER)
+        host->log(host, FS_LOG_ERROR, "%s: the sale of %.*s could not be frozen",
+                  product->worker->ledger->name, (int)product->name.len, product->name.data);
+    end_frozen(first);
+}
+
+/* The script failed and may be half executed: stop the sale before anything else is sold from it. */
+static void freeze(struct fs_ledger_op *first, const struct fs_reply *reply)
+{
+    struct fs_ledger_product *product = first->product;
+    struct fs_ledger_worker *worker = product->worker;
+    const struct fs_host *host = worker->ledger->host;
+    const struct fs_text argv[] = {product->keys.list[FS_LEDGER_KEY_SALE],
+                                   FS_LEDGER_TEXT("script failed")};
+    struct fs_text said =
+        reply->kind == FS_REPLY_ERROR ? reply->text : FS_LEDGER_TEXT("an unknown answer");
+
+    host->log(
+        host, FS_LOG_ERROR,
+        "%s: a script on the sale of %.*s failed and may be half executed; the sale is frozen "
+        "until it is audited and reset: %.*s",
+        worker->ledger->name, (int)product->name.len, product->name.data, (int)said.len, said.data);
+    product->in_flight++;
+    first->call.done = on_freeze;
+    host->script(worker->loop, &first->call, &fs_ledger_freeze, 0, 1, 2, argv);
+}
+
+void fs_ledger_batch_fail(struct fs_ledger_op *first, const struct fs_reply *reply)
+{
+    struct fs_ledger_product *product = first->product;
+    bool is_lost = reply->kind == FS_REPLY_LOST;
+    struct fs_ledger_queue again = {0};
+    struct fs_ledger_op *next;
+    uint64_t now_us;
+
+    if (!is_lost && reply->kind != FS_REPLY_NOT_SENT && reply->kind != FS_REPLY_REFUSED) {
+        freeze(first, reply);
+        return;
+    }
+    now_us = product->worker->ledger->host->now_us();
+    for (struct fs_ledger_op *state = first; state; state = next) {
+        next = state->next;
+        state->may_be_decided = state->may_be_decided || is_lost;
+        if (!state->may_be_decided) {
+            fs_ledger_complete(state, FS_UNAVAILABLE);
+        } else if (state->deadline_us <= now_us) {
+            fs_ledger_complete(state, FS_UNDETERMINED);
+        } else {
+            state->next = NULL;
+            if (again.last)
+                again.last->next = state;
+            else
+                again.first = state;
+            again.last = state;
+        }
+    }
+    ask_again(product, again.first);
+}
+
+void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *reply)
+{
+    struct fs_ledger_product *product = first->product;
+    struct fs_ledger_queue again = {0};
+    struct fs_ledger_op *next;
+    uint32_t index = 0;
+
+    product->in_flight--;
+    fs_ledger_product_touch(product);
+    if (!fs_ledger_batch_is_whole(reply, first->batch_count)) {
+        fs_ledger_batch_fail(first, reply);
+        return;
+    }
+    note_head(product, first, reply);
+    for (struct fs_ledger_op *state = first; state; state = next) {
+        struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
+
+        next = state->next;
+        if (fs_ledger_batch_complete(state, (uint64_t)reply->items[0].integer, &decision))
+            continue;
+        state->next = NULL;
+        if (again.last)
+            again.last->next = state;
+        else
+            again.first = state;
+        again.last = state;
+    }
+    ask_again(product, again.first);
+}

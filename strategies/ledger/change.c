@@ -1,0 +1,164 @@
+/* Creating and changing sales: the product's name into the set of all, then one script.
+ *
+ * The name goes first and by itself: it may live on another node, and adding it twice changes
+ * nothing.  A name without a sale is skipped by list(); a sale without a name would be missed. */
+#include "ask.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "record.h"
+#include "scripts.h"
+
+#define REPLAYED 100
+#define TOO_MANY_UNITS 302
+
+static void send_change(struct fs_ledger_ask *state);
+
+static void on_again(struct fs_call *call, const struct fs_reply *reply)
+{
+    (void)reply;
+    send_change(fs_ledger_ask_of(call));
+}
+
+/* A change with a name is made once, however often it is asked for. */
+static void change_failed(struct fs_ledger_ask *state, const struct fs_reply *reply)
+{
+    const struct fs_host *host = state->worker->ledger->host;
+    bool is_lost = reply->kind == FS_REPLY_LOST;
+
+    if (!is_lost && reply->kind != FS_REPLY_NOT_SENT && reply->kind != FS_REPLY_REFUSED) {
+        host->log(host, FS_LOG_ERROR,
+                  "%s: a change of %.*s failed and may be half made, audit it: %.*s",
+                  state->worker->ledger->name, (int)state->product.len, state->product.data,
+                  (int)reply->text.len, reply->text.data ? reply->text.data : "");
+        fs_ledger_ask_end(state, FS_UNDETERMINED);
+        return;
+    }
+    state->may_be_made = state->may_be_made || is_lost;
+    if (!state->may_be_made) {
+        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+    } else if (state->change.change.len == 0 || host->now_us() >= state->deadline_us) {
+        fs_ledger_ask_end(state, FS_UNDETERMINED);
+    } else {
+        state->call.done = on_again;
+        host->wait(state->worker->loop, &state->call, FS_LEDGER_RETRY_MS);
+    }
+}
+
+static void change_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+    struct fs_ledger *ledger = state->worker->ledger;
+    struct fs_ledger_sale sale;
+    int64_t code;
+
+    if (reply->kind != FS_REPLY_LIST || reply->item_count < 1 ||
+        !fs_ledger_read_integer(&reply->items[0], &code)) {
+        change_failed(state, reply);
+        return;
+    }
+    if (code == TOO_MANY_UNITS) {
+        ledger->host->log(ledger->host, FS_LOG_ERROR,
+                          "%s: a change of %.*s was refused: a sale can hold %lld units",
+                          ledger->name, (int)state->product.len, state->product.data,
+                          (long long)FS_LEDGER_UNITS_MAX);
+        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+    } else if (code != FS_DONE && code != FS_DONE + REPLAYED) {
+        fs_ledger_ask_end(state, (enum fs_verdict)code);
+    } else if (!fs_ledger_read_sale(reply->items + 1, reply->item_count - 1, &sale)) {
+        change_failed(state, reply);
+    } else {
+        fs_ledger_note_epoch(ledger, state->product, sale.info.epoch);
+        fs_ledger_ask_tell(state, &sale.info, code > REPLAYED);
+    }
+}
+
+static struct fs_text kind_of(enum fs_change_kind kind)
+{
+    switch (kind) {
+    case FS_CHANGE_CREATE:
+        return FS_LEDGER_TEXT("create");
+    case FS_CHANGE_RESET:
+        return FS_LEDGER_TEXT("reset");
+    case FS_CHANGE_UPDATE:
+        return FS_LEDGER_TEXT("update");
+    }
+    assert(false && "a kind of change");
+    return FS_LEDGER_TEXT("");
+}
+
+static void send_change(struct fs_ledger_ask *state)
+{
+    struct fs_ledger_worker *worker = state->worker;
+    struct fs_ledger *ledger = worker->ledger;
+    const struct fs_sale_change *change = &state->change;
+    const int64_t values[] = {
+        change->units_reset,
+        change->units_add,
+        change->units_per_buyer_max,
+        change->units_per_order_max,
+        change->opens_at_ms,
+        change->closes_at_ms,
+        change->state > 0 ? change->state : -1,
+        (int64_t)fs_ledger_note_epoch(ledger, state->product, 0),
+    };
+    char numbers[10][FS_LEDGER_NUMBER_SIZE];
+    char claims[FS_LEDGER_KEY_LEN_MAX];
+    struct fs_ledger_keys keys;
+    struct fs_text argv[18];
+    size_t argc = 0;
+    size_t key_count;
+
+    fs_ledger_keys_init(&keys, ledger->prefix, state->product);
+    argv[argc++] = keys.list[FS_LEDGER_KEY_SALE];
+    argv[argc++] = keys.list[FS_LEDGER_KEY_BUYERS];
+    argv[argc++] = keys.list[FS_LEDGER_KEY_LOG];
+    argv[argc++] = keys.list[FS_LEDGER_KEY_CHANGES];
+    if (ledger->has_claims)
+        argv[argc++] = fs_ledger_key_write(claims, ledger->prefix, "claims");
+    key_count = argc;
+    argv[argc++] = kind_of(change->kind);
+    argv[argc++] = change->change.data ? change->change : FS_LEDGER_TEXT("");
+    for (unsigned i = 0; i < 8; i++)
+        argv[argc++] = fs_ledger_number(numbers[i], values[i]);
+    argv[argc++] = ledger->has_claims ? state->product : FS_LEDGER_TEXT("");
+    argv[argc++] = fs_ledger_number(numbers[8], ledger->log_max);
+    argv[argc++] = fs_ledger_number(numbers[9], FS_LEDGER_UNITS_MAX);
+    state->trips++;
+    state->call.done = change_done;
+    ledger->host->script(worker->loop, &state->call, &fs_ledger_change, state->deadline_us,
+                         key_count, argc, argv);
+}
+
+static void name_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+
+    if (reply->kind == FS_REPLY_INTEGER)
+        send_change(state);
+    else
+        fs_ledger_ask_fail(state, reply);
+}
+
+void fs_ledger_make_change(struct fs_ledger_worker *worker, struct fs_op *op,
+                           struct fs_ledger_ask *state, const struct fs_sale_change *change)
+{
+    char products[FS_LEDGER_KEY_LEN_MAX];
+    struct fs_text argv[3] = {FS_LEDGER_TEXT("SADD")};
+
+    state->worker = worker;
+    state->op = op;
+    state->product = change->product;
+    state->change = *change;
+    state->deadline_us = change->deadline_us;
+    if (change->kind == FS_CHANGE_UPDATE) {
+        send_change(state);
+        return;
+    }
+    argv[1] = fs_ledger_key_write(products, worker->ledger->prefix, "products");
+    argv[2] = change->product;
+    state->trips = 1;
+    state->call.done = name_done;
+    worker->ledger->host->store(worker->loop, &state->call, argv[1], change->deadline_us, 3, argv);
+}

@@ -1,0 +1,108 @@
+-- change.lua: creates a sale, starts a new epoch of it, or changes it.
+--
+-- KEYS  1 sale     hash, see decide.lua
+--       2 buyers   hash: emptied by a new epoch
+--       3 log      stream: each change is an entry, field "#change"
+--       4 changes  hash: name of a change -> what it asked for
+--       5 claims   hash: "#" and name of a change -> product; only where ARGV 11 names the product
+-- ARGV  1 kind        "create", "reset" or "update"
+--       2 name        of the change; "": not remembered
+--       3 units_reset of the new epoch; -1: an update
+--       4 units_add   restock
+--       5 per_buyer   6 per_order   7 opens   8 closes   9 state: "-1" leaves it as it is
+--       10 epoch      the highest that the caller's process was ever answered; 0: none
+--       11 product    "": all products do not live on one node
+--       12 log_max    see decide.lua
+--       13 units_max  that may ever be in one epoch
+-- Returns  {code, then the fields of sale.lua and the time where there is a sale}
+--       code: enum fs_verdict, + 100 when this change was made before; 302: more than units_max
+-- Cost  1 TIME, 2 to 4 reads, 2 to 5 writes
+--
+-- Every check comes before the first write.  A change takes a new fence, so that a holder of the
+-- lock of v2 who has read the sale before it does not write over it.
+
+local DONE, UNKNOWN, EXISTS, KEY_REUSED, REPLAYED, TOO_MANY_UNITS = 1, 6, 7, 8, 100, 302
+
+local kind, name, product = ARGV[1], ARGV[2], ARGV[11]
+local asked = table.concat(ARGV, '|', 3, 9)
+asked = kind .. '|' .. asked
+
+local function answer(code)
+    local fields = read_sale(KEYS[1])
+    if fields then
+        table.insert(fields, 1, code)
+    end
+    return fields or {code}
+end
+
+if name ~= '' then
+    local made = redis.call('HGET', KEYS[4], name)
+    if made then
+        return made == asked and answer(DONE + REPLAYED) or {KEY_REUSED}
+    end
+    local claimed = product ~= '' and redis.call('HGET', KEYS[5], '#' .. name)
+    if claimed and claimed ~= product then
+        return {KEY_REUSED}
+    end
+end
+
+local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'initial', 'restocked', 'left')
+if kind == 'update' and not old[1] then
+    return {UNKNOWN}
+elseif kind == 'create' and old[1] then
+    return {EXISTS}
+end
+
+local epoch, seq = tonumber(old[1]) or 0, (tonumber(old[2]) or 0) + 1
+local set = {'seq', seq}
+
+local function put(field, value)
+    set[#set + 1] = field
+    set[#set + 1] = value
+end
+
+local defaults = {per_buyer = '0', per_order = '0', opens = '0', closes = '0', state = '1'}
+for i, field in ipairs({'per_buyer', 'per_order', 'opens', 'closes', 'state'}) do
+    local value = ARGV[4 + i]
+    if value ~= '-1' then
+        put(field, value)
+    elseif not old[1] then
+        put(field, defaults[field])
+    end
+end
+if kind == 'update' then
+    local add = tonumber(ARGV[4])
+    if tonumber(old[3]) + tonumber(old[4]) + add > tonumber(ARGV[13]) then
+        return {TOO_MANY_UNITS}
+    end
+    put('restocked', tonumber(old[4]) + add)
+    put('left', tonumber(old[5]) + add)
+else
+    if tonumber(ARGV[3]) > tonumber(ARGV[13]) then
+        return {TOO_MANY_UNITS}
+    end
+    put('epoch', math.max(epoch, tonumber(ARGV[10])) + 1)
+    put('initial', ARGV[3])
+    put('restocked', '0')
+    put('left', ARGV[3])
+    put('sold', '0')
+end
+
+if kind ~= 'update' then
+    redis.call('UNLINK', KEYS[2])
+    redis.call('HDEL', KEYS[1], 'frozen')
+end
+if name ~= '' then
+    redis.call('HSET', KEYS[4], name, asked)
+    if product ~= '' then
+        redis.call('HSET', KEYS[5], '#' .. name, product)
+    end
+end
+if ARGV[12] == '0' then
+    redis.call('XADD', KEYS[3], '*', '#change', seq .. '|' .. asked)
+else
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[12], '*', '#change', seq .. '|' .. asked)
+end
+redis.call('HINCRBY', KEYS[1], 'fence', 1)
+redis.call('HSET', KEYS[1], unpack(set))
+return answer(DONE)

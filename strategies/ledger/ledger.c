@@ -1,0 +1,296 @@
+/* Products, their queues, and the end of a turn. */
+#include "ledger.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#define HEAD_MAX 16u /* keys and arguments before the ops of a batch */
+
+int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const char *name,
+                   const char *prefix)
+{
+    *ledger = (struct fs_ledger){
+        .host = host,
+        .name = name,
+        .prefix = {prefix, strlen(prefix)},
+        .has_claims = host->store_count(host) == 1,
+        .batch_max = FS_LEDGER_BATCH_DEFAULT,
+        .log_max = FS_LEDGER_LOG_DEFAULT,
+        .audit_max = FS_LEDGER_AUDIT_DEFAULT,
+    };
+    if (ledger->prefix.len > FS_LEDGER_PREFIX_LEN_MAX || memchr(prefix, '{', ledger->prefix.len) ||
+        memchr(prefix, '}', ledger->prefix.len)) {
+        host->log(host, FS_LOG_ERROR,
+                  "%s: the key prefix is '%s': use at most %u characters and no braces", name,
+                  prefix, FS_LEDGER_PREFIX_LEN_MAX);
+        return -EINVAL;
+    }
+    ledger->epochs = calloc(FS_LEDGER_SALES_MAX, sizeof(*ledger->epochs));
+    if (!ledger->epochs)
+        return -ENOMEM;
+    pthread_mutex_init(&ledger->mutex, NULL);
+    return 0;
+}
+
+void fs_ledger_dispose(struct fs_ledger *ledger)
+{
+    pthread_mutex_destroy(&ledger->mutex);
+    free(ledger->epochs);
+}
+
+static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_text product)
+{
+    for (size_t i = 0; i < ledger->epoch_count; i++) {
+        struct fs_ledger_epoch *entry = &ledger->epochs[i];
+
+        if (fs_ledger_same((struct fs_text){entry->product, entry->product_len}, product))
+            return entry;
+    }
+    return NULL;
+}
+
+uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch)
+{
+    struct fs_ledger_epoch *entry;
+
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    if (!entry && epoch > 0 && ledger->epoch_count < FS_LEDGER_SALES_MAX) {
+        entry = &ledger->epochs[ledger->epoch_count++];
+        entry->product_len = (uint8_t)product.len;
+        memcpy(entry->product, product.data, product.len);
+    }
+    if (entry && entry->epoch < epoch)
+        entry->epoch = epoch;
+    if (entry)
+        epoch = entry->epoch;
+    pthread_mutex_unlock(&ledger->mutex);
+    return epoch;
+}
+
+int fs_ledger_worker_init(struct fs_ledger_worker *worker, struct fs_ledger *ledger,
+                          struct fs_loop *loop, size_t extra_size,
+                          void (*pump)(struct fs_ledger_product *product))
+{
+    size_t argc_max = HEAD_MAX + 3 * (size_t)ledger->batch_max;
+
+    *worker = (struct fs_ledger_worker){
+        .ledger = ledger, .loop = loop, .extra_size = extra_size, .pump = pump};
+    worker->buckets = calloc(FS_LEDGER_PRODUCT_BUCKETS, sizeof(struct fs_ledger_product *));
+    worker->argv = calloc(argc_max, sizeof(*worker->argv));
+    worker->numbers = calloc(HEAD_MAX + ledger->batch_max, sizeof(*worker->numbers));
+    if (worker->buckets && worker->argv && worker->numbers)
+        return 0;
+    fs_ledger_worker_dispose(worker);
+    return -ENOMEM;
+}
+
+void fs_ledger_worker_dispose(struct fs_ledger_worker *worker)
+{
+    for (size_t i = 0; worker->buckets && i < FS_LEDGER_PRODUCT_BUCKETS; i++)
+        while (worker->buckets[i]) {
+            struct fs_ledger_product *product = worker->buckets[i];
+
+            assert(!product->queue.first && product->in_flight == 0 && !product->is_waiting);
+            worker->buckets[i] = product->next_in_bucket;
+            free(product);
+        }
+    free(worker->buckets);
+    free(worker->argv);
+    free(worker->numbers);
+}
+
+/* FNV-1a.  Names that were chosen to collide only share a bucket while they are asked for. */
+static size_t bucket_of(struct fs_text name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.data[i]) * UINT64_C(0x100000001b3);
+    return (hash ^ hash >> 32) & (FS_LEDGER_PRODUCT_BUCKETS - 1);
+}
+
+struct fs_ledger_product *fs_ledger_product_take(struct fs_ledger_worker *worker,
+                                                 struct fs_text name)
+{
+    struct fs_ledger_product **bucket = &worker->buckets[bucket_of(name)];
+    struct fs_ledger_product *product = *bucket;
+
+    while (product && !fs_ledger_same(product->name, name))
+        product = product->next_in_bucket;
+    if (product)
+        return product;
+    product = calloc(1, offsetof(struct fs_ledger_product, extra) + worker->extra_size);
+    if (!product)
+        return NULL;
+    assert(name.len <= FS_PRODUCT_LEN_MAX);
+    memcpy(product->name_chars, name.data, name.len);
+    product->name = (struct fs_text){product->name_chars, name.len};
+    product->worker = worker;
+    fs_ledger_keys_init(&product->keys, worker->ledger->prefix, product->name);
+    product->seen_epoch = fs_ledger_note_epoch(worker->ledger, product->name, 0);
+    product->next_in_bucket = *bucket;
+    *bucket = product;
+    worker->product_count++;
+    return product;
+}
+
+static void let_go(struct fs_ledger_product *product)
+{
+    struct fs_ledger_product **at = &product->worker->buckets[bucket_of(product->name)];
+
+    while (*at != product)
+        at = &(*at)->next_in_bucket;
+    *at = product->next_in_bucket;
+    product->worker->product_count--;
+    free(product);
+}
+
+void fs_ledger_product_touch(struct fs_ledger_product *product)
+{
+    if (product->is_dirty)
+        return;
+    product->is_dirty = true;
+    product->next_dirty = product->worker->dirty;
+    product->worker->dirty = product;
+}
+
+static void append(struct fs_ledger_queue *queue, struct fs_ledger_op *state)
+{
+    state->next = NULL;
+    if (queue->last)
+        queue->last->next = state;
+    else
+        queue->first = state;
+    queue->last = state;
+}
+
+void fs_ledger_queue_op(struct fs_ledger_worker *worker, struct fs_op *op,
+                        struct fs_ledger_op *state, struct fs_text product,
+                        const struct fs_ledger_op *asked)
+{
+    *state = *asked;
+    state->op = op;
+    state->product = fs_ledger_product_take(worker, product);
+    if (!state->product) {
+        const struct fs_outcome outcome = {.verdict = FS_UNAVAILABLE, .units_left = -1};
+
+        worker->ledger->host->complete(op, &outcome);
+        return;
+    }
+    append(&state->product->queue, state);
+    fs_ledger_product_touch(state->product);
+}
+
+struct fs_ledger_op *fs_ledger_queue_cut(struct fs_ledger_queue *queue, uint32_t max,
+                                         uint32_t *count)
+{
+    struct fs_ledger_op *first = queue->first;
+    struct fs_ledger_op *last = first;
+
+    *count = first ? 1 : 0;
+    while (last && last->next && *count < max) {
+        last = last->next;
+        ++*count;
+    }
+    if (!last)
+        return NULL;
+    queue->first = last->next;
+    if (!queue->first)
+        queue->last = NULL;
+    last->next = NULL;
+    return first;
+}
+
+void fs_ledger_queue_return(struct fs_ledger_queue *queue, struct fs_ledger_op *first)
+{
+    struct fs_ledger_op *last = first;
+
+    if (!first)
+        return;
+    while (last->next)
+        last = last->next;
+    last->next = queue->first;
+    if (!queue->first)
+        queue->last = last;
+    queue->first = first;
+}
+
+void fs_ledger_complete(struct fs_ledger_op *state, enum fs_verdict verdict)
+{
+    const struct fs_outcome outcome = {
+        .verdict = verdict, .store_trips = state->trips, .units_left = -1};
+
+    state->product->worker->ledger->host->complete(state->op, &outcome);
+}
+
+void fs_ledger_queue_expire(struct fs_ledger_product *product)
+{
+    struct fs_ledger_queue *queue = &product->queue;
+    uint64_t now_us;
+
+    if (!queue->first)
+        return;
+    now_us = product->worker->ledger->host->now_us();
+    while (queue->first && queue->first->deadline_us <= now_us) {
+        struct fs_ledger_op *state = queue->first;
+
+        queue->first = state->next;
+        if (!queue->first)
+            queue->last = NULL;
+        fs_ledger_complete(state, state->may_be_decided ? FS_UNDETERMINED : FS_BUSY);
+    }
+}
+
+static void on_wait(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_product *product =
+        (struct fs_ledger_product *)(void *)((char *)call -
+                                             offsetof(struct fs_ledger_product, wait));
+
+    (void)reply;
+    product->is_waiting = false;
+    fs_ledger_product_touch(product);
+}
+
+void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms)
+{
+    struct fs_ledger_worker *worker = product->worker;
+    const struct fs_ledger_op *first = product->queue.first;
+    uint64_t now_us = worker->ledger->host->now_us();
+
+    assert(!product->is_waiting);
+    if (first) {
+        uint64_t left_us = first->deadline_us > now_us ? first->deadline_us - now_us : 0;
+
+        if (left_us < (uint64_t)delay_ms * 1000)
+            delay_ms = (uint32_t)((left_us + 999) / 1000);
+    }
+    product->is_waiting = true;
+    product->wait.done = on_wait;
+    worker->ledger->host->wait(worker->loop, &product->wait, delay_ms);
+}
+
+void fs_ledger_turn_end(struct fs_ledger_worker *worker)
+{
+    struct fs_ledger_product *product = worker->dirty;
+
+    worker->dirty = NULL;
+    while (product) {
+        struct fs_ledger_product *next = product->next_dirty;
+
+        product->is_dirty = false;
+        /* While it waits, its timer is what comes next: ops that are completed under it would let
+         * a server stop with the timer armed. */
+        if (!product->is_waiting) {
+            fs_ledger_queue_expire(product);
+            worker->pump(product);
+        }
+        if (!product->queue.first && product->in_flight == 0 && !product->is_waiting &&
+            !product->is_dirty && product->seen_epoch == 0)
+            let_go(product);
+        product = next;
+    }
+}

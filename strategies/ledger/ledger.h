@@ -1,0 +1,160 @@
+/* What v2 and v3 share: sales in Redis as the scripts keep them, and a worker that asks for them.
+ *
+ * A worker keeps one struct fs_ledger_product for each product that is being asked for or was sold
+ * from.  Ops wait in the product's queue; at the end of a turn the strategy's pump() is called for
+ * each product that something happened to, and sends what it will. */
+#ifndef FS_LEDGER_LEDGER_H
+#define FS_LEDGER_LEDGER_H
+
+#include <pthread.h>
+
+#include <flashsale/strategy.h>
+
+#include "keys.h"
+#include "limits.h"
+#include "text.h"
+
+/* The highest epoch that any worker of this process was answered. */
+struct fs_ledger_epoch {
+    uint64_t epoch;
+    uint8_t product_len;
+    char product[FS_PRODUCT_LEN_MAX];
+};
+
+/* One strategy. */
+struct fs_ledger {
+    /* constant after init */
+    const struct fs_host *host; /* borrowed */
+    const char *name;           /* of the strategy, for log lines */
+    struct fs_text prefix;      /* borrowed from the options' owner until close */
+    bool has_claims;
+    uint32_t batch_max;
+    uint32_t log_max;
+    uint32_t audit_max;
+
+    /* guarded by mutex; never taken twice for one batch */
+    pthread_mutex_t mutex;
+    struct fs_ledger_epoch *epochs; /* owned: FS_LEDGER_SALES_MAX */
+    size_t epoch_count;
+};
+
+struct fs_ledger_product;
+
+/* A purchase or a cancel: the state of its op. */
+struct fs_ledger_op {
+    struct fs_call call; /* of the batch, in its first op */
+    struct fs_ledger_op *next;
+    struct fs_ledger_product *product;
+    struct fs_op *op;
+    struct fs_text order; /* borrowed until complete, as is buyer */
+    struct fs_text buyer;
+    uint64_t deadline_us;
+    uint64_t sent_us; /* of the batch */
+    uint32_t units;   /* 0: a cancel */
+    uint32_t trips;
+    uint32_t batch_count; /* of the batch, in its first op */
+    bool may_be_decided;  /* an ask was lost: it may have been decided */
+};
+
+struct fs_ledger_queue {
+    struct fs_ledger_op *first, *last;
+};
+
+struct fs_ledger_worker {
+    /* constant after init */
+    struct fs_ledger *ledger;
+    struct fs_loop *loop;
+    size_t extra_size;                               /* bytes of the strategy's with each product */
+    void (*pump)(struct fs_ledger_product *product); /* sends what waits, or not */
+
+    /* owned */
+    struct fs_ledger_product **buckets; /* FS_LEDGER_PRODUCT_BUCKETS */
+    struct fs_text *argv;               /* room for one batch */
+    char (*numbers)[FS_LEDGER_NUMBER_SIZE];
+
+    /* changing [loop] */
+    struct fs_ledger_product *dirty; /* something happened to these in this turn */
+    uint32_t product_count;
+};
+
+struct fs_ledger_product {
+    /* constant after take */
+    struct fs_ledger_worker *worker;
+    struct fs_text name;
+    char name_chars[FS_PRODUCT_LEN_MAX];
+    struct fs_ledger_keys keys;
+
+    /* changing [loop] */
+    struct fs_ledger_product *next_in_bucket;
+    struct fs_ledger_product *next_dirty;
+    struct fs_ledger_queue queue; /* ops that wait to be sent */
+    struct fs_call wait;          /* armed while is_waiting */
+    uint32_t in_flight;           /* scripts on their way */
+    bool is_dirty;
+    bool is_waiting;
+    bool is_frozen; /* as last answered: so that it is logged once */
+
+    /* What was acknowledged: the highest epoch, and in it the last sale, the witness. */
+    uint64_t seen_epoch;
+    uint64_t witness_sequence; /* 0: none in this epoch */
+    uint8_t witness_len;
+    char witness[FS_ORDER_LEN_MAX];
+
+    /* The store's clock less ours, at most, ms; from the last answer. */
+    bool has_clock;
+    int64_t clock_offset_ms;
+
+    _Alignas(max_align_t) unsigned char extra[]; /* the strategy's, zeroed */
+};
+
+/* prefix: borrowed until dispose.  Reads store_count().  The three limits are set by the strategy
+ * before the first attach.  Returns 0 or -EINVAL (logged), -ENOMEM.  [main] */
+int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const char *name,
+                   const char *prefix);
+void fs_ledger_dispose(struct fs_ledger *ledger); /* [main] */
+
+/* Remembers that epoch of product was answered, and gives the highest.  [any] */
+uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch);
+
+/* Returns 0 or -ENOMEM.  [main] */
+int fs_ledger_worker_init(struct fs_ledger_worker *worker, struct fs_ledger *ledger,
+                          struct fs_loop *loop, size_t extra_size,
+                          void (*pump)(struct fs_ledger_product *product));
+void fs_ledger_worker_dispose(struct fs_ledger_worker *worker); /* [main] */
+
+/* Finds or makes the product; NULL: no memory.  It stays until a turn ends in which nothing of it
+ * waits, nothing is in flight and nothing of it was ever acknowledged, so that names that nobody
+ * sells take no memory.  [loop] */
+struct fs_ledger_product *fs_ledger_product_take(struct fs_ledger_worker *worker,
+                                                 struct fs_text name);
+
+/* Marks the product for this turn's end.  [loop] */
+void fs_ledger_product_touch(struct fs_ledger_product *product);
+
+/* Puts an op into the queue of its product, or completes it when it is late or there is no memory.
+ * units 0: a cancel.  [loop] */
+void fs_ledger_queue_op(struct fs_ledger_worker *worker, struct fs_op *op,
+                        struct fs_ledger_op *state, struct fs_text product,
+                        const struct fs_ledger_op *asked);
+
+/* Takes at most max ops from the front.  [loop] */
+struct fs_ledger_op *fs_ledger_queue_cut(struct fs_ledger_queue *queue, uint32_t max,
+                                         uint32_t *count);
+
+/* Puts a list of ops back to the front, in their order. */
+void fs_ledger_queue_return(struct fs_ledger_queue *queue, struct fs_ledger_op *first);
+
+/* Completes what is past its deadline at the front of the queue: FS_BUSY, or FS_UNDETERMINED where
+ * it may have been decided. */
+void fs_ledger_queue_expire(struct fs_ledger_product *product);
+
+/* Pumps the product again after delay_ms, or when its oldest op is due.  Not while is_waiting. */
+void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms);
+
+/* Completes the op with a verdict about which the store said nothing. */
+void fs_ledger_complete(struct fs_ledger_op *state, enum fs_verdict verdict);
+
+/* The turn's end: pumps every touched product, lets go of those that nobody needs.  [loop] */
+void fs_ledger_turn_end(struct fs_ledger_worker *worker);
+
+#endif

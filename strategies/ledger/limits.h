@@ -1,0 +1,27 @@
+/* The limits of the ledger in one place.  Those that users may move are options; their bounds are
+ * here. */
+#ifndef FS_LEDGER_LIMITS_H
+#define FS_LEDGER_LIMITS_H
+
+#define FS_LEDGER_PREFIX_LEN_MAX 64u
+#define FS_LEDGER_KEY_LEN_MAX (FS_LEDGER_PREFIX_LEN_MAX + FS_PRODUCT_LEN_MAX + 16u)
+
+/* Ops in one script.  Lua's unpack() gives up at 8,000 values, and the order stream takes two a
+ * sale: 1,024 ops are a quarter of that. */
+#define FS_LEDGER_BATCH_MAX 1024u
+#define FS_LEDGER_BATCH_DEFAULT 256u
+
+#define FS_LEDGER_LOG_MAX 1000000000u /* entries kept in the stream of one sale */
+#define FS_LEDGER_LOG_DEFAULT 100000u /* an entry is a batch */
+#define FS_LEDGER_AUDIT_MAX 10000000u /* order records that one audit walks */
+#define FS_LEDGER_AUDIT_DEFAULT \
+    1000000u /* about two seconds in which the store does nothing else */
+
+/* Of one epoch.  The scripts write numbers as Lua does, exact below 10^14. */
+#define FS_LEDGER_UNITS_MAX 10000000000000
+
+#define FS_LEDGER_SALES_MAX 4096u       /* that list() reads */
+#define FS_LEDGER_RETRY_MS 10u          /* between two asks for what may have been decided */
+#define FS_LEDGER_PRODUCT_BUCKETS 1024u /* a power of two; of one worker's table */
+
+#endif

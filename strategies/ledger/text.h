@@ -1,0 +1,28 @@
+/* Numbers and texts of the ledger's commands and replies. */
+#ifndef FS_LEDGER_TEXT_H
+#define FS_LEDGER_TEXT_H
+
+#include <string.h>
+
+#include <flashsale/strategy.h>
+
+#define FS_LEDGER_NUMBER_SIZE 24u /* room for any number as text */
+
+/* A string literal as a text. */
+#define FS_LEDGER_TEXT(literal) ((struct fs_text){(literal), sizeof(literal) - 1})
+
+/* Writes value in decimal into chars. */
+struct fs_text fs_ledger_number(char chars[FS_LEDGER_NUMBER_SIZE], int64_t value);
+
+/* The whole text as a decimal number.  False: it is none, or too large; *value is untouched. */
+bool fs_ledger_read_number(struct fs_text text, int64_t *value);
+
+/* An integer, or a text that is a number; otherwise is as fs_ledger_read_number(). */
+bool fs_ledger_read_integer(const struct fs_reply *reply, int64_t *value);
+
+static inline bool fs_ledger_same(struct fs_text a, struct fs_text b)
+{
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+#endif
