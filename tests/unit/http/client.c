@@ -81,8 +81,9 @@ bool client_read(int fd, struct answer *answer, bool expects_body)
     answer->status = 0;
     answer->body_len = 0;
     answer->body[0] = '\0';
-    if (!read_head(fd, answer) || sscanf(answer->head, "HTTP/1.1 %d ", &answer->status) != 1)
+    if (!read_head(fd, answer) || strncmp(answer->head, "HTTP/1.1 ", 9) != 0)
         return false;
+    answer->status = (int)strtol(answer->head + 9, NULL, 10);
     wanted = strtoul(client_header(answer, "content-length", value), NULL, 10);
     if (!expects_body)
         return true;

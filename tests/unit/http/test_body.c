@@ -44,67 +44,67 @@ static void an_integer_in_range_is_read_however_it_is_written(void)
     }
 }
 
+static const struct {
+    const char *body, *part;
+} no_purchases[] = {
+    {"", "needs a JSON object"},
+    {" ", "not JSON"},
+    {"quantity=1", "not JSON"},
+    {"{", "not JSON"},
+    {"{}", "\"quantity\" is missing"},
+    {"[]", "not a JSON object"},
+    {"[{\"quantity\":1}]", "not a JSON object"},
+    {"1", "not a JSON object"},
+    {"null", "not a JSON object"},
+    {"\"quantity\"", "not a JSON object"},
+    {"{\"quantity\":0}", "from 1 to 10"},
+    {"{\"quantity\":-1}", "from 1 to 10"},
+    {"{\"quantity\":-0}", "from 1 to 10"},
+    {"{\"quantity\":11}", "from 1 to 10"},
+    {"{\"quantity\":4294967297}", "from 1 to 10"},
+    {"{\"quantity\":9223372036854775807}", "from 1 to 10"},
+    {"{\"quantity\":9223372036854775808}", "too large"},
+    {"{\"quantity\":99999999999999999999999}", "too large"},
+    {"{\"quantity\":1e999}", "too large"},
+    {"{\"quantity\":1.0}", "must be an integer"},
+    {"{\"quantity\":1.5}", "must be an integer"},
+    {"{\"quantity\":1e0}", "must be an integer"},
+    {"{\"quantity\":\"1\"}", "must be an integer"},
+    {"{\"quantity\":true}", "must be an integer"},
+    {"{\"quantity\":null}", "must be an integer"},
+    {"{\"quantity\":[1]}", "must be an integer"},
+    {"{\"quantity\":{\"quantity\":1}}", "must be an integer"},
+    {"{\"quantity\":01}", "not JSON"},
+    {"{\"quantity\":+1}", "not JSON"},
+    {"{\"quantity\":0x1}", "not JSON"},
+    {"{\"quantity\":NaN}", "not JSON"},
+    {"{\"quantity\":1,}", "not JSON"},
+    {"{\"quantity\" 1}", "not JSON"},
+    {"{quantity:1}", "not JSON"},
+    {"{'quantity':1}", "not JSON"},
+    {"{\"quantity\":1", "not JSON"},
+    {"{\"quantity\":1 /* one */}", "not JSON"},
+    {"\xef\xbb\xbf{\"quantity\":1}", "not JSON"},
+    {"{\"\xff\":1}", "not JSON"},
+    {"{\"quantity\":1}}", "goes on behind"},
+    {"{\"quantity\":1} x", "goes on behind"},
+    {"{\"quantity\":1}{\"quantity\":1}", "goes on behind"},
+    {"{\"quantity\":1,\"quantity\":1}", "twice"},
+    {"{\"quantity\":1,\"price\":0}", "\"price\""},
+    {"{\"Quantity\":1}", "Did you mean \"quantity\"?"},
+    {"{\"quantty\":1}", "Did you mean \"quantity\"?"},
+    {"{\"\":1}", "Unknown field"},
+    {"{\"quantity\\u0000\":1}", "not JSON"},
+};
+
 static void what_is_no_purchase_is_refused_by_name(void)
 {
-    const struct {
-        const char *body, *part;
-    } rows[] = {
-        {"", "needs a JSON object"},
-        {" ", "not JSON"},
-        {"quantity=1", "not JSON"},
-        {"{", "not JSON"},
-        {"{}", "\"quantity\" is missing"},
-        {"[]", "not a JSON object"},
-        {"[{\"quantity\":1}]", "not a JSON object"},
-        {"1", "not a JSON object"},
-        {"null", "not a JSON object"},
-        {"\"quantity\"", "not a JSON object"},
-        {"{\"quantity\":0}", "from 1 to 10"},
-        {"{\"quantity\":-1}", "from 1 to 10"},
-        {"{\"quantity\":-0}", "from 1 to 10"},
-        {"{\"quantity\":11}", "from 1 to 10"},
-        {"{\"quantity\":4294967297}", "from 1 to 10"},
-        {"{\"quantity\":9223372036854775807}", "from 1 to 10"},
-        {"{\"quantity\":9223372036854775808}", "too large"},
-        {"{\"quantity\":99999999999999999999999}", "too large"},
-        {"{\"quantity\":1e999}", "too large"},
-        {"{\"quantity\":1.0}", "must be an integer"},
-        {"{\"quantity\":1.5}", "must be an integer"},
-        {"{\"quantity\":1e0}", "must be an integer"},
-        {"{\"quantity\":\"1\"}", "must be an integer"},
-        {"{\"quantity\":true}", "must be an integer"},
-        {"{\"quantity\":null}", "must be an integer"},
-        {"{\"quantity\":[1]}", "must be an integer"},
-        {"{\"quantity\":{\"quantity\":1}}", "must be an integer"},
-        {"{\"quantity\":01}", "not JSON"},
-        {"{\"quantity\":+1}", "not JSON"},
-        {"{\"quantity\":0x1}", "not JSON"},
-        {"{\"quantity\":NaN}", "not JSON"},
-        {"{\"quantity\":1,}", "not JSON"},
-        {"{\"quantity\" 1}", "not JSON"},
-        {"{quantity:1}", "not JSON"},
-        {"{'quantity':1}", "not JSON"},
-        {"{\"quantity\":1", "not JSON"},
-        {"{\"quantity\":1 /* one */}", "not JSON"},
-        {"\xef\xbb\xbf{\"quantity\":1}", "not JSON"},
-        {"{\"\xff\":1}", "not JSON"},
-        {"{\"quantity\":1}}", "goes on behind"},
-        {"{\"quantity\":1} x", "goes on behind"},
-        {"{\"quantity\":1}{\"quantity\":1}", "goes on behind"},
-        {"{\"quantity\":1,\"quantity\":1}", "twice"},
-        {"{\"quantity\":1,\"price\":0}", "\"price\""},
-        {"{\"Quantity\":1}", "Did you mean \"quantity\"?"},
-        {"{\"quantty\":1}", "Did you mean \"quantity\"?"},
-        {"{\"\":1}", "Unknown field"},
-        {"{\"quantity\\u0000\":1}", "not JSON"},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct reading reading = read_text(fs_text_of(rows[i].body), 10);
+    for (size_t i = 0; i < sizeof(no_purchases) / sizeof(no_purchases[0]); i++) {
+        struct reading reading = read_text(fs_text_of(no_purchases[i].body), 10);
 
         FS_CHECK_INT(reading.result, -EINVAL);
         FS_CHECK_INT(reading.quantity, 77);
-        FS_CHECK_CONTAINS(reading.detail, rows[i].part);
+        FS_CHECK_CONTAINS(reading.detail, no_purchases[i].part);
     }
 }
 
@@ -115,9 +115,8 @@ static void a_nul_byte_is_refused_wherever_it_is(void)
     for (size_t at = 0; at < sizeof(plain); at++) {
         char body[sizeof(plain)];
 
-        memcpy(body, plain, at);
-        body[at] = '\0';
-        memcpy(body + at + 1, plain + at, sizeof(plain) - 1 - at);
+        for (size_t i = 0; i < sizeof(body); i++)
+            body[i] = i == at ? '\0' : plain[i < at ? i : i - 1];
         FS_CHECK_INT(read_text((struct fs_text){body, sizeof(body)}, 10).result, -EINVAL);
     }
 }
@@ -139,8 +138,9 @@ static void an_unknown_name_of_any_length_fits_the_detail(void)
     struct reading reading;
 
     memset(body, 'n', sizeof(body));
-    memcpy(body, "{\"", 2);
-    memcpy(body + FS_BODY_LEN_MAX - 4, "\":1}", 5);
+    body[0] = '{';
+    body[1] = '"';
+    snprintf(body + FS_BODY_LEN_MAX - 4, 5, "\":1}");
     reading = read_text(fs_text_of(body), 10);
     FS_CHECK_INT(reading.result, -EINVAL);
     FS_CHECK_CONTAINS(reading.detail, "Unknown field \"nnn");

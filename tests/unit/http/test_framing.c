@@ -95,7 +95,7 @@ static void a_head_that_is_too_long_is_refused(void)
     FS_REQUIRE(head != NULL);
     at = (size_t)snprintf(head, len, LINE HOST "x: ");
     memset(head + at, 'a', len - at);
-    memcpy(head + len - 4, "\r\n\r\n", 5);
+    snprintf(head + len - 4, 5, "\r\n\r\n");
     FS_CHECK_CONTAINS(judge(head), "too long");
     memcpy(head + FS_HEAD_LEN_MAX - 4, "\r\n\r\n", 4);
     FS_CHECK(judge(head) == NULL);
