@@ -23,7 +23,7 @@ struct fs_catalogue {
     struct fs_link waiting; /* for the next list */
     struct fs_link served;  /* by the list in flight */
     bool is_refreshing;
-    h2o_timeout_entry_t pause; /* linked: a second has not passed since the last list */
+    h2o_timeout_entry_t pause; /* linked: a tenth of a second has not passed since a list */
 };
 
 /* Lists come in the same order each time, so the search goes on where the last one ended. */
@@ -107,7 +107,7 @@ static void on_end(struct fs_op *op, void *data)
     start(catalogue);
 }
 
-/* One list at a time and a second apart, for all who wait: ids made up by clients cost no more. */
+/* One list at a time and 100 ms apart, for all who wait: ids made up by clients cost no more. */
 static void start(struct fs_catalogue *catalogue)
 {
     static const struct fs_op_client client = {.on_end = on_end, .on_sale = on_sale};
@@ -117,7 +117,7 @@ static void start(struct fs_catalogue *catalogue)
     if (fs_link_is_alone(&catalogue->waiting) || catalogue->is_refreshing ||
         h2o_timeout_is_linked(&catalogue->pause))
         return;
-    h2o_timeout_link(http->h2o.loop, &http->h2o.one_sec_timeout, &catalogue->pause);
+    h2o_timeout_link(http->h2o.loop, &http->h2o.hundred_ms_timeout, &catalogue->pause);
     op = fs_op_take(http->ops, FS_OP_LIST, &client, catalogue);
     if (!op)
         return; /* no slot: tried again after the pause */

@@ -24,7 +24,7 @@ struct fs_text fs_catalogue_candidate(const struct fs_catalogue *catalogue, stru
                                       size_t *next);
 
 /* heard() runs, never inside this, once a list that was asked for after this call has come or
- * failed.  At most one list a second is asked for: until then the waiter waits.  [loop] */
+ * failed.  At most ten lists a second are asked for: until then the waiter waits.  [loop] */
 void fs_catalogue_refresh(struct fs_catalogue *catalogue, struct fs_catalogue_waiter *waiter);
 void fs_catalogue_forget(struct fs_catalogue_waiter *waiter); /* the waiter leaves */
 

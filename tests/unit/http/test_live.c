@@ -345,7 +345,7 @@ static void an_order_is_found_by_its_id_alone(void)
 }
 
 /* Ids that fit no product: each is answered, by few lists. */
-static void made_up_orders_cost_one_list_a_second(void)
+static void made_up_orders_cost_few_lists(void)
 {
     struct fixture fixture;
     char token[512], text[1024];
@@ -539,7 +539,7 @@ static void each_access_is_one_line_of_json(void)
     T(what_h2o_refuses_is_a_problem_too)                            \
     T(a_log_in_gives_a_token_or_a_reason)                           \
     T(an_order_is_found_by_its_id_alone)                            \
-    T(made_up_orders_cost_one_list_a_second)                        \
+    T(made_up_orders_cost_few_lists)                                \
     T(a_head_is_answered_without_a_body)                            \
     T(a_wrong_method_or_path_is_told_so)                            \
     T(health_and_metrics_are_open_to_all)                           \
