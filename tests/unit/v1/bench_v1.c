@@ -126,7 +126,8 @@ int main(int argc, char **argv)
     uint64_t loops = argument(argc, argv, 3, 1);
     uint64_t work_ns = argument(argc, argv, 4, 0);
     const char *options = argc > 5 ? argv[5] : "";
-    uint64_t wall, cpu, inside = 0, posts = 0, contended = 0, acquired = 0, batches, records;
+    uint64_t wall, cpu, inside = 0, posts = 0, contended = 0, acquired = 0, batches, records,
+                        audit_ns;
     struct fs_tiny_host host;
     struct fs_v1 *v1;
     struct fs_op op;
@@ -157,6 +158,9 @@ int main(int argc, char **argv)
         pthread_join(benches[i].thread, NULL);
     wall = now_ns(CLOCK_MONOTONIC) - wall;
     cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    audit_ns = now_ns(CLOCK_MONOTONIC);
+    fs_tiny_audit(&op, "1");
+    audit_ns = now_ns(CLOCK_MONOTONIC) - audit_ns;
     for (uint64_t i = 0; i < loops; i++) {
         inside += benches[i].inside_ns;
         posts += benches[i].loop.posts;
@@ -173,6 +177,7 @@ int main(int argc, char **argv)
            purchases, in_flight, loops, work_ns, (double)purchases * 1e9 / (double)wall,
            inside / purchases, (int64_t)(cpu / purchases) - (int64_t)work_ns,
            100.0 * (double)contended / (double)acquired);
+    printf("audit: %" PRIu64 " us\n", audit_ns / 1000);
     if (batches > 0)
         printf("%" PRIu64 " records in %" PRIu64 " batches: %.1f a batch, %.2f posts a batch, "
                "%.0f us a batch\n",
