@@ -1,0 +1,233 @@
+/* Starts redis-server by fork and exec; the child gets SIGKILL when the test ends. */
+#include "support/redis_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define START_TIMEOUT_MS 20000
+#define WORDS_MAX 16
+
+static void die(const char *what)
+{
+    fprintf(stderr, "\nredis-server of a test: %s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+static void pause_ms(long ms)
+{
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    nanosleep(&pause, NULL);
+}
+
+void fs_test_dir_make(char dir[64])
+{
+    const char *base = getenv("TMPDIR");
+
+    snprintf(dir, 64, "%.40s/fs-redis-XXXXXX", base && strlen(base) <= 40 ? base : "/tmp");
+    if (!mkdtemp(dir))
+        die("no temporary folder");
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+void fs_test_dir_remove(const char *dir)
+{
+    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        die("no free port");
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void add_argument(struct fs_redis_server *server, const char *text)
+{
+    int at = server->argument_count++;
+
+    if (at >= FS_REDIS_SERVER_ARGS_MAX || strlen(text) >= sizeof(server->arguments[0]))
+        die("too many or too long settings");
+    memcpy(server->arguments[at], text, strlen(text) + 1);
+}
+
+static void run(struct fs_redis_server *server)
+{
+    char *argv[FS_REDIS_SERVER_ARGS_MAX + 2] = {(char *)(uintptr_t) "redis-server"};
+    pid_t parent = getpid();
+
+    for (int i = 0; i < server->argument_count; i++)
+        argv[i + 1] = server->arguments[i];
+    server->pid = fork();
+    if (server->pid < 0)
+        die("fork");
+    if (server->pid > 0)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    execvp(argv[0], argv);
+    _exit(127);
+}
+
+static bool answers(const struct fs_redis_server *server)
+{
+    redisContext *session = redisConnectUnix(server->socket);
+    redisReply *reply = session && !session->err ? redisCommand(session, "PING") : NULL;
+    bool ok =
+        reply && (reply->type == REDIS_REPLY_STATUS ||
+                  (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOAUTH", 6) == 0));
+
+    if (reply)
+        freeReplyObject(reply);
+    if (session)
+        redisFree(session);
+    return ok;
+}
+
+static void await(struct fs_redis_server *server)
+{
+    for (int waited_ms = 0; waited_ms < START_TIMEOUT_MS; waited_ms += 5) {
+        if (answers(server))
+            return;
+        if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
+            server->pid = 0;
+            die("it ended as it started (is redis-server installed?)");
+        }
+        pause_ms(5);
+    }
+    die("it does not answer");
+}
+
+struct fs_redis_server *fs_redis_server_start(struct fs_redis_server *server,
+                                              const char *const *settings)
+{
+    static const char *const fixed[] = {"--save",     "",        "--daemonize",
+                                        "no",         "--bind",  "127.0.0.1",
+                                        "--loglevel", "warning", "--enable-debug-command",
+                                        "yes"};
+    char port[16];
+
+    *server = (struct fs_redis_server){.port = free_port()};
+    fs_test_dir_make(server->dir);
+    snprintf(server->socket, sizeof(server->socket), "%s/redis.sock", server->dir);
+    snprintf(server->unix_url, sizeof(server->unix_url), "unix:%s", server->socket);
+    snprintf(server->tcp_url, sizeof(server->tcp_url), "redis://127.0.0.1:%d", server->port);
+    snprintf(port, sizeof(port), "%d", server->port);
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        add_argument(server, fixed[i]);
+    add_argument(server, "--port");
+    add_argument(server, port);
+    add_argument(server, "--unixsocket");
+    add_argument(server, server->socket);
+    add_argument(server, "--dir");
+    add_argument(server, server->dir);
+    add_argument(server, "--logfile");
+    add_argument(server, "redis.log");
+    for (; settings && *settings; settings++)
+        add_argument(server, *settings);
+    run(server);
+    await(server);
+    return server;
+}
+
+static void close_session(struct fs_redis_server *server)
+{
+    if (server->session)
+        redisFree(server->session);
+    server->session = NULL;
+}
+
+void fs_redis_server_kill(struct fs_redis_server *server)
+{
+    close_session(server);
+    if (server->pid <= 0)
+        return;
+    kill(server->pid, SIGKILL);
+    while (waitpid(server->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    server->pid = 0;
+}
+
+void fs_redis_server_restart(struct fs_redis_server *server)
+{
+    run(server);
+    await(server);
+}
+
+void fs_redis_server_stop(struct fs_redis_server *server)
+{
+    fs_redis_server_kill(server);
+    fs_test_dir_remove(server->dir);
+}
+
+void fs_redis_server_pause(const struct fs_redis_server *server)
+{
+    kill(server->pid, SIGSTOP);
+}
+
+void fs_redis_server_resume(const struct fs_redis_server *server)
+{
+    kill(server->pid, SIGCONT);
+}
+
+redisReply *fs_redis_server_ask(struct fs_redis_server *server, const char *line)
+{
+    const char *words[WORDS_MAX];
+    size_t lens[WORDS_MAX];
+    int count = 0;
+
+    while (*line && count < WORDS_MAX) {
+        words[count] = line;
+        lens[count] = strcspn(line, " ");
+        line += lens[count] + (line[lens[count]] == ' ');
+        count++;
+    }
+    if (!server->session)
+        server->session = redisConnectUnix(server->socket);
+    if (!server->session || server->session->err)
+        die("no connection");
+    return redisCommandArgv(server->session, count, words, lens);
+}
+
+long long fs_redis_server_number(struct fs_redis_server *server, const char *line)
+{
+    redisReply *reply = fs_redis_server_ask(server, line);
+    long long number = -1;
+
+    if (!reply || (reply->type != REDIS_REPLY_INTEGER && reply->type != REDIS_REPLY_STRING &&
+                   reply->type != REDIS_REPLY_NIL)) {
+        fprintf(stderr, "%s: %s\n", line, reply && reply->str ? reply->str : "no number");
+        die("asked for a number");
+    }
+    if (reply->type == REDIS_REPLY_INTEGER)
+        number = reply->integer;
+    else if (reply->type == REDIS_REPLY_STRING)
+        number = strtoll(reply->str, NULL, 10);
+    freeReplyObject(reply);
+    return number;
+}

@@ -1,0 +1,154 @@
+/* Turns a link by poll(2), and notes each answer. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define WORDS_MAX 64
+#define AWAIT_US 20000000u
+
+static void on_line(void *data, enum fs_log_level level, const char *line)
+{
+    struct fs_link_fixture *link = data;
+    size_t used = strlen(link->log_text);
+    size_t len = strlen(line);
+
+    (void)level;
+    if (used + len + 2 > sizeof(link->log_text))
+        used = 0;
+    snprintf(link->log_text + used, sizeof(link->log_text) - used, "%s\n", line);
+}
+
+bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *options, int wait_ms)
+{
+    struct fs_redis_store_options wanted = {
+        .topology = &link->topology,
+        .poller = &link->loop.poller,
+        .metrics = &link->metrics,
+        .log = &link->log,
+        .command_timeout_us = options->command_timeout_us ? options->command_timeout_us : 1000000,
+        .connect_timeout_us = options->connect_timeout_us ? options->connect_timeout_us : 1000000,
+        .stall_timeout_us = options->stall_timeout_us ? options->stall_timeout_us : 5000000,
+        .in_flight_max = options->in_flight_max ? options->in_flight_max : 1024,
+    };
+    struct fs_error error;
+
+    memset(link, 0, sizeof(*link));
+    fs_redis_poll_init(&link->loop);
+    fs_metrics_init(&link->metrics);
+    fs_log_init(&link->log, FS_LOG_DEBUG, FS_LOG_TEXT, on_line, link);
+    for (size_t i = 0; i < 4 && options->urls[i]; i++)
+        if (fs_topology_add(&link->topology, options->urls[i], &error) != 0)
+            abort();
+    if (fs_topology_resolve(&link->topology, &error) != 0 ||
+        fs_redis_store_create(&wanted, &link->redis) != 0)
+        abort();
+    link->store = &link->redis->store;
+    return fs_redis_poll_until_ready(&link->loop, link->store, wait_ms);
+}
+
+void fs_link_close(struct fs_link_fixture *link)
+{
+    fs_redis_store_destroy(link->redis);
+    fs_topology_dispose(&link->topology);
+}
+
+static void on_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_asked *asked = FS_CONTAINER_OF(call, struct fs_asked, call);
+    size_t len =
+        reply->text.len < sizeof(asked->text) - 1 ? reply->text.len : sizeof(asked->text) - 1;
+
+    asked->answer_count++;
+    asked->was_early = asked->in_command;
+    asked->kind = reply->kind;
+    asked->integer = reply->integer;
+    asked->item_count = reply->item_count;
+    if (len > 0)
+        memcpy(asked->text, reply->text.data, len);
+    asked->text[len] = '\0';
+    asked->order = ++asked->link->answer_count;
+    asked->answered_at_us = fs_clock_now_us();
+    if (asked->then)
+        asked->then(asked);
+}
+
+static void prepare(struct fs_link_fixture *link, struct fs_asked *asked)
+{
+    void (*then)(struct fs_asked *) = asked->then;
+
+    memset(asked, 0, sizeof(*asked));
+    asked->then = then;
+    asked->link = link;
+    asked->call.done = on_done;
+    asked->in_command = true;
+}
+
+static size_t split(const char *line, struct fs_text words[WORDS_MAX])
+{
+    size_t count = 0;
+
+    while (*line && count < WORDS_MAX) {
+        words[count] = (struct fs_text){line, strcspn(line, " ")};
+        line += words[count].len;
+        line += *line == ' ';
+        count++;
+    }
+    return count;
+}
+
+void fs_link_command(struct fs_link_fixture *link, struct fs_asked *asked, const char *line,
+                     uint64_t deadline_us)
+{
+    struct fs_text words[WORDS_MAX];
+    size_t count = split(line, words);
+
+    prepare(link, asked);
+    link->store->type->command(link->store, &asked->call, words[count > 1 ? 1 : 0], deadline_us,
+                               count, words);
+    asked->in_command = false;
+}
+
+void fs_link_script(struct fs_link_fixture *link, struct fs_asked *asked,
+                    const struct fs_script *script, size_t key_count, const char *line,
+                    uint64_t deadline_us)
+{
+    struct fs_text words[WORDS_MAX];
+    size_t count = split(line, words);
+
+    prepare(link, asked);
+    link->store->type->script(link->store, &asked->call, script, deadline_us, key_count, count,
+                              words);
+    asked->in_command = false;
+}
+
+void fs_link_await(struct fs_link_fixture *link, const struct fs_asked *asked)
+{
+    uint64_t until_us = fs_clock_now_us() + AWAIT_US;
+
+    link->store->type->flush(link->store);
+    while (asked->answer_count == 0) {
+        if (fs_clock_now_us() > until_us) {
+            fprintf(stderr, "\na call was never answered\n%s", link->log_text);
+            abort();
+        }
+        fs_redis_poll_turn(&link->loop, link->store, 20);
+    }
+}
+
+void fs_link_turn_for(struct fs_link_fixture *link, int ms)
+{
+    uint64_t until_us = fs_clock_now_us() + (uint64_t)ms * 1000;
+
+    while (fs_clock_now_us() < until_us)
+        fs_redis_poll_turn(&link->loop, link->store, ms < 10 ? ms : 10);
+}
+
+void fs_link_ask(struct fs_link_fixture *link, struct fs_asked *asked, const char *line)
+{
+    fs_link_command(link, asked, line, 0);
+    fs_link_await(link, asked);
+}

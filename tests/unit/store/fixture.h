@@ -1,0 +1,69 @@
+/* A link of one loop to Redis, and calls that remember their answers. */
+#ifndef FS_TESTS_UNIT_STORE_FIXTURE_H
+#define FS_TESTS_UNIT_STORE_FIXTURE_H
+
+#include "store/redis_store.h"
+#include "support/redis_poll.h"
+#include "support/redis_proxy.h"
+#include "support/redis_server.h"
+
+#define FS_ASKED_TEXT_SIZE 256
+
+/* One call and what became of it. */
+struct fs_asked {
+    struct fs_call call;
+    struct fs_link_fixture *link;
+    unsigned answer_count; /* how often done() ran */
+    bool in_command;       /* the function that took the call has not returned */
+    bool was_early;        /* done() ran inside it */
+    enum fs_reply_kind kind;
+    int64_t integer;
+    char text[FS_ASKED_TEXT_SIZE]; /* cut */
+    size_t item_count;
+    uint64_t order; /* which answer of the link this was, from 1 */
+    uint64_t answered_at_us;
+    void (*then)(struct fs_asked *asked); /* called by done(); NULL: nothing */
+};
+
+struct fs_link_fixture {
+    struct fs_topology topology;
+    struct fs_redis_poll loop;
+    struct fs_metrics metrics;
+    struct fs_log log;
+    char log_text[4096]; /* lines of the link, the newest at the end */
+    struct fs_redis_store *redis;
+    struct fs_store *store;
+    uint64_t answer_count;
+    bool is_under_way; /* inside a function of the store: done() is expected in expire() only */
+};
+
+/* Options that a test may change before fs_link_open(). */
+struct fs_link_options {
+    const char *urls[4];
+    uint64_t command_timeout_us; /* 0: 1 s */
+    uint64_t connect_timeout_us; /* 0: 1 s */
+    uint64_t stall_timeout_us;   /* 0: 5 s */
+    uint32_t in_flight_max;      /* 0: 1024 */
+};
+
+/* Opens, and turns until it is ready for at most wait_ms; false: it is not. */
+bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *options, int wait_ms);
+void fs_link_close(struct fs_link_fixture *link);
+
+/* Brings a command of words parted by spaces; its first word but one is the key. */
+void fs_link_command(struct fs_link_fixture *link, struct fs_asked *asked, const char *line,
+                     uint64_t deadline_us);
+
+/* Brings a script; words: KEYS then ARGV, parted by spaces. */
+void fs_link_script(struct fs_link_fixture *link, struct fs_asked *asked,
+                    const struct fs_script *script, size_t key_count, const char *words,
+                    uint64_t deadline_us);
+
+/* Turns until the call is answered; dies after 20 s. */
+void fs_link_await(struct fs_link_fixture *link, const struct fs_asked *asked);
+void fs_link_turn_for(struct fs_link_fixture *link, int ms);
+
+/* Both in one. */
+void fs_link_ask(struct fs_link_fixture *link, struct fs_asked *asked, const char *line);
+
+#endif
