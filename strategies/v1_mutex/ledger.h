@@ -152,7 +152,7 @@ void fs_v1_ledger_change(struct fs_v1_ledger *ledger, const struct fs_v1_query *
 void fs_v1_ledger_list(const struct fs_v1_ledger *ledger, int64_t now_ms,
                        struct fs_sale_info *rows);
 
-/* Walks all orders: some ms for each 100,000.  False: no such product. */
+/* Walks all orders: a millisecond or two for each 100,000.  False: no such product. */
 bool fs_v1_ledger_audit(struct fs_v1_ledger *ledger, const struct fs_v1_query *query,
                         struct fs_v1_audit *audit);
 

@@ -118,6 +118,24 @@ static void print_restart(struct fs_tiny_host *host, const char *dir, const char
     fs_v1_close(v1);
 }
 
+static void print_audit(struct fs_op *op)
+{
+    uint64_t began = now_ns(CLOCK_MONOTONIC);
+
+    fs_tiny_audit(op, "1");
+    printf("audit: %" PRIu64 " us\n", (now_ns(CLOCK_MONOTONIC) - began) / 1000);
+}
+
+/* Starts the loops' threads and waits for their end. */
+static void run(struct bench_loop *benches, uint64_t loops)
+{
+    for (uint64_t i = 0; i < loops; i++)
+        if (pthread_create(&benches[i].thread, NULL, bench_main, &benches[i]) != 0)
+            abort();
+    for (uint64_t i = 0; i < loops; i++)
+        pthread_join(benches[i].thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
     static struct bench_loop benches[LOOPS_MAX];
@@ -126,8 +144,7 @@ int main(int argc, char **argv)
     uint64_t loops = argument(argc, argv, 3, 1);
     uint64_t work_ns = argument(argc, argv, 4, 0);
     const char *options = argc > 5 ? argv[5] : "";
-    uint64_t wall, cpu, inside = 0, posts = 0, contended = 0, acquired = 0, batches, records,
-                        audit_ns;
+    uint64_t wall, cpu, inside = 0, posts = 0, contended = 0, acquired = 0, batches, records;
     struct fs_tiny_host host;
     struct fs_v1 *v1;
     struct fs_op op;
@@ -151,16 +168,10 @@ int main(int argc, char **argv)
     records = fs_v1_journal_durable(&v1->journal);
     wall = now_ns(CLOCK_MONOTONIC);
     cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-    for (uint64_t i = 0; i < loops; i++)
-        if (pthread_create(&benches[i].thread, NULL, bench_main, &benches[i]) != 0)
-            abort();
-    for (uint64_t i = 0; i < loops; i++)
-        pthread_join(benches[i].thread, NULL);
+    run(benches, loops);
     wall = now_ns(CLOCK_MONOTONIC) - wall;
     cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    audit_ns = now_ns(CLOCK_MONOTONIC);
-    fs_tiny_audit(&op, "1");
-    audit_ns = now_ns(CLOCK_MONOTONIC) - audit_ns;
+    print_audit(&op);
     for (uint64_t i = 0; i < loops; i++) {
         inside += benches[i].inside_ns;
         posts += benches[i].loop.posts;
@@ -177,7 +188,6 @@ int main(int argc, char **argv)
            purchases, in_flight, loops, work_ns, (double)purchases * 1e9 / (double)wall,
            inside / purchases, (int64_t)(cpu / purchases) - (int64_t)work_ns,
            100.0 * (double)contended / (double)acquired);
-    printf("audit: %" PRIu64 " us\n", audit_ns / 1000);
     if (batches > 0)
         printf("%" PRIu64 " records in %" PRIu64 " batches: %.1f a batch, %.2f posts a batch, "
                "%.0f us a batch\n",
