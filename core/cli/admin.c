@@ -12,7 +12,7 @@
 #define UNIX_PREFIX "unix:"
 #define TIMEOUT_S 30l
 #define CONNECT_TIMEOUT_S 5l
-#define ANSWER_LEN_MAX (16u * 1024 * 1024)
+#define ANSWER_LEN_MAX 16777216u /* bytes */
 #define TOKEN_SIZE 512
 
 struct fs_cli_admin {
@@ -76,7 +76,7 @@ static int find_token(struct fs_cli_admin *admin, const struct fs_cli_options *o
                       const char *configured, const struct fs_cli_io *io)
 {
     const char *variable = fs_cli_variable(io, "FLASHSALE_ADMIN_TOKEN");
-    char token[TOKEN_SIZE];
+    char token[TOKEN_SIZE] = "";
     int rc;
 
     if (!options->token_file && variable)

@@ -8,9 +8,9 @@
 
 struct command {
     const char *name;
-    unsigned bit;
     const char *usage;
     const char *help;
+    unsigned bit; /* of enum fs_cli_command_bit */
     int operand_count_max;
     int (*run)(const struct fs_cli_options *options, const struct fs_cli_io *io); /* NULL: serve */
 };
@@ -18,21 +18,22 @@ struct command {
 static int help(const struct fs_cli_options *options, const struct fs_cli_io *io);
 
 static const struct command commands[] = {
-    {"serve", FS_CLI_SERVE, "[serve] [OPTION]...",
-     "Serves until SIGTERM or SIGINT; SIGHUP reloads.  This is what flashsale does by itself.", 0,
-     NULL},
-    {"check-config", FS_CLI_CHECK, "check-config [-c FILE] [--probe] [OPTION]...",
-     "Checks the configuration, and prints each value with where it comes from.", 0,
+    {"serve", "[serve] [OPTION]...",
+     "Serves until SIGTERM or SIGINT; SIGHUP reloads.  This is what flashsale does by itself.",
+     FS_CLI_SERVE, 0, NULL},
+    {"check-config", "check-config [-c FILE] [--probe] [OPTION]...",
+     "Checks the configuration, and prints each value with where it comes from.", FS_CLI_CHECK, 0,
      fs_cli_check_config},
-    {"strategies", FS_CLI_STRATEGIES, "strategies [--json]", "Lists the strategies that are here.",
+    {"strategies", "strategies [--json]", "Lists the strategies that are here.", FS_CLI_STRATEGIES,
      0, fs_cli_strategies},
-    {"stock", FS_CLI_STOCK, "stock list | show ID | set ID N | add ID N | audit ID  [OPTION]...",
-     "Looks at the sales of a running server and changes them.", 3, fs_cli_stock},
-    {"healthcheck", FS_CLI_HEALTH, "healthcheck [OPTION]...",
-     "Asks a running server whether it is ready: exit code 0 or 1.", 0, fs_cli_healthcheck},
-    {"version", FS_CLI_VERSION, "version [--json]", "Says which version this is.", 0,
+    {"stock", "stock list | show ID | set ID N | add ID N | audit ID  [OPTION]...",
+     "Looks at the sales of a running server and changes them.", FS_CLI_STOCK, 3, fs_cli_stock},
+    {"healthcheck", "healthcheck [OPTION]...",
+     "Asks a running server whether it is ready: exit code 0 or 1.", FS_CLI_HEALTH, 0,
+     fs_cli_healthcheck},
+    {"version", "version [--json]", "Says which version this is.", FS_CLI_VERSION, 0,
      fs_cli_version},
-    {"help", FS_CLI_HELP, "help [COMMAND]", "Says what a command does.", 1, help},
+    {"help", "help [COMMAND]", "Says what a command does.", FS_CLI_HELP, 1, help},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -33,42 +33,42 @@ enum option_id {
 
 struct option_spec {
     int id;
+    unsigned commands; /* bits of those that take it */
     const char *name;
     const char *value; /* what it is called in the help; NULL: takes none */
-    unsigned commands;
-    const char *key; /* of the configuration; NULL: not one */
+    const char *key;   /* of the configuration; NULL: not one */
     const char *help;
 };
 
 static const struct option_spec specs[] = {
-    {ID_CONFIG, "config", "FILE", SERVER_COMMANDS | CLIENT_COMMANDS, NULL,
+    {ID_CONFIG, SERVER_COMMANDS | CLIENT_COMMANDS, "config", "FILE", NULL,
      "read this YAML file (else $FLASHSALE_CONFIG, else defaults)"},
-    {ID_STRATEGY, "strategy", "NAME|PATH.so", SERVER_COMMANDS, "strategy",
+    {ID_STRATEGY, SERVER_COMMANDS, "strategy", "NAME|PATH.so", "strategy",
      "how purchases are decided: v1, or a shared object"},
-    {ID_LISTEN, "listen", "A:P", SERVER_COMMANDS, "listen",
+    {ID_LISTEN, SERVER_COMMANDS, "listen", "A:P", "listen",
      "address of the shop, 127.0.0.1:8000; may be repeated"},
-    {ID_ADMIN, "admin", "A:P|unix:PATH", SERVER_COMMANDS | CLIENT_COMMANDS, "admin.listen",
+    {ID_ADMIN, SERVER_COMMANDS | CLIENT_COMMANDS, "admin", "A:P|unix:PATH", "admin.listen",
      "address of the admin listener, 127.0.0.1:8001"},
-    {ID_REDIS, "redis", "URL", SERVER_COMMANDS, "redis.urls", "a Redis server; may be repeated"},
-    {ID_WORKERS, "workers", "N", SERVER_COMMANDS, "workers",
+    {ID_REDIS, SERVER_COMMANDS, "redis", "URL", "redis.urls", "a Redis server; may be repeated"},
+    {ID_WORKERS, SERVER_COMMANDS, "workers", "N", "workers",
      "event loops; without it one for each CPU"},
-    {ID_DATA_DIR, "data-dir", "DIR", SERVER_COMMANDS | CLIENT_COMMANDS, "data_dir",
+    {ID_DATA_DIR, SERVER_COMMANDS | CLIENT_COMMANDS, "data-dir", "DIR", "data_dir",
      "where orders, keys and the admin token are kept"},
-    {ID_LOG_LEVEL, "log-level", "LEVEL", SERVER_COMMANDS, "log.level",
+    {ID_LOG_LEVEL, SERVER_COMMANDS, "log-level", "LEVEL", "log.level",
      "debug, info, warning or error"},
-    {ID_LOG_FORMAT, "log-format", "FORMAT", SERVER_COMMANDS, "log.format", "text or json"},
-    {ID_SET, "set", "KEY=VALUE", SERVER_COMMANDS | CLIENT_COMMANDS, NULL,
+    {ID_LOG_FORMAT, SERVER_COMMANDS, "log-format", "FORMAT", "log.format", "text or json"},
+    {ID_SET, SERVER_COMMANDS | CLIENT_COMMANDS, "set", "KEY=VALUE", NULL,
      "set any key of the configuration; may be repeated"},
-    {ID_PROBE, "probe", NULL, FS_CLI_CHECK, NULL,
+    {ID_PROBE, FS_CLI_CHECK, "probe", NULL, NULL,
      "also try strategy, folders, certificate and addresses"},
-    {ID_STRATEGY_DIR, "dir", "DIR", FS_CLI_STRATEGIES, NULL, "look into this folder"},
-    {ID_TOKEN_FILE, "token-file", "FILE", FS_CLI_STOCK, NULL,
+    {ID_STRATEGY_DIR, FS_CLI_STRATEGIES, "dir", "DIR", NULL, "look into this folder"},
+    {ID_TOKEN_FILE, FS_CLI_STOCK, "token-file", "FILE", NULL,
      "holds the admin token (else $FLASHSALE_ADMIN_TOKEN, else the data folder's)"},
-    {ID_RESET, "reset", NULL, FS_CLI_STOCK, NULL,
+    {ID_RESET, FS_CLI_STOCK, "reset", NULL, NULL,
      "with set: start a sale that is there anew, forgetting what was sold"},
-    {ID_JSON, "json", NULL, FS_CLI_STRATEGIES | FS_CLI_STOCK | FS_CLI_VERSION, NULL,
+    {ID_JSON, FS_CLI_STRATEGIES | FS_CLI_STOCK | FS_CLI_VERSION, "json", NULL, NULL,
      "answer as JSON"},
-    {ID_HELP, "help", NULL, ~0u, NULL, "say what there is to say about this command"},
+    {ID_HELP, ~0u, "help", NULL, NULL, "say what there is to say about this command"},
 };
 
 #define SPEC_COUNT (sizeof(specs) / sizeof(specs[0]))

@@ -65,9 +65,9 @@ static int make_token(const char *path, struct fs_error *error)
     }
     for (size_t i = 0; i < sizeof(bytes); i++)
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    text[2 * TOKEN_BYTES] = '\n';
-    is_written = write(fd, text, 2 * TOKEN_BYTES + 1) == 2 * TOKEN_BYTES + 1;
-    if (fsync(fd) != 0 || close(fd) != 0 || !is_written) {
+    text[sizeof(text) - 2] = '\n';
+    is_written = write(fd, text, 2 * TOKEN_BYTES + 1) == 2 * TOKEN_BYTES + 1 && fsync(fd) == 0;
+    if (close(fd) != 0 || !is_written) {
         unlink(path);
         return fs_error_set(error, -EIO, "%s cannot be written: is the disk full?", path);
     }

@@ -81,8 +81,8 @@ int fs_server_open_loops(struct fs_server *server, struct fs_error *error)
 
     /* Closing this stage copes with however many there are. */
     server->stage = FS_STAGE_WORKERS;
-    server->workers = calloc(count, sizeof(*server->workers));
-    server->loops = calloc(count, sizeof(*server->loops));
+    server->workers = calloc(count, sizeof(struct fs_worker *));
+    server->loops = calloc(count, sizeof(struct fs_http *));
     if (!server->workers || !server->loops)
         return fs_error_set(error, -ENOMEM, "out of memory");
     server->http.loops = server->loops;

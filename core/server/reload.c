@@ -127,8 +127,11 @@ int fs_server_reload(struct fs_server *server, struct fs_error *error)
     if (rc != 0)
         return rc;
     limits = malloc(sizeof(*limits));
-    rc =
-        limits ? reload_auth(server, config, error) : fs_error_set(error, -ENOMEM, "out of memory");
+    if (!limits) {
+        rc = fs_error_set(error, -ENOMEM, "out of memory");
+        goto destroy_settings;
+    }
+    rc = reload_auth(server, config, error);
     if (rc != 0)
         goto free_limits;
     *limits = (struct fs_http_settings){
@@ -148,6 +151,7 @@ int fs_server_reload(struct fs_server *server, struct fs_error *error)
 
 free_limits:
     free(limits);
+destroy_settings:
     fs_settings_destroy(settings);
     fs_config_destroy(config);
     return rc;

@@ -13,7 +13,7 @@
 #include "server/evloop.h"
 #include "server/world.h"
 
-#define TICK_MS 1000u          /* a loop turns at least as often, so that /livez sees it live */
+#define TICK_US 1000000u       /* a loop turns at least as often, so that /livez sees it live */
 #define DRAIN_SPAN_US 15000u   /* between two looks for connections to end */
 #define FAILED_PAUSE_MS 100    /* between turns of a loop that failed: letters are still read */
 #define SWEEP_SPAN_US 1000000u /* between two looks for slow connections */
@@ -33,7 +33,7 @@ static int32_t wait_ms(const struct fs_worker *worker, bool is_busy)
     uint64_t dues_us[] = {fs_loop_next_due_us(&worker->loop), fs_ops_next_due_us(&worker->ops),
                           worker->draining ? worker->drain_at_us : UINT64_MAX,
                           worker->resume_at_us};
-    uint64_t due_us = now_us + TICK_MS * 1000u;
+    uint64_t due_us = now_us + TICK_US;
 
     if (is_busy)
         return 0;
