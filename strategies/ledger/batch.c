@@ -198,9 +198,9 @@ bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
     return true;
 }
 
-static void note_head(struct fs_ledger_product *product, const struct fs_ledger_op *first,
-                      const struct fs_reply *reply)
+void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_reply *reply)
 {
+    struct fs_ledger_product *product = first->product;
     uint64_t epoch = (uint64_t)reply->items[0].integer;
     int64_t now_ms = reply->items[1].integer;
 
@@ -319,7 +319,7 @@ void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *r
         fs_ledger_batch_fail(first, reply);
         return;
     }
-    note_head(product, first, reply);
+    fs_ledger_batch_note(first, reply);
     for (struct fs_ledger_op *state = first; state; state = next) {
         struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
 

@@ -53,6 +53,9 @@ bool fs_ledger_batch_is_whole(const struct fs_reply *reply, uint32_t count);
 /* The decision on the op at index; reply is whole. */
 struct fs_ledger_decision fs_ledger_batch_decision(const struct fs_reply *reply, uint32_t index);
 
+/* Takes note of the epoch and the clock in the head of a whole reply to first's batch. */
+void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_reply *reply);
+
 /* Ends one op by its decision.  False: it was late by the store's clock but is not by ours, and is
  * to be asked again. */
 bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,

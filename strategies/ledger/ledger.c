@@ -284,10 +284,8 @@ void fs_ledger_turn_end(struct fs_ledger_worker *worker)
         product->is_dirty = false;
         /* While it waits, its timer is what comes next: ops that are completed under it would let
          * a server stop with the timer armed. */
-        if (!product->is_waiting) {
-            fs_ledger_queue_expire(product);
+        if (!product->is_waiting)
             worker->pump(product);
-        }
         if (!product->queue.first && product->in_flight == 0 && !product->is_waiting &&
             !product->is_dirty && product->seen_epoch == 0)
             let_go(product);

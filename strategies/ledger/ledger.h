@@ -65,7 +65,7 @@ struct fs_ledger_worker {
     struct fs_ledger *ledger;
     struct fs_loop *loop;
     size_t extra_size;                               /* bytes of the strategy's with each product */
-    void (*pump)(struct fs_ledger_product *product); /* sends what waits, or not */
+    void (*pump)(struct fs_ledger_product *product); /* expires, sends what waits, or not */
 
     /* owned */
     struct fs_ledger_product **buckets; /* FS_LEDGER_PRODUCT_BUCKETS */

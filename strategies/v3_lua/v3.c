@@ -40,6 +40,7 @@ static void pump(struct fs_ledger_product *product)
     static const struct fs_ledger_batch_kind kind = {.script = &fs_ledger_decide};
     const struct v3 *v3 = (const struct v3 *)(const void *)product->worker->ledger;
 
+    fs_ledger_queue_expire(product);
     while (product->queue.first && product->in_flight < v3->batches_max) {
         uint32_t count;
         struct fs_ledger_op *first =

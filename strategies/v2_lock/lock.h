@@ -1,0 +1,67 @@
+/* The lock of one product as one worker sees it: at most one attempt, held or given up.
+ *
+ *   idle ── pump ──► acquiring ── taken ──► held by trips.c ──► idle
+ *                    │      ▲
+ *        not free:   ▼      │ after a random wait
+ *                    waiting ── the first op's deadline ──► idle (FS_BUSY)
+ *
+ * Ops wait in the product's queue, in the order of arrival, and only the first in it makes the worker
+ * ask: so a worker contends once for each product, however many of its ops wait. */
+#ifndef FS_V2_LOCK_H
+#define FS_V2_LOCK_H
+
+#include "ledger/batch.h"
+
+#define FS_V2_TOKEN_LEN 32u /* 128 random bits in hexadecimal */
+#define FS_V2_RECORD_MAX 256u
+
+/* A decision that was read and is to be written; textbook mode. */
+struct fs_v2_decided {
+    struct fs_ledger_op *state; /* NULL: none */
+    struct fs_ledger_decision decision;
+    uint64_t epoch;
+    char record[FS_V2_RECORD_MAX];
+};
+
+struct fs_v2_lock {
+    struct fs_call call;
+    char owner[FS_V2_TOKEN_LEN + 1 + FS_LEDGER_NUMBER_SIZE]; /* token:fence */
+    size_t owner_len;
+    bool has_token;    /* it may still be the lock's value: it is used again */
+    bool is_trying;    /* an attempt has begun and has not ended */
+    bool is_contended; /* it was not free at the first try */
+    uint32_t tries;
+    uint64_t began_us;
+    struct fs_v2_decided decided;
+};
+
+struct fs_v2 {
+    struct fs_ledger ledger; /* first */
+    uint32_t is_textbook;
+    uint32_t lease_ms;
+    uint32_t backoff_ms; /* the longest wait between two tries */
+    uint32_t ops_per_lock;
+    char prefix[FS_LEDGER_PREFIX_LEN_MAX + 2];
+};
+
+struct fs_v2_worker {
+    struct fs_ledger_worker base; /* first */
+    uint64_t random;              /* of the waits */
+};
+
+struct fs_v2_lock *fs_v2_lock_of(struct fs_ledger_product *product);
+struct fs_v2 *fs_v2_of(const struct fs_ledger_product *product);
+
+/* pump() of the worker: takes the lock when ops wait for it. */
+void fs_v2_pump(struct fs_ledger_product *product);
+
+/* The token alone. */
+struct fs_text fs_v2_token(const struct fs_v2_lock *lock);
+
+/* The lock was found to be lost: its ops go back to the queue and it is taken anew. */
+void fs_v2_lock_lost(struct fs_ledger_product *product, struct fs_ledger_op *first);
+
+/* trips.c: what is done under the lock, with the ops at the front of the queue. */
+void fs_v2_held(struct fs_ledger_product *product);
+
+#endif
