@@ -72,6 +72,7 @@ static bool drain(struct fs_server *server, struct fs_worker *const *workers, si
                    connections_open(workers, count));
     for (size_t i = 0; i < count; i++)
         fs_worker_cut(workers[i]);
+    fs_auth_give_up_logins(server->auth);
     /* A request that the strategy holds keeps its connection until its deadline. */
     last_us = fs_clock_now_us() + server->config->purchase_deadline_us + GRACE_US;
     wait_for_connections(server, workers, count, last_us, true);

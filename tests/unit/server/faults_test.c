@@ -1,6 +1,7 @@
 /* What a server does when the system gives it no more, and what the checks before a start find. */
 #include "support/suite.h"
 
+#include <crypt.h>
 #include <dirent.h>
 #include <errno.h>
 #include <sys/resource.h>
@@ -153,6 +154,44 @@ static void wait_tells_that_a_loop_has_failed(void)
 #define FAILED_LOOP(T)
 #endif
 
+/* 40 log-ins at 100 ms or more of hashing each, on one thread, and nobody waits for them any more. */
+static void a_stop_does_not_wait_for_log_ins_in_the_queue(void)
+{
+    static const char login[] = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 35\r\n\r\n"
+                                "{\"username\":\"ann\",\"password\":\"xyz\"}";
+    struct fixture one;
+    struct timespec begun;
+    struct timespec ended;
+    char salt[CRYPT_GENSALT_OUTPUT_SIZE];
+    char line[256];
+    char path[128];
+    int clients[40];
+
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
+    FS_REQUIRE(crypt_gensalt_rn("$2b$", 11, NULL, 0, salt, sizeof(salt)) != NULL);
+    snprintf(line, sizeof(line), "ann:%s\n", crypt("secret", salt));
+    fixture_file(&one, "users", line, path);
+    FS_REQUIRE(chmod(path, 0600) == 0);
+    FS_REQUIRE(fixture_set(&one, "auth.mode", "users") &&
+               fixture_set(&one, "auth.users_file", path) &&
+               fixture_set(&one, "auth.login_failures_max", "1000"));
+    FS_REQUIRE(fixture_start(&one) == 0);
+    for (size_t i = 0; i < 40; i++) {
+        clients[i] = client_connect(fixture_address(&one));
+        FS_CHECK(clients[i] >= 0 && client_send(clients[i], login));
+    }
+    nanosleep(&(struct timespec){0, 100000000}, NULL);
+    for (size_t i = 0; i < 40; i++)
+        close(clients[i]);
+    fs_server_stop_now(one.server);
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    fs_server_stop(one.server);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    FS_CHECK(ended.tv_sec - begun.tv_sec < 3);
+    FS_CHECK(!fixture_logged(&one, "still holds", false));
+    fixture_close(&one);
+}
+
 /* Checks before a start */
 
 struct findings {
@@ -249,6 +288,7 @@ static void demo_log_ins_on_an_open_address_are_said_loudly(void)
 #define TESTS(T)                                                       \
     T(a_start_without_descriptors_fails_cleanly_at_whichever_it_lacks) \
     T(connections_wait_while_there_are_no_descriptors)                 \
+    T(a_stop_does_not_wait_for_log_ins_in_the_queue)                   \
     FAILED_LOOP(T)                                                     \
     T(a_probe_finds_nothing_wrong_and_changes_nothing)                 \
     T(a_probe_names_everything_that_is_wrong)                          \
