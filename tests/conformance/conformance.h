@@ -80,6 +80,7 @@
     T(the_durability_class_has_a_name)                 \
     T(an_unknown_option_is_refused)                    \
     T(two_servers_in_one_process_do_not_meet)          \
+    T(two_servers_on_one_store_sell_exactly)           \
     T(a_restart_keeps_what_the_class_promises)         \
     T(a_restart_keeps_thousands_of_orders)
 
@@ -100,7 +101,9 @@ struct fs_conformance_settings {
     size_t option_count;
     unsigned loop_count;
     uint64_t seed;
-    const struct fs_driver_store *store; /* NULL: none */
+    const struct fs_driver_store *store;        /* NULL: none */
+    const struct fs_driver_store *second_store; /* the same store, for a second server */
+    void (*empty_store)(void);                  /* before each test; NULL: nothing to empty */
 };
 
 /* Before and after each test. */
@@ -114,7 +117,8 @@ const struct fs_conformance_settings *fs_conformance_settings(void);
 struct fs_driver *server(void);
 void restart(uint64_t deadline_span_us);
 
-/* A second server in a folder of its own, to be closed by the test. */
+/* A second server in a folder of its own, on the same store where there is one; to be closed by the
+ * test. */
 void open_second(struct fs_driver *driver);
 void close_second(struct fs_driver *driver);
 

@@ -65,7 +65,8 @@ static void remove_folder(const char *folder)
 
 /* Servers */
 
-static void open_server(struct fs_driver *driver, const char *folder, uint64_t deadline_span_us)
+static void open_server(struct fs_driver *driver, const char *folder,
+                        const struct fs_driver_store *store, uint64_t deadline_span_us)
 {
     const struct fs_conformance_settings *settings = &world.settings;
     const struct fs_driver_config config = {
@@ -76,7 +77,7 @@ static void open_server(struct fs_driver *driver, const char *folder, uint64_t d
         .loop_count = settings->loop_count,
         .in_flight_max = IN_FLIGHT_MAX,
         .deadline_span_us = deadline_span_us,
-        .store = settings->store,
+        .store = store,
     };
     int error = fs_driver_open(driver, &config);
 
@@ -89,13 +90,14 @@ static void open_server(struct fs_driver *driver, const char *folder, uint64_t d
 void restart(uint64_t deadline_span_us)
 {
     fs_driver_close(&world.driver);
-    open_server(&world.driver, world.folder, deadline_span_us);
+    open_server(&world.driver, world.folder, world.settings.store, deadline_span_us);
 }
 
 void open_second(struct fs_driver *driver)
 {
     make_folder(world.second_folder);
-    open_server(driver, world.second_folder, FS_CONFORMANCE_DEADLINE_US);
+    open_server(driver, world.second_folder, world.settings.second_store,
+                FS_CONFORMANCE_DEADLINE_US);
 }
 
 void close_second(struct fs_driver *driver)
@@ -109,7 +111,9 @@ void fs_conformance_set_up(void)
     world.random = world.settings.seed;
     world.next_loop = 0;
     make_folder(world.folder);
-    open_server(&world.driver, world.folder, FS_CONFORMANCE_DEADLINE_US);
+    if (world.settings.empty_store)
+        world.settings.empty_store();
+    open_server(&world.driver, world.folder, world.settings.store, FS_CONFORMANCE_DEADLINE_US);
 }
 
 /* splitmix64 (Steele, Lea, Flood 2014) */

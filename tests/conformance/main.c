@@ -1,8 +1,10 @@
 /* Runs the conformance suite on a strategy:
  *
- *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--seed N] [FILTER]
+ *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--seed N] [--redis N]
+ *                      [FILTER]
  *
- * FILTER: only the tests whose names contain it. */
+ * FILTER: only the tests whose names contain it.  --redis: starts N redis-servers of its own, which
+ * are emptied before each test; they keep nothing on disk, since the suite never ends them. */
 #include "conformance/conformance.h"
 
 #include <getopt.h>
@@ -10,18 +12,31 @@
 
 #include "base/text.h"
 #include "strategy/loader.h"
+#include "support/redis_driver.h"
+#include "support/redis_server.h"
 
 #define OPTIONS_MAX 16u
+#define NODES_MAX 8u
 
 static const char usage[] = "usage: test_conformance STRATEGY.so [--option NAME=VALUE]... "
-                            "[--loops N] [--seed N] [FILTER]\n";
+                            "[--loops N] [--seed N] [--redis N] [FILTER]\n";
 
 struct arguments {
     struct fs_option options[OPTIONS_MAX];
     struct fs_conformance_settings settings;
     const char *path;
     const char *filter;
+    unsigned node_count;
 };
+
+/* The redis-servers, while they run: CUnit's functions take no arguments. */
+static struct {
+    struct fs_redis_server servers[NODES_MAX];
+    unsigned count;
+    struct fs_log log;
+    struct fs_redis *redis;
+    struct fs_redis_driver drivers[2]; /* of the server, and of the second one */
+} nodes;
 
 static void fail(const char *text)
 {
@@ -56,6 +71,7 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv)
         {"option", required_argument, NULL, 'o'},
         {"loops", required_argument, NULL, 'l'},
         {"seed", required_argument, NULL, 's'},
+        {"redis", required_argument, NULL, 'r'},
         {0},
     };
     const char *seed = getenv("FS_SEED");
@@ -71,6 +87,8 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv)
             settings->loop_count = (unsigned)number_of(optarg, FS_DRIVER_LOOPS_MAX);
         else if (found == 's')
             settings->seed = number_of(optarg, UINT64_MAX);
+        else if (found == 'r')
+            arguments->node_count = (unsigned)number_of(optarg, NODES_MAX);
         else
             fail("unknown option");
     }
@@ -79,6 +97,52 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv)
     arguments->path = argv[optind];
     arguments->filter = optind + 1 < argc ? argv[optind + 1] : NULL;
     settings->option_list = arguments->options;
+}
+
+static void empty_nodes(void)
+{
+    for (unsigned i = 0; i < nodes.count; i++)
+        freeReplyObject(fs_redis_server_ask(&nodes.servers[i], "FLUSHALL"));
+}
+
+static void drop_line(void *data, enum fs_log_level level, const char *line)
+{
+    (void)data;
+    (void)level;
+    (void)line;
+}
+
+static void start_nodes(struct fs_conformance_settings *settings, unsigned count)
+{
+    static const char *const arguments[] = {"--maxmemory-policy", "noeviction", NULL};
+    const char *urls[NODES_MAX];
+    struct fs_redis_options options = {.urls = urls,
+                                       .url_count = count,
+                                       .loop_count = 2 * settings->loop_count,
+                                       .log = &nodes.log};
+    struct fs_error error;
+
+    if (count == 0)
+        return;
+    fs_log_init(&nodes.log, FS_LOG_ERROR, FS_LOG_TEXT, drop_line, NULL);
+    for (unsigned i = 0; i < count; i++)
+        urls[i] = fs_redis_server_start(&nodes.servers[i], arguments)->unix_url;
+    nodes.count = count;
+    if (fs_redis_create(&options, &nodes.redis, &error) != 0)
+        fail(error.text);
+    for (unsigned i = 0; i < 2; i++)
+        fs_redis_driver_init(&nodes.drivers[i], nodes.redis);
+    settings->store = &nodes.drivers[0].offered;
+    settings->second_store = &nodes.drivers[1].offered;
+    settings->empty_store = empty_nodes;
+}
+
+static void stop_nodes(void)
+{
+    if (nodes.redis)
+        fs_redis_destroy(nodes.redis);
+    for (unsigned i = 0; i < nodes.count; i++)
+        fs_redis_server_stop(&nodes.servers[i]);
 }
 
 #define ADD_TEST(name) CU_add_test(suite, #name, name);
@@ -119,10 +183,12 @@ int main(int argc, char **argv)
         return 2;
     }
     arguments.settings.strategy = &module.strategy;
+    start_nodes(&arguments.settings, arguments.node_count);
     fs_conformance_configure(&arguments.settings);
     printf("%s, %u loops, seed %" PRIu64 "\n", module.path, arguments.settings.loop_count,
            arguments.settings.seed);
     status = run_suite(module.strategy.name, arguments.filter);
+    stop_nodes();
     fs_strategy_unload(&module);
     return status;
 }

@@ -113,11 +113,65 @@ void an_unknown_option_is_refused(void)
     FS_CHECK_INT(fs_driver_open(&refused, &config), -22); /* EINVAL */
 }
 
+/* What each loop of a server is to do, brought by a thread of its own. */
+struct crowd {
+    struct fs_driver *driver;
+    struct fs_request requests[MANY];
+};
+
+static void *bring_crowd(void *data)
+{
+    struct crowd *crowd = data;
+
+    fs_driver_run(crowd->driver, crowd->requests, MANY, 64);
+    return NULL;
+}
+
+/* Half of the orders are asked of both servers. */
+void two_servers_on_one_store_sell_exactly(void)
+{
+    static struct fs_driver second;
+    static struct crowd crowds[2];
+    const int64_t stock = 2000;
+    size_t sold = 0;
+    pthread_t thread;
+
+    if (!fs_conformance_settings()->store)
+        return;
+    open_second(&second);
+    REQUIRE_DONE(create("shoe", stock));
+    crowds[0].driver = server();
+    crowds[1].driver = &second;
+    for (unsigned c = 0; c < 2; c++)
+        for (size_t i = 0; i < MANY; i++) {
+            size_t order = c == 1 && i % 2 == 0 ? MANY + i : i;
+            char name[16];
+
+            snprintf(name, sizeof(name), "o%zu", order);
+            crowds[c].requests[i] = (struct fs_request){.loop = (unsigned)i};
+            fs_request_purchase(&crowds[c].requests[i], "shoe", name, name, 1);
+        }
+    FS_REQUIRE(pthread_create(&thread, NULL, bring_crowd, &crowds[1]) == 0);
+    bring_crowd(&crowds[0]);
+    pthread_join(thread, NULL);
+    for (unsigned c = 0; c < 2; c++) {
+        struct fs_tally result = tally(crowds[c].requests, MANY);
+
+        sold += result.sold;
+        FS_CHECK_INT(result.sold + result.replayed + result.refused[FS_SOLD_OUT], MANY);
+    }
+    FS_CHECK_INT(sold, stock);
+    close_second(&second);
+    check_units("shoe", 0, stock);
+}
+
 void two_servers_in_one_process_do_not_meet(void)
 {
     static struct fs_driver second;
     struct fs_request request = {0};
 
+    if (fs_conformance_settings()->store)
+        return; /* they are to meet there */
     open_second(&second);
     REQUIRE_DONE(create("shoe", 5));
     fs_request_read(&request, FS_OP_COUNT, "shoe");
