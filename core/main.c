@@ -3,6 +3,7 @@
  * Signals are read from a descriptor by the main thread; stopping takes its time on a thread of its
  * own, so that a second signal is heard. */
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -166,6 +167,9 @@ int main(int argc, char **argv)
     int rc;
 
     signal(SIGPIPE, SIG_IGN);
+    /* Under load h2o's buffers come and go by the turn; giving their pages back and faulting them in
+     * again was one madvise for 25 requests. */
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
     rc = fs_cli_run(argc, argv, &io, &settings);
     if (!settings)
         return rc;

@@ -209,7 +209,9 @@ void fs_v1_ledger_change(struct fs_v1_ledger *ledger, const struct fs_v1_query *
         fs_v1_units_after(slot == FS_V1_NO_SLOT ? &new_sale : &ledger->sales[slot], &terms);
     decision->trouble = trouble_of(ledger, query, slot, units_left);
     if (decision->trouble != FS_V1_NO_TROUBLE || !room->record) {
-        outcome->verdict = decision->trouble != FS_V1_NO_TROUBLE ? FS_UNAVAILABLE : FS_BUSY;
+        outcome->verdict = decision->trouble == FS_V1_SALES_FULL   ? FS_TOO_MANY
+                           : decision->trouble != FS_V1_NO_TROUBLE ? FS_UNAVAILABLE
+                                                                   : FS_BUSY;
         return;
     }
     write_change(ledger, query, &terms, slot, units_left, room);

@@ -57,7 +57,7 @@ static int refuse(const struct fs_v1_folder *folder, uint64_t number, const stru
                   " valid records behind it): refusing to start, nothing was changed; restore the "
                   "file from a copy",
                   name, (intmax_t)scan->end, scan->valid_lost);
-    return -EINVAL;
+    return -EBADMSG;
 }
 
 /* Opens and scans; descriptor in *fd, owned by the caller also on failure (-1: none). */
@@ -75,7 +75,7 @@ static int scan_segment(const struct fs_v1_folder *folder, struct replay *replay
         *fd = -1;
         host->log(host, FS_LOG_ERROR, "v1: cannot open %s, which belongs to the journal: %s", name,
                   strerror(-error));
-        return error == -ENOENT ? -EINVAL : error;
+        return error == -ENOENT ? -EBADMSG : error;
     }
     error = fs_v1_segment_scan(*fd, number, position_first, replay_record, replay, scan);
     if (error)
@@ -246,7 +246,7 @@ int fs_v1_recover(const struct fs_v1_folder *folder, struct fs_v1_ledger *ledger
     if (problem) {
         folder->host->log(folder->host, FS_LOG_ERROR,
                           "v1: the journal is read, but %s: refusing to start", problem);
-        return -EINVAL;
+        return -EBADMSG;
     }
     fs_v1_folder_sweep(folder, listing.snapshot);
     return 0;

@@ -17,7 +17,7 @@ struct fs_v1_recovered {
 
 /* Fills an empty ledger.  may_cut_last_batch: valid records of the last batch behind a bad one are
  * cut, which may lose acknowledged orders of that batch; nothing in front of it is ever cut.
- * Returns 0; -EINVAL when the files do not hold together, or the errno of reading, logged with file
+ * Returns 0; -EBADMSG when the files do not hold together, or the errno of reading, logged with file
  * and offset: the ledger is then of no more use and no record was changed.  [main] */
 int fs_v1_recover(const struct fs_v1_folder *folder, struct fs_v1_ledger *ledger,
                   bool may_cut_last_batch, struct fs_v1_recovered *recovered);

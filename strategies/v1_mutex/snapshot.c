@@ -369,5 +369,5 @@ int fs_v1_snapshot_load(const struct fs_v1_folder *folder, uint64_t number,
     host->log(host, FS_LOG_ERROR,
               "v1: %s cannot be used: %s; nothing was changed, restore the file from a copy", name,
               problem);
-    return -EINVAL;
+    return -EBADMSG;
 }

@@ -11,7 +11,7 @@
 int fs_v1_snapshot_write(const struct fs_v1_folder *folder, uint64_t number,
                          const struct fs_v1_ledger *ledger, uint64_t position);
 
-/* Fills an empty ledger.  Returns 0, or -EINVAL or another errno after logging what is wrong; the
+/* Fills an empty ledger.  Returns 0, or -EBADMSG or another errno after logging what is wrong; the
  * ledger is then of no more use. */
 int fs_v1_snapshot_load(const struct fs_v1_folder *folder, uint64_t number,
                         struct fs_v1_ledger *ledger, uint64_t *position);

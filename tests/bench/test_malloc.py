@@ -27,7 +27,7 @@ def start(flashsale, preload, strategy, folder):
     process = subprocess.Popen(
         [flashsale, "--strategy", strategy, "--listen", "127.0.0.1:0",
          "--admin", f"unix:{folder}/admin.sock", "--workers", "1", "--data-dir", f"{folder}/data",
-         "--set", "products=[{id: 1, stock: 1000000}]"],
+         "--set", "products=1:1000000"],
         env={**os.environ, "LD_PRELOAD": preload, "MALLOC_COUNT": str(counts)},
         stdout=subprocess.PIPE, text=True)
     port = None

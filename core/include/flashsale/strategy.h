@@ -275,7 +275,8 @@ struct fs_strategy {
      *   count     DONE after tell_sale(), UNKNOWN
      *   list      DONE after one tell_sale() for each sale, in the order of product ids
      *   audit     DONE after tell_term() for each term of the conservation check, UNKNOWN
-     *   change    DONE after tell_sale(), EXISTS, UNKNOWN, KEY_REUSED (of a change's name)
+     *   change    DONE after tell_sale(), EXISTS, UNKNOWN, KEY_REUSED (of a change's name),
+     *             TOO_MANY (a new sale where there is room for no more)
      * and each of them BUSY, UNAVAILABLE or UNDETERMINED. */
     void (*purchase)(void *worker, struct fs_op *op, void *state, const struct fs_purchase *);
     void (*cancel)(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *);

@@ -358,16 +358,16 @@ static void a_damaged_snapshot_is_refused_with_a_sentence(void)
         write_all(path, bytes, size);
         bytes[at] ^= bit;
         host.errors[0] = '\0';
-        FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
+        FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EBADMSG);
         FS_CHECK_CONTAINS(host.errors, "snapshot-00000002.snap cannot be used");
     }
     for (unsigned i = 0; i < 100; i++) {
         write_all(path, bytes, fs_tiny_random(&random) % size);
-        FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
+        FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EBADMSG);
     }
     bytes[size] = 0;
     write_all(path, bytes, size + 1);
-    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EBADMSG);
     write_all(path, bytes, size);
     FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), 0);
     FS_CHECK_INT(v1->ledger.order_count, 600);
@@ -389,12 +389,12 @@ static void a_missing_segment_is_refused_with_its_name(void)
     path_of(path, dir, "journal-00000003.log");
     path_of(away, dir, "away");
     FS_CHECK(rename(path, away) == 0);
-    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EBADMSG);
     FS_CHECK_CONTAINS(host.errors, "cannot open journal-00000003.log");
     FS_CHECK(rename(away, path) == 0);
     path_of(path, dir, "snapshot-00000002.snap");
     FS_CHECK(rename(path, away) == 0);
-    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EBADMSG);
     FS_CHECK_CONTAINS(host.errors, "cannot open journal-00000001.log");
     FS_CHECK(rename(away, path) == 0);
     FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), 0);
@@ -412,10 +412,10 @@ static void a_journal_larger_than_the_tables_is_refused_by_name_of_the_option(vo
     fs_tiny_host_init(&host);
     fs_tiny_dir_create(dir);
     make_folder(dir, &host);
-    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "orders_max=550", &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "orders_max=550", &v1), -EBADMSG);
     FS_CHECK_CONTAINS(host.errors, "orders_max: raise the option");
     host.errors[0] = '\0';
-    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "orders_max=100", &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "orders_max=100", &v1), -EBADMSG);
     FS_CHECK_CONTAINS(host.errors, "orders_max or sales_max: raise the option");
     FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "orders_max=600", &v1), 0);
     fs_v1_close(v1);
@@ -446,7 +446,7 @@ static void counters_that_differ_from_the_orders_are_refused(void)
     FS_REQUIRE(fs_v1_snapshot_write(&folder, 2, &ledger, position) == 0);
     fs_v1_folder_close(&folder);
     fs_v1_ledger_dispose(&ledger);
-    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EINVAL);
+    FS_CHECK_INT(fs_tiny_open_quick(&host, dir, "", &v1), -EBADMSG);
     FS_CHECK_CONTAINS(host.errors, "a buyer's units differ from their orders");
     fs_tiny_dir_destroy(dir);
     fs_tiny_host_dispose(&host);

@@ -298,7 +298,7 @@ static void check_folder(const char *dir, const struct report *report, const cha
 
     fs_tiny_host_init(&host);
     error = fs_tiny_open(&host, dir, OPTIONS, NULL, &v1);
-    if (error == -EINVAL && repaired && strstr(host.errors, "repair: cut-last-batch")) {
+    if (error == -EBADMSG && repaired && strstr(host.errors, "repair: cut-last-batch")) {
         (*repaired)++;
         error = fs_tiny_open(&host, dir, OPTIONS " repair=cut-last-batch", NULL, &v1);
     }
