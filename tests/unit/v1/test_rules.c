@@ -321,7 +321,7 @@ static void full_tables_answer_unavailable_and_say_so_once(void)
 
     fixture_open(&f, "durability=memory orders_max=2 sales_max=1");
     fs_tiny_create(op, "1", 10);
-    FS_CHECK_INT(fs_tiny_create(op, "2", 10), FS_UNAVAILABLE);
+    FS_CHECK_INT(fs_tiny_create(op, "2", 10), FS_TOO_MANY);
     fs_tiny_op_init(op, &f.loop);
     fs_v1_probe(f.loop.worker, op, op->state);
     FS_CHECK_INT(op->outcome.verdict, FS_DONE);
