@@ -181,7 +181,7 @@ static void on_readable(struct fs_watch *watch)
 void fs_connection_flush(struct fs_connection *connection)
 {
     if (connection->is_dirty && !connection->is_blocked && connection->context &&
-        connection->state >= FS_CONNECTION_HANDSHAKE)
+        !connection->problem[0] && connection->state >= FS_CONNECTION_HANDSHAKE)
         write_now(connection);
 }
 

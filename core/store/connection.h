@@ -92,7 +92,8 @@ enum fs_step_kind {
     FS_STEP_INFO, /* the last of the first half */
     FS_STEP_KILL,
     FS_STEP_LOAD,
-    FS_STEP_NAME, /* the last */
+    FS_STEP_NAME,
+    FS_STEP_PING, /* the last: refused while Redis loads its data */
     FS_STEP_COUNT
 };
 

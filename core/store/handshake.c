@@ -36,6 +36,7 @@ static void fail_step(struct fs_connection *connection, enum fs_step_kind kind,
         [FS_STEP_KILL] = "Redis refuses CLIENT KILL (allow the user +client)",
         [FS_STEP_LOAD] = "Redis refuses SCRIPT LOAD (allow the user +script)",
         [FS_STEP_NAME] = "Redis refuses CLIENT SETNAME (allow the user +client)",
+        [FS_STEP_PING] = "Redis is not ready",
     };
 
     fs_connection_fail(connection, "%s: %.*s", hints[kind],
@@ -98,7 +99,7 @@ static void take_step(struct fs_connection *connection, enum fs_step_kind kind,
     case FS_STEP_INFO:
         learn_server(connection, reply);
         return;
-    case FS_STEP_NAME:
+    case FS_STEP_PING:
         become_ready(connection);
         return;
     case FS_STEP_KILL:
@@ -107,6 +108,7 @@ static void take_step(struct fs_connection *connection, enum fs_step_kind kind,
     case FS_STEP_AUTH:
     case FS_STEP_SELECT:
     case FS_STEP_LOAD:
+    case FS_STEP_NAME:
     case FS_STEP_COUNT:
         return;
     }
@@ -191,4 +193,5 @@ void fs_handshake_finish(struct fs_connection *connection)
             (struct fs_text[]){FS_TEXT("SCRIPT"), FS_TEXT("LOAD"), scripts->entries[i].source});
     say(connection, FS_STEP_NAME, 3,
         (struct fs_text[]){FS_TEXT("CLIENT"), FS_TEXT("SETNAME"), FS_TEXT("flashsale")});
+    say(connection, FS_STEP_PING, 1, (struct fs_text[]){FS_TEXT("PING")});
 }

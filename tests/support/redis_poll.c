@@ -2,6 +2,7 @@
 #include "support/redis_poll.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -53,6 +54,8 @@ static void poller_set(struct fs_poller *poller, struct fs_watch *watch, bool re
 
 void fs_redis_poll_init(struct fs_redis_poll *loop)
 {
+    /* hiredis uses write(2), and a Redis that is killed closes its end. */
+    (void)signal(SIGPIPE, SIG_IGN);
     *loop = (struct fs_redis_poll){
         .poller = {.open = poller_open, .close = poller_close, .set = poller_set}};
 }

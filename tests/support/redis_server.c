@@ -94,13 +94,14 @@ static void run(struct fs_redis_server *server)
     _exit(127);
 }
 
-static bool answers(const struct fs_redis_server *server)
+static bool answers(const struct fs_redis_server *server, bool may_load)
 {
     redisContext *session = redisConnectUnix(server->socket);
     redisReply *reply = session && !session->err ? redisCommand(session, "PING") : NULL;
-    bool ok =
-        reply && (reply->type == REDIS_REPLY_STATUS ||
-                  (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOAUTH", 6) == 0));
+    bool ok = reply && (reply->type == REDIS_REPLY_STATUS ||
+                        (reply->type == REDIS_REPLY_ERROR &&
+                         (strncmp(reply->str, "NOAUTH", 6) == 0 ||
+                          (may_load && strncmp(reply->str, "LOADING", 7) == 0))));
 
     if (reply)
         freeReplyObject(reply);
@@ -109,10 +110,10 @@ static bool answers(const struct fs_redis_server *server)
     return ok;
 }
 
-static void await(struct fs_redis_server *server)
+static void await(struct fs_redis_server *server, bool may_load)
 {
     for (int waited_ms = 0; waited_ms < START_TIMEOUT_MS; waited_ms += 5) {
-        if (answers(server))
+        if (answers(server, may_load))
             return;
         if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
             server->pid = 0;
@@ -151,7 +152,7 @@ struct fs_redis_server *fs_redis_server_start(struct fs_redis_server *server,
     for (; settings && *settings; settings++)
         add_argument(server, *settings);
     run(server);
-    await(server);
+    await(server, false);
     return server;
 }
 
@@ -176,7 +177,13 @@ void fs_redis_server_kill(struct fs_redis_server *server)
 void fs_redis_server_restart(struct fs_redis_server *server)
 {
     run(server);
-    await(server);
+    await(server, false);
+}
+
+void fs_redis_server_restart_loading(struct fs_redis_server *server)
+{
+    run(server);
+    await(server, true);
 }
 
 void fs_redis_server_stop(struct fs_redis_server *server)

@@ -8,7 +8,7 @@
 
 #include <hiredis/hiredis.h>
 
-#define FS_REDIS_SERVER_ARGS_MAX 24
+#define FS_REDIS_SERVER_ARGS_MAX 40
 
 struct fs_redis_server {
     pid_t pid;       /* 0: not running */
@@ -32,8 +32,10 @@ void fs_redis_server_stop(struct fs_redis_server *server);
 /* SIGKILL, and gone when this returns; the folder stays. */
 void fs_redis_server_kill(struct fs_redis_server *server);
 
-/* After a kill: the same folder, socket, port and settings.  Returns when it answers. */
+/* After a kill: the same folder, socket, port and settings.  Returns when it answers;
+ * the second also when it answers that it is still loading its data. */
 void fs_redis_server_restart(struct fs_redis_server *server);
+void fs_redis_server_restart_loading(struct fs_redis_server *server);
 
 void fs_redis_server_pause(const struct fs_redis_server *server);  /* SIGSTOP */
 void fs_redis_server_resume(const struct fs_redis_server *server); /* SIGCONT */
