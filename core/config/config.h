@@ -98,7 +98,13 @@ struct fs_config {
 
     /* redis */
     struct fs_config_texts redis_urls; /* redis.urls: []: private servers */
-    char *redis_prefix;                /* redis.prefix: "fs:" */
+    uint32_t redis_private_servers;    /* redis.private_servers: 1; started when urls is empty */
+    enum fs_redis_durability_wanted redis_private_fsync; /* redis.private_fsync: always */
+    uint64_t redis_command_timeout_us;                   /* redis.command_timeout: 1s */
+    uint64_t redis_connect_timeout_us;                   /* redis.connect_timeout: 1s */
+    uint64_t redis_stall_timeout_us;                     /* redis.stall_timeout: 5s */
+    uint32_t redis_in_flight_max; /* redis.in_flight_max: 1024 commands, loop and node */
+    char *redis_prefix;           /* redis.prefix: "fs:" */
 
     /* log */
     enum fs_log_level log_level;   /* log.level: info */

@@ -37,6 +37,8 @@ static const struct fs_config_choice LOG_LEVELS[] = {{"debug", FS_LOG_DEBUG},
                                                      {NULL, 0}};
 static const struct fs_config_choice LOG_FORMATS[] = {
     {"text", FS_LOG_TEXT}, {"json", FS_LOG_JSON}, {NULL, 0}};
+static const struct fs_config_choice PRIVATE_FSYNCS[] = {
+    {"always", FS_REDIS_AOF_ALWAYS}, {"everysec", FS_REDIS_AOF_EVERYSEC}, {NULL, 0}};
 static const struct fs_config_choice SALE_STATES[] = {
     {"open", FS_SALE_OPEN}, {"paused", FS_SALE_PAUSED}, {"closed", FS_SALE_CLOSED}, {NULL, 0}};
 
@@ -168,6 +170,19 @@ static const struct fs_config_key KEYS[] = {
      "redis://[user:password@]host:port[/db] or unix:/path",
      "Redis servers for strategies that use one; one URL or a list. Empty: private servers.", NULL,
      fs_config_check_redis_url},
+    {"redis.private_servers", FS_CONFIG_INTEGER, FIELD(redis_private_servers), 1, 16, "1",
+     "servers", "Private redis-servers to start when redis.urls is empty.", NULL, NULL},
+    {"redis.private_fsync", FS_CONFIG_ENUM, FIELD(redis_private_fsync), 0, 0, "always", "",
+     "When private servers sync their append-only file.", PRIVATE_FSYNCS, NULL},
+    {"redis.command_timeout", FS_CONFIG_DURATION, FIELD(redis_command_timeout_us), 10 * MILLISECOND,
+     MINUTE, "1s", "", "Until a command without a deadline of its own is given up.", NULL, NULL},
+    {"redis.connect_timeout", FS_CONFIG_DURATION, FIELD(redis_connect_timeout_us), 10 * MILLISECOND,
+     MINUTE, "1s", "", "Until a connection has to be ready.", NULL, NULL},
+    {"redis.stall_timeout", FS_CONFIG_DURATION, FIELD(redis_stall_timeout_us), 100 * MILLISECOND,
+     10 * MINUTE, "5s", "", "A connection whose oldest command waits longer is made anew.", NULL,
+     NULL},
+    {"redis.in_flight_max", FS_CONFIG_INTEGER, FIELD(redis_in_flight_max), 16, 65536, "1024",
+     "commands per worker and server", "Commands under way; more are answered 503.", NULL, NULL},
     {"redis.prefix", FS_CONFIG_TEXT, FIELD(redis_prefix), 0, 32, "fs:", "text",
      "What each key in Redis starts with.", NULL, check_prefix},
     {"log.level", FS_CONFIG_ENUM, FIELD(log_level), 0, 0, "info", "",

@@ -34,6 +34,7 @@ static int create_workers(struct fs_server *server, size_t count, struct fs_erro
     struct fs_worker_options options = {
         .log = &server->log,
         .strategy = &server->module.strategy,
+        .redis = server->redis,
         .auth = server->auth,
         .tls = server->tls,
         .http_server = &server->http,
@@ -74,9 +75,14 @@ static int attach_workers(struct fs_server *server, struct fs_error *error)
     return 0;
 }
 
+size_t fs_server_loop_count(const struct fs_config *config)
+{
+    return main_worker_count(config) + 1;
+}
+
 int fs_server_open_loops(struct fs_server *server, struct fs_error *error)
 {
-    size_t count = main_worker_count(server->config) + 1;
+    size_t count = fs_server_loop_count(server->config);
     int rc;
 
     /* Closing this stage copes with however many there are. */

@@ -17,6 +17,7 @@
 #include "server/data_dir.h"
 #include "server/listener.h"
 #include "server/worker.h"
+#include "store/redis.h"
 #include "strategy/host.h"
 #include "strategy/loader.h"
 
@@ -34,6 +35,7 @@ enum fs_server_stage {
     FS_STAGE_FILES,    /* data folder, admin token, access log, TLS */
     FS_STAGE_AUTH,     /* users and keys */
     FS_STAGE_MODULE,   /* the strategy is loaded */
+    FS_STAGE_STORE,    /* Redis answers and may be trusted, when the strategy needs it */
     FS_STAGE_STRATEGY, /* and open */
     FS_STAGE_HTTP,     /* routes */
     FS_STAGE_WORKERS,  /* loops, attached and turning */
@@ -59,6 +61,7 @@ struct fs_server {
     char *token_key_file;
     struct fs_auth *auth;
     struct fs_strategy_module module;
+    struct fs_redis *redis; /* NULL: the strategy keeps its units elsewhere */
     struct fs_strategy_host host;
     struct fs_option *strategy_options;
     void *strategy;
@@ -104,6 +107,9 @@ int fs_server_open(struct fs_server *server, struct fs_error *error);
 
 /* shutdown.c: closes whatever is open.  Returns 0, or -ETIMEDOUT when connections had to be cut. */
 int fs_server_close(struct fs_server *server);
+
+/* loops.c: how many there will be, the admin's too. */
+size_t fs_server_loop_count(const struct fs_config *config);
 
 /* loops.c: workers, their attachment to the strategy and their turning; and back. */
 int fs_server_open_loops(struct fs_server *server, struct fs_error *error);

@@ -216,6 +216,10 @@ int fs_server_close(struct fs_server *server)
         free(server->http_settings);
         server->http_settings = NULL;
     }
+    if (stage >= FS_STAGE_STORE && server->redis) {
+        fs_redis_destroy(server->redis);
+        server->redis = NULL;
+    }
     if (stage >= FS_STAGE_MODULE)
         close_module(server);
     if (stage >= FS_STAGE_AUTH) {

@@ -143,6 +143,31 @@ static int load_module(struct fs_server *server, struct fs_error *error)
     return fs_error_set(error, rc, "strategy: %s", problem);
 }
 
+/* Each loop has a connection to each node; so has the admin's. */
+static int open_store(struct fs_server *server, struct fs_error *error)
+{
+    const struct fs_config *config = server->config;
+    const struct fs_redis_options options = {
+        .urls = (const char *const *)config->redis_urls.items,
+        .url_count = config->redis_urls.count,
+        .private_count = config->redis_private_servers,
+        .private_durability = config->redis_private_fsync == FS_REDIS_AOF_EVERYSEC
+                                  ? FS_DURABILITY_AOF_EVERYSEC
+                                  : FS_DURABILITY_AOF_ALWAYS,
+        .data_dir = server->data_dir,
+        .loop_count = (unsigned)fs_server_loop_count(config),
+        .command_timeout_us = config->redis_command_timeout_us,
+        .connect_timeout_us = config->redis_connect_timeout_us,
+        .stall_timeout_us = config->redis_stall_timeout_us,
+        .in_flight_max = config->redis_in_flight_max,
+        .log = &server->log,
+    };
+
+    if ((server->module.strategy.flags & FS_STRATEGY_USES_STORE) == 0)
+        return 0;
+    return fs_redis_create(&options, &server->redis, error);
+}
+
 static int open_strategy(struct fs_server *server, struct fs_error *error)
 {
     const struct fs_config *config = server->config;
@@ -152,11 +177,6 @@ static int open_strategy(struct fs_server *server, struct fs_error *error)
                                  .key_prefix = config->redis_prefix};
     int rc;
 
-    if ((strategy->flags & FS_STRATEGY_USES_STORE) != 0)
-        return fs_error_set(error, -ENOTSUP,
-                            "strategy: %s keeps its units in Redis, which this version of the "
-                            "server does not connect to",
-                            strategy->name);
     server->strategy_options = calloc(options.count + 1, sizeof(*server->strategy_options));
     if (!server->strategy_options)
         return fs_error_set(error, -ENOMEM, "out of memory");
@@ -164,7 +184,8 @@ static int open_strategy(struct fs_server *server, struct fs_error *error)
         server->strategy_options[i] =
             (struct fs_option){config->strategy_options[i].name, config->strategy_options[i].value};
     options.list = server->strategy_options;
-    fs_strategy_host_init(&server->host, &server->log, 0);
+    fs_strategy_host_init(&server->host, &server->log,
+                          server->redis ? fs_redis_node_count(server->redis) : 0);
     fs_ops_offer(&server->host.host);
     rc = strategy->open(&server->host.host, &options, &server->strategy);
     if (rc == 0)
@@ -200,7 +221,9 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     http->auth = server->auth;
     http->strategy = strategy;
     http->strategy_instance = server->strategy;
-    http->durability = durability ? durability : "memory";
+    http->durability = durability      ? durability
+                       : server->redis ? fs_redis_durability(server->redis)
+                                       : "memory";
     http->version = fs_version();
     http->admin_token = server->admin_token;
     http->access_log = server->access_log;
@@ -220,15 +243,11 @@ int fs_server_open(struct fs_server *server, struct fs_error *error)
         enum fs_server_stage reached;
         int (*open)(struct fs_server *server, struct fs_error *error);
     } steps[] = {
-        {FS_STAGE_CONFIG, open_config},
-        {FS_STAGE_FILES, open_files},
-        {FS_STAGE_AUTH, open_auth},
-        {FS_STAGE_MODULE, load_module},
-        {FS_STAGE_STRATEGY, open_strategy},
-        {FS_STAGE_HTTP, open_http},
-        {FS_STAGE_WORKERS, fs_server_open_loops},
-        {FS_STAGE_WORKERS, fs_server_seed},
-        {FS_STAGE_LISTENING, fs_server_listen},
+        {FS_STAGE_CONFIG, open_config},     {FS_STAGE_FILES, open_files},
+        {FS_STAGE_AUTH, open_auth},         {FS_STAGE_MODULE, load_module},
+        {FS_STAGE_STORE, open_store},       {FS_STAGE_STRATEGY, open_strategy},
+        {FS_STAGE_HTTP, open_http},         {FS_STAGE_WORKERS, fs_server_open_loops},
+        {FS_STAGE_WORKERS, fs_server_seed}, {FS_STAGE_LISTENING, fs_server_listen},
     };
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -32,6 +32,23 @@ static void write_listeners(FILE *out, const struct fs_server *server)
             server->admin_token_file);
 }
 
+static void write_store(FILE *out, const struct fs_server *server)
+{
+    const struct fs_redis *redis = server->redis;
+
+    if (!redis) {
+        fprintf(out, "store:         %s\n",
+                (server->module.strategy.flags & FS_STRATEGY_PROCESS_LOCAL) != 0
+                    ? "none: the units live in this process"
+                    : "none");
+        return;
+    }
+    for (unsigned i = 0; i < fs_redis_node_count(redis); i++)
+        fprintf(out, "%s%s redis %s at %s\n", i == 0 ? "store:        " : "              ",
+                fs_redis_is_private(redis) ? "our own" : "your", fs_redis_node_version(redis, i),
+                fs_redis_node_name(redis, i));
+}
+
 static void write_strategy(FILE *out, const struct fs_server *server)
 {
     const struct fs_strategy *strategy = &server->module.strategy;
@@ -39,10 +56,7 @@ static void write_strategy(FILE *out, const struct fs_server *server)
     fprintf(out, "strategy:      %s, %s\n", strategy->name, strategy->summary);
     fprintf(out, "               from %s\n", server->module.path);
     fprintf(out, "durability:    %s\n", server->http.durability);
-    fprintf(out, "store:         %s\n",
-            (strategy->flags & FS_STRATEGY_PROCESS_LOCAL) != 0
-                ? "none: the units live in this process"
-                : "none");
+    write_store(out, server);
 }
 
 static void write_summary(FILE *out, const struct fs_server *server)

@@ -82,7 +82,9 @@ static void look_after_connections(struct fs_worker *worker, uint64_t now_us)
         fs_accept_resume(worker);
     if (worker->draining && now_us >= worker->drain_at_us) {
         worker->drain_at_us = now_us + DRAIN_SPAN_US;
-        atomic_store(&worker->ops_in_flight, worker->ops.in_flight + worker->http.login_count);
+        atomic_store(&worker->ops_in_flight,
+                     worker->ops.in_flight + worker->http.login_count +
+                         (uint32_t)fs_counter_read(&worker->metrics.store_in_flight));
         atomic_store(&worker->connections_open, fs_http_drain(&worker->http));
     }
 }

@@ -19,6 +19,8 @@
 #include "http/http.h"
 #include "metrics/metrics.h"
 #include "purchase/op.h"
+#include "store/loop_h2o.h"
+#include "store/redis.h"
 #include "strategy/host.h"
 
 /* All borrowed, longer than the worker. */
@@ -26,6 +28,7 @@ struct fs_worker_options {
     unsigned index;
     struct fs_log *log;
     const struct fs_strategy *strategy;
+    struct fs_redis *redis; /* NULL: the strategy needs no store */
     struct fs_auth *auth;
     SSL_CTX *tls; /* of the main listeners; NULL: cleartext */
     struct fs_http_server *http_server;
@@ -68,9 +71,11 @@ struct fs_worker {
     pthread_mutex_t mutex;
     pthread_cond_t moved; /* gate has changed */
     pthread_t thread;
-    h2o_loop_t *h2o;         /* [loop] */
-    h2o_socket_t *wakers[3]; /* [loop] the mailboxes as h2o sees them */
-    struct fs_http http;     /* [loop] */
+    h2o_loop_t *h2o;           /* [loop] */
+    struct fs_loop_h2o poller; /* [loop] the store's view of it */
+    struct fs_store *store;    /* [loop] NULL: none */
+    h2o_socket_t *wakers[3];   /* [loop] the mailboxes as h2o sees them */
+    struct fs_http http;       /* [loop] */
 
     /* guarded by mutex */
     enum fs_worker_gate gate;

@@ -38,6 +38,28 @@ static void close_wakers(struct fs_worker *worker)
     }
 }
 
+static int open_store(struct fs_worker *worker)
+{
+    int rc;
+
+    if (!worker->options.redis)
+        return 0;
+    fs_loop_h2o_init(&worker->poller, worker->h2o);
+    rc = fs_redis_open(worker->options.redis, &worker->poller.poller, &worker->metrics,
+                       &worker->store);
+    worker->loop.store = worker->store;
+    return rc;
+}
+
+/* Nothing is under way on it any more: a stop has waited for that. */
+static void close_store(struct fs_worker *worker)
+{
+    worker->loop.store = NULL;
+    if (worker->store)
+        fs_redis_close(worker->store);
+    worker->store = NULL;
+}
+
 int fs_world_open(struct fs_worker *worker)
 {
     const struct fs_mailbox *boxes[] = {&worker->loop.mailbox, &worker->logins, &worker->letters};
@@ -47,6 +69,9 @@ int fs_world_open(struct fs_worker *worker)
         return rc;
     for (size_t i = 0; i < sizeof(boxes) / sizeof(boxes[0]) && rc == 0; i++)
         rc = watch_mailbox(worker, boxes[i], &worker->wakers[i]);
+    if (rc != 0)
+        goto close_loop;
+    rc = open_store(worker);
     if (rc != 0)
         goto close_loop;
     worker->http.server = worker->options.http_server;
@@ -60,6 +85,7 @@ int fs_world_open(struct fs_worker *worker)
     if (rc == 0)
         return 0;
 
+    close_store(worker);
 close_loop:
     close_wakers(worker);
     fs_evloop_destroy(worker->h2o);
@@ -71,5 +97,6 @@ void fs_world_close(struct fs_worker *worker)
     fs_accept_close(worker);
     close_wakers(worker);
     fs_http_dispose(&worker->http);
+    close_store(worker);
     fs_evloop_destroy(worker->h2o);
 }

@@ -128,7 +128,9 @@ static const char FULL[] =
     "       jwt_audience: a, token_cache: 0, login_threads: 2,\n"
     "       login_queue: 3, login_failures_max: 4,\n"
     "       login_failures_address_max: 5}\n"
-    "redis: {urls: [redis://u:hunter2@h:1/2, redis://h:2], prefix: ''}\n"
+    "redis: {urls: [redis://u:hunter2@h:1/2, redis://h:2], prefix: '',\n"
+    "        private_servers: 2, private_fsync: everysec, command_timeout: 2s,\n"
+    "        connect_timeout: 3s, stall_timeout: 4s, in_flight_max: 32}\n"
     "log: {level: debug, format: json}\n";
 
 static void what_is_printed_is_read_back_as_the_same_but_for_secrets(void)
