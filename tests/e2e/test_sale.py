@@ -77,7 +77,7 @@ async def test_mixed_quantities_at_once_sell_exactly_all(server, rng):
 async def test_no_quantity_is_refused_while_enough_is_left(server, rng):
     """Few buyers on many small sales, so that the end of a sale comes often and in small steps; a
     refusal beside many others under way could be excused by any of them."""
-    sales, connections = sized(200, 5000), 12
+    sales, connections = sized(200, 900), 12
     buyers, history = buyers_of(server)
     names = [f"user_{n}" for n in range(1, connections + 1)]
     await buyers.login(names)
