@@ -274,13 +274,11 @@ static long long let_go_of_an_old_copy(bool is_fenced)
     fs_redis_proxy_fault(&proxy, FS_PROXY_HOLD);
     fs_link_ask(&link, &asked, "INCR stale");
     FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
-    while (link.redis->connections[0].state == FS_CONNECTION_READY)
-        fs_link_turn_for(&link, 5);
     FS_CHECK(fs_redis_proxy_held(&proxy) > 0);
     if (!is_fenced)
         link.redis->connections[0].fence.client_id = 0;
-    if (!come_back())
-        return -2;
+    while (link.redis->connections[0].ready_count == 1)
+        fs_link_turn_for(&link, 5);
     fs_link_ask(&link, &asked, "GET stale"); /* what the retry sees: it did not run */
     FS_CHECK_INT(asked.kind, FS_REPLY_NIL);
     fs_redis_proxy_release(&proxy);
