@@ -16,7 +16,7 @@
 --       13 units_max  that may ever be in one epoch
 -- Returns  {code, then the fields of sale.lua and the time where there is a sale}
 --       code: enum fs_verdict, + 100 when this change was made before; 302: more than units_max
--- Cost  1 TIME, 2 to 4 reads, 2 to 5 writes
+-- Cost  1 TIME, 4 to 6 reads, 2 to 6 writes
 --
 -- Every check comes before the first write.  A change takes a new fence, so that a holder of the
 -- lock of v2 who has read the sale before it does not write over it.
@@ -46,6 +46,8 @@ if name ~= '' then
     end
 end
 
+redis.call('XLEN', KEYS[3]) -- keys of another type are found here and not by the writes
+redis.call('HLEN', KEYS[4])
 local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'initial', 'restocked', 'left')
 if kind == 'update' and not old[1] then
     return {UNKNOWN}

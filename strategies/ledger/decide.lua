@@ -11,7 +11,7 @@
 --       3 order    of that sale, the witness: a store that does not have it has lost it
 --       4 product  its name, for the claims; "": all products do not live on one node
 --       5 log_max  entries that the log keeps, about; 0: all
---       6 mode     "run"; "dry": decides and writes nothing
+--       6 mode     "run"; "dry": decides and writes nothing, but freezes a sale that is behind
 --       7 deadline Unix ms by the store's clock, past which nothing new is decided; 0: none
 --       8 owner    of the lock, for guard.lua
 --       then for each op: order, buyer, units (0: cancel)
@@ -21,11 +21,11 @@
 --       cancel, record is what it would write.
 -- Record "status|units|epoch|seq|left|sold_ms|cancelled_ms|buyer"; status "S": sold, "C17":
 --       cancelled by record 17
--- Cost  1 TIME, 3 or 4 reads, 4 or 5 writes a batch, whatever its size.
+-- Cost  1 TIME, 4 or 5 reads, 4 or 5 writes a batch, whatever its size.
 --
--- Every check comes before the first write: a script that fails half way is not rolled back.  The
--- sale is written last, so that an order record without its counters, not counters without their
--- record, is what a failure would leave: audit.lua finds it.
+-- Every check comes before the first write, also whether each key is of its type: a script that
+-- fails half way is not rolled back.  (Too little memory is judged by Redis at the first write, and
+-- then for the whole script.)
 -- Numbers are whole and below 10^14, so that Lua's own text of them is exact.
 
 local DONE, SOLD_OUT, LIMIT, TOO_MANY, UNKNOWN = 1, 2, 3, 4, 6
@@ -91,9 +91,7 @@ if is_witnessed then
     behind = not record or string.match(record, '^%a%d*|%d+|%d+|(%d+)|') ~= ARGV[2]
 end
 if behind then
-    if not dry then
-        redis.call('HSET', KEYS[1], 'frozen', 'behind')
-    end
+    redis.call('HSET', KEYS[1], 'frozen', 'behind')
     return refuse_all(epoch, FROZEN)
 end
 local orders, had, claims = {}, {}, {}
@@ -104,6 +102,9 @@ if product then
     found = redis.call('HMGET', KEYS[5], unpack(names, 1, count))
     for i = 1, count do claims[names[i]] = found[i] end
 end
+
+-- A key of another type is found here and not by the write.
+redis.call('XLEN', KEYS[4])
 
 local state, per_buyer, per_order = int(sale[5]), int(sale[7]), int(sale[8])
 local opens, closes, deadline = int(sale[9]), int(sale[10]), int(ARGV[7])
