@@ -63,8 +63,8 @@ static void set_fence(struct fs_v2_lock *lock, int64_t fence)
     lock->owner_len = FS_V2_TOKEN_LEN + 1 + text.len;
 }
 
-static void tell_event(const struct fs_ledger_product *product, enum fs_lock_event event,
-                       uint64_t wait_us)
+void fs_v2_tell_event(const struct fs_ledger_product *product, enum fs_lock_event event,
+                      uint64_t wait_us)
 {
     product->worker->ledger->host->lock_event(product->worker->loop, event, wait_us);
 }
@@ -76,7 +76,7 @@ static void end_attempt(struct fs_ledger_product *product, enum fs_lock_event ev
     if (!lock->is_trying)
         return;
     lock->is_trying = false;
-    tell_event(product, event, product->worker->ledger->host->now_us() - lock->began_us);
+    fs_v2_tell_event(product, event, product->worker->ledger->host->now_us() - lock->began_us);
 }
 
 /* Not free: wait a little.  The wait ends at the latest with the first op's deadline. */
@@ -86,7 +86,7 @@ static void try_later(struct fs_ledger_product *product)
     uint32_t bound_ms = fs_v2_of(product)->backoff_ms;
 
     if (!lock->is_contended)
-        tell_event(product, FS_LOCK_CONTENDED, 0);
+        fs_v2_tell_event(product, FS_LOCK_CONTENDED, 0);
     lock->is_contended = true;
     if (lock->tries < 16 && (1u << lock->tries) < bound_ms)
         bound_ms = 1u << lock->tries;
@@ -185,7 +185,7 @@ void fs_v2_lock_lost(struct fs_ledger_product *product, struct fs_ledger_op *fir
 
     /* An ask that was lost may have given the lock back itself. */
     if (!first->may_be_decided)
-        tell_event(product, FS_LOCK_LOST, 0);
+        fs_v2_tell_event(product, FS_LOCK_LOST, 0);
     lock->has_token = false;
     fs_ledger_queue_return(&product->queue, first);
     fs_ledger_product_touch(product);

@@ -58,6 +58,10 @@ void fs_v2_pump(struct fs_ledger_product *product);
 /* The token alone. */
 struct fs_text fs_v2_token(const struct fs_v2_lock *lock);
 
+/* Counts it in the lock metrics. */
+void fs_v2_tell_event(const struct fs_ledger_product *product, enum fs_lock_event event,
+                      uint64_t wait_us);
+
 /* The lock was found to be lost: its ops go back to the queue and it is taken anew. */
 void fs_v2_lock_lost(struct fs_ledger_product *product, struct fs_ledger_op *first);
 

@@ -77,8 +77,11 @@ static void on_release(struct fs_call *call, const struct fs_reply *reply)
 
     product->in_flight--;
     fs_ledger_product_touch(product);
-    if (reply->kind == FS_REPLY_INTEGER)
+    if (reply->kind == FS_REPLY_INTEGER) {
         lock->has_token = false;
+        if (reply->integer == 0)
+            fs_v2_tell_event(product, FS_LOCK_LOST, 0); /* nothing was to be written */
+    }
     decided->state = NULL;
     if (state && !fs_ledger_batch_complete(state, decided->epoch, &decided->decision))
         fs_ledger_queue_return(&product->queue, state);
