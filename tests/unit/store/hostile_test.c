@@ -12,7 +12,7 @@
 
 static struct fs_link_fixture fixture;
 static char dir[64];
-static char url[96];
+static char url[128];
 static int listener = -1;
 static int peer = -1;
 
