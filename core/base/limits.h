@@ -47,6 +47,7 @@
 #define FS_STORE_WORDS_MAX 16384u         /* words of one command */
 #define FS_STORE_COMMAND_LEN_MAX 8388608u /* bytes of one command */
 #define FS_STORE_REPLY_LEN_MAX 16777216u  /* bytes of a reply, as it comes and as it is kept */
+#define FS_STORE_REPLY_DEPTH_MAX 7u       /* lists within lists: as many as hiredis 0.14 reads */
 #define FS_STORE_IN_FLIGHT_MAX 65536u     /* upper bound of in_flight_max, per node and loop */
 
 /* Log */

@@ -6,8 +6,8 @@
  *
  * What is refused ends the connection, because returning NULL makes the reader fail: a reply that
  * nobody asked for (hiredis 0.14 would end the process by an assertion), one that is larger than
- * FS_STORE_REPLY_LEN_MAX, and every type beyond RESP2, which was never agreed upon.  Depth is the
- * reader's own bound, seven nested lists. */
+ * FS_STORE_REPLY_LEN_MAX or nested deeper than FS_STORE_REPLY_DEPTH_MAX (hiredis 1.x has no bound of its
+ * own), and every type beyond RESP2, which was never agreed upon. */
 #include "store/reply.h"
 
 #include <assert.h>
@@ -175,6 +175,15 @@ static void *create_string(const redisReadTask *task, char *data, size_t len)
     return object;
 }
 
+static unsigned depth_of(const redisReadTask *task)
+{
+    unsigned depth = 0;
+
+    while ((task = task->parent))
+        depth++;
+    return depth;
+}
+
 #if HIREDIS_MAJOR >= 1
 static void *create_array(const redisReadTask *task, size_t count)
 #else
@@ -187,7 +196,7 @@ static void *create_array(const redisReadTask *task, int count)
     struct fs_reply *reply;
     void *object;
 
-    if (task->type != REDIS_REPLY_ARRAY)
+    if (task->type != REDIS_REPLY_ARRAY || depth_of(task) > FS_STORE_REPLY_DEPTH_MAX)
         return NULL;
     reply = place(task, &object);
     if (!reply)
@@ -220,9 +229,12 @@ static void *create_integer(const redisReadTask *task, long long value)
 
 static void *create_nil(const redisReadTask *task)
 {
+    struct fs_reply *reply;
     void *object;
-    struct fs_reply *reply = place(task, &object);
 
+    if (task->type == REDIS_REPLY_NIL) /* RESP3's; RESP2 has only lists and texts of length -1 */
+        return NULL;
+    reply = place(task, &object);
     if (!reply)
         return NULL;
     *reply = (struct fs_reply){.kind = FS_REPLY_NIL};
