@@ -29,6 +29,20 @@ void fs_ledger_make_change(struct fs_ledger_worker *worker, struct fs_op *op,
 void fs_ledger_probe(struct fs_ledger_worker *worker, struct fs_op *op,
                      struct fs_ledger_ask *state);
 
+/* The arguments of change.lua, with room for a few more.  Texts point into the struct. */
+struct fs_ledger_change_args {
+    struct fs_ledger_keys keys;
+    char claims[FS_LEDGER_KEY_LEN_MAX];
+    char numbers[10][FS_LEDGER_NUMBER_SIZE];
+    struct fs_text argv[24];
+    size_t key_count;
+    size_t argc;
+};
+
+/* name: of the product in the store. */
+void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name,
+                            struct fs_ledger_change_args *args);
+
 /* What the files of ask share */
 
 struct fs_ledger_ask *fs_ledger_ask_of(struct fs_call *call);

@@ -133,7 +133,9 @@ static uint64_t tell_record(struct fs_ledger_op *state, uint64_t epoch, struct f
 
     if (record.len == 0 || !fs_ledger_read_order(record, &info, &cancel_sequence))
         return epoch;
-    info.product = state->product->name;
+    info.product = state->product->told_name;
+    if (state->product->is_part)
+        info.units_left = -1;
     info.order = state->order;
     state->product->worker->ledger->host->tell_order(state->op, &info);
     return info.epoch;
@@ -170,7 +172,7 @@ bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
     int64_t code = decision->code;
     struct fs_outcome outcome = {
         .store_trips = state->trips,
-        .units_left = decision->units_left,
+        .units_left = product->is_part ? -1 : decision->units_left,
         .epoch = epoch,
         .sequence = (uint64_t)decision->sequence,
     };
@@ -309,6 +311,8 @@ void fs_ledger_batch_fail(struct fs_ledger_op *first, const struct fs_reply *rep
 void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *reply)
 {
     struct fs_ledger_product *product = first->product;
+    bool (*keep)(struct fs_ledger_op *, uint64_t, const struct fs_ledger_decision *) =
+        product->worker->keep;
     struct fs_ledger_queue again = {0};
     struct fs_ledger_op *next;
     uint32_t index = 0;
@@ -324,6 +328,8 @@ void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *r
         struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
 
         next = state->next;
+        if (keep && keep(state, (uint64_t)reply->items[0].integer, &decision))
+            continue;
         if (fs_ledger_batch_complete(state, (uint64_t)reply->items[0].integer, &decision))
             continue;
         state->next = NULL;

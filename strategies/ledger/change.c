@@ -88,10 +88,10 @@ static struct fs_text kind_of(enum fs_change_kind kind)
     return FS_LEDGER_TEXT("");
 }
 
-static void send_change(struct fs_ledger_ask *state)
+void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name,
+                            struct fs_ledger_change_args *args)
 {
-    struct fs_ledger_worker *worker = state->worker;
-    struct fs_ledger *ledger = worker->ledger;
+    struct fs_ledger *ledger = state->worker->ledger;
     const struct fs_sale_change *change = &state->change;
     const int64_t values[] = {
         change->units_reset,
@@ -101,34 +101,39 @@ static void send_change(struct fs_ledger_ask *state)
         change->opens_at_ms,
         change->closes_at_ms,
         change->state > 0 ? change->state : -1,
-        (int64_t)fs_ledger_note_epoch(ledger, state->product, 0),
+        (int64_t)fs_ledger_note_epoch(ledger, name, 0),
     };
-    char numbers[10][FS_LEDGER_NUMBER_SIZE];
-    char claims[FS_LEDGER_KEY_LEN_MAX];
-    struct fs_ledger_keys keys;
-    struct fs_text argv[18];
+    struct fs_text *argv = args->argv;
     size_t argc = 0;
-    size_t key_count;
 
-    fs_ledger_keys_init(&keys, ledger->prefix, state->product);
-    argv[argc++] = keys.list[FS_LEDGER_KEY_SALE];
-    argv[argc++] = keys.list[FS_LEDGER_KEY_BUYERS];
-    argv[argc++] = keys.list[FS_LEDGER_KEY_LOG];
-    argv[argc++] = keys.list[FS_LEDGER_KEY_CHANGES];
+    fs_ledger_keys_init(&args->keys, ledger->prefix, name);
+    argv[argc++] = args->keys.list[FS_LEDGER_KEY_SALE];
+    argv[argc++] = args->keys.list[FS_LEDGER_KEY_BUYERS];
+    argv[argc++] = args->keys.list[FS_LEDGER_KEY_LOG];
+    argv[argc++] = args->keys.list[FS_LEDGER_KEY_CHANGES];
     if (ledger->has_claims)
-        argv[argc++] = fs_ledger_key_write(claims, ledger->prefix, "claims");
-    key_count = argc;
+        argv[argc++] = fs_ledger_key_write(args->claims, ledger->prefix, "claims");
+    args->key_count = argc;
     argv[argc++] = kind_of(change->kind);
     argv[argc++] = change->change.data ? change->change : FS_LEDGER_TEXT("");
     for (unsigned i = 0; i < 8; i++)
-        argv[argc++] = fs_ledger_number(numbers[i], values[i]);
-    argv[argc++] = ledger->has_claims ? state->product : FS_LEDGER_TEXT("");
-    argv[argc++] = fs_ledger_number(numbers[8], ledger->log_max);
-    argv[argc++] = fs_ledger_number(numbers[9], FS_LEDGER_UNITS_MAX);
+        argv[argc++] = fs_ledger_number(args->numbers[i], values[i]);
+    argv[argc++] = ledger->has_claims ? name : FS_LEDGER_TEXT("");
+    argv[argc++] = fs_ledger_number(args->numbers[8], ledger->log_max);
+    argv[argc++] = fs_ledger_number(args->numbers[9], FS_LEDGER_UNITS_MAX);
+    args->argc = argc;
+}
+
+static void send_change(struct fs_ledger_ask *state)
+{
+    struct fs_ledger_worker *worker = state->worker;
+    struct fs_ledger_change_args args;
+
+    fs_ledger_change_write(state, state->product, &args);
     state->trips++;
     state->call.done = change_done;
-    ledger->host->script(worker->loop, &state->call, &fs_ledger_change, state->deadline_us,
-                         key_count, argc, argv);
+    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_change, state->deadline_us,
+                                 args.key_count, args.argc, args.argv);
 }
 
 static void name_done(struct fs_call *call, const struct fs_reply *reply)

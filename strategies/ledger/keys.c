@@ -24,7 +24,7 @@ void fs_ledger_keys_init(struct fs_ledger_keys *keys, struct fs_text prefix, str
     };
     size_t at = 0;
 
-    assert(prefix.len <= FS_LEDGER_PREFIX_LEN_MAX && product.len <= FS_PRODUCT_LEN_MAX);
+    assert(prefix.len <= FS_LEDGER_PREFIX_LEN_MAX && product.len <= FS_LEDGER_NAME_LEN_MAX);
     for (unsigned i = 0; i < FS_LEDGER_KEY_COUNT; i++) {
         char *chars = keys->chars + at;
         size_t len = append(chars, 0, names[i] ? prefix : text_of("lock:"));

@@ -39,7 +39,7 @@ struct fs_ledger_keys {
     char chars[FS_LEDGER_KEY_COUNT * FS_LEDGER_KEY_LEN_MAX];
 };
 
-/* prefix: at most FS_LEDGER_PREFIX_LEN_MAX bytes; product: at most FS_PRODUCT_LEN_MAX. */
+/* prefix: at most FS_LEDGER_PREFIX_LEN_MAX bytes; product: at most FS_LEDGER_NAME_LEN_MAX. */
 void fs_ledger_keys_init(struct fs_ledger_keys *keys, struct fs_text prefix,
                          struct fs_text product);
 

@@ -125,9 +125,10 @@ struct fs_ledger_product *fs_ledger_product_take(struct fs_ledger_worker *worker
     product = calloc(1, offsetof(struct fs_ledger_product, extra) + worker->extra_size);
     if (!product)
         return NULL;
-    assert(name.len <= FS_PRODUCT_LEN_MAX);
+    assert(name.len <= FS_LEDGER_NAME_LEN_MAX);
     memcpy(product->name_chars, name.data, name.len);
     product->name = (struct fs_text){product->name_chars, name.len};
+    product->told_name = product->name;
     product->worker = worker;
     fs_ledger_keys_init(&product->keys, worker->ledger->prefix, product->name);
     product->seen_epoch = fs_ledger_note_epoch(worker->ledger, product->name, 0);
@@ -287,7 +288,7 @@ void fs_ledger_turn_end(struct fs_ledger_worker *worker)
         if (!product->is_waiting)
             worker->pump(product);
         if (!product->queue.first && product->in_flight == 0 && !product->is_waiting &&
-            !product->is_dirty && product->seen_epoch == 0)
+            !product->is_dirty && !product->is_kept && product->seen_epoch == 0)
             let_go(product);
         product = next;
     }

@@ -18,7 +18,7 @@
 struct fs_ledger_epoch {
     uint64_t epoch;
     uint8_t product_len;
-    char product[FS_PRODUCT_LEN_MAX];
+    char product[FS_LEDGER_NAME_LEN_MAX];
 };
 
 /* One strategy. */
@@ -39,6 +39,8 @@ struct fs_ledger {
 };
 
 struct fs_ledger_product;
+struct fs_ledger_op;
+struct fs_ledger_decision;
 
 /* A purchase or a cancel: the state of its op. */
 struct fs_ledger_op {
@@ -66,6 +68,9 @@ struct fs_ledger_worker {
     struct fs_loop *loop;
     size_t extra_size;                               /* bytes of the strategy's with each product */
     void (*pump)(struct fs_ledger_product *product); /* expires, sends what waits, or not */
+    /* NULL, or set after init: asked before an op is ended by its decision; true: it is kept. */
+    bool (*keep)(struct fs_ledger_op *state, uint64_t epoch,
+                 const struct fs_ledger_decision *decision);
 
     /* owned */
     struct fs_ledger_product **buckets; /* FS_LEDGER_PRODUCT_BUCKETS */
@@ -81,8 +86,13 @@ struct fs_ledger_product {
     /* constant after take */
     struct fs_ledger_worker *worker;
     struct fs_text name;
-    char name_chars[FS_PRODUCT_LEN_MAX];
+    char name_chars[FS_LEDGER_NAME_LEN_MAX];
     struct fs_ledger_keys keys;
+
+    /* of a strategy whose products are parts of a sale; set after take */
+    struct fs_text told_name; /* what clients call it; borrowed while the product is there */
+    bool is_part;             /* units left here are not told: they are not the sale's */
+    bool is_kept;             /* not let go of */
 
     /* changing [loop] */
     struct fs_ledger_product *next_in_bucket;
