@@ -250,7 +250,7 @@ static int ask_who(struct fs_managed *managed, struct fs_error *error)
 
 static int await_answer(struct fs_managed *managed, uint64_t timeout_us, struct fs_error *error)
 {
-    const struct timespec pause = {.tv_nsec = ASK_PAUSE_MS * 1000000};
+    const struct timespec pause = {.tv_nsec = ASK_PAUSE_MS * 1000000l};
     uint64_t until_us = fs_clock_now_us() + timeout_us;
     int end_error;
 

@@ -94,7 +94,7 @@ static int find_servers(struct fs_redis *redis, const struct fs_redis_options *o
 static int reach(const struct fs_redis *redis, const struct fs_node *node,
                  struct fs_check_facts *facts, struct fs_error *error)
 {
-    const struct timespec pause = {.tv_nsec = ASK_PAUSE_MS * 1000000};
+    const struct timespec pause = {.tv_nsec = ASK_PAUSE_MS * 1000000l};
     uint64_t until_us = fs_clock_now_us() + redis->start_timeout_us;
 
     for (;;) {

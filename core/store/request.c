@@ -116,7 +116,7 @@ static int copy_words(struct fs_request *request, const struct fs_command *comma
     size_t *lens;
     char *bytes;
 
-    if (size > request->copy_capacity) {
+    if (size > request->copy_capacity || !request->copy) {
         size_t capacity = size < 512 ? 512 : size + size / 2;
         char *copy = realloc(request->copy, capacity);
 
@@ -210,6 +210,7 @@ static int queue_script(struct fs_request *request, uint64_t now_us)
     char number[NUMBER_SIZE];
     int number_len = snprintf(number, sizeof(number), "%zu", request->key_count);
 
+    assert(request->copy);
     if (words_reserve(words, request->word_count + 3) != 0)
         return -ENOMEM;
     if (request->by_source) {

@@ -14,7 +14,7 @@ static bool digest_of(struct fs_text source, char digest[FS_SCRIPT_DIGEST_LEN])
     if (EVP_Digest(source.data, source.len, bytes, &len, EVP_sha1(), NULL) != 1 ||
         len * 2 != FS_SCRIPT_DIGEST_LEN)
         return false;
-    for (unsigned i = 0; i < len; i++) {
+    for (size_t i = 0; i < len; i++) {
         digest[i * 2] = digits[bytes[i] >> 4];
         digest[i * 2 + 1] = digits[bytes[i] & 15];
     }

@@ -18,8 +18,9 @@ struct fs_store_type {
     /* Sends what this turn has gathered: one write a connection.  [loop] */
     void (*flush)(struct fs_store *store);
 
-    /* When flush() or expire() has something to do next, monotonic microseconds; UINT64_MAX: never.
-     * expire() answers what is past its deadline.  [loop] */
+    /* When flush() or expire() has something to do next, monotonic microseconds; 0: at once;
+     * UINT64_MAX: never.  expire() is the one place where calls are answered: those that have their
+     * reply, those that cannot be sent, and those past their deadline.  [loop] */
     uint64_t (*next_due_us)(const struct fs_store *store);
     void (*expire)(struct fs_store *store, uint64_t now_us);
 };

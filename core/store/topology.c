@@ -69,8 +69,12 @@ static int decode(struct fs_text text, char **decoded)
             free(copy);
             return -EINVAL;
         }
-        copy[len++] = text.data[i] == '%' ? (char)(high * 16 + low) : text.data[i];
-        i += text.data[i] == '%' ? 2 : 0;
+        copy[len] = text.data[i];
+        if (text.data[i] == '%') {
+            copy[len] = (char)(high * 16 + low);
+            i += 2;
+        }
+        len++;
     }
     copy[len] = '\0';
     *decoded = copy;
@@ -195,26 +199,26 @@ static void node_dispose(struct fs_node *node)
 
 int fs_topology_add(struct fs_topology *topology, const char *url, struct fs_error *error)
 {
-    struct fs_node node = {0};
+    struct fs_node *node = &topology->nodes[topology->node_count];
     int rc;
 
     if (topology->node_count == FS_STORE_NODES_MAX) {
         refuse(error, "more than %u Redis servers", FS_STORE_NODES_MAX);
         return -ENOSPC;
     }
+    *node = (struct fs_node){0};
     if (strncmp(url, "unix:", 5) == 0)
-        rc = read_unix(&node, fs_text_of(url + 5), error);
+        rc = read_unix(node, fs_text_of(url + 5), error);
     else if (strncmp(url, "redis://", 8) == 0)
-        rc = read_tcp(&node, fs_text_of(url + 8), error);
+        rc = read_tcp(node, fs_text_of(url + 8), error);
     else
         rc = refuse(error, "a Redis server is named redis://[user:password@]host:port[/database] "
                            "or unix:/path");
-    if (rc != 0) {
-        node_dispose(&node);
-        return rc;
-    }
-    topology->nodes[topology->node_count++] = node;
-    return 0;
+    if (rc != 0)
+        node_dispose(node);
+    else
+        topology->node_count++;
+    return rc;
 }
 
 static int node_resolve(struct fs_node *node, struct fs_error *error)

@@ -1,6 +1,7 @@
 /* One thread, poll(2), blocking writes: test loads are small. */
 #include "support/redis_proxy.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 
 #define CHUNK 65536
 
-static void die(const char *what)
+_Noreturn static void die(const char *what)
 {
     fprintf(stderr, "\nproxy of a test: %s: %s\n", what, strerror(errno));
     exit(2);
@@ -53,7 +54,13 @@ static void pair_end(struct fs_proxy_pair *pair)
     close_fd(&pair->server_fd);
     free(pair->held);
     free(pair->late);
-    *pair = (struct fs_proxy_pair){.client_fd = -1, .server_fd = -1};
+    pair->held = NULL;
+    pair->held_len = 0;
+    pair->late = NULL;
+    pair->late_len = 0;
+    pair->is_holding = false;
+    pair->cut_at_answer = false;
+    pair->half_answer = false;
 }
 
 /* False: the other side takes nothing any more. */
@@ -74,8 +81,10 @@ static bool send_all(int fd, const char *data, size_t len)
 
 static void keep(char **kept, size_t *kept_len, const char *data, size_t len)
 {
-    char *grown = realloc(*kept, *kept_len + len);
+    char *grown;
 
+    assert(len > 0); /* realloc() to nothing frees */
+    grown = realloc(*kept, *kept_len + len);
     if (!grown)
         die("out of memory");
     memcpy(grown + *kept_len, data, len);
@@ -231,7 +240,7 @@ static void *run(void *data)
         if (proxy->is_releasing)
             release(proxy);
         for (int i = 0; i < FS_REDIS_PROXY_PAIRS; i++)
-            serve(proxy, &proxy->pairs[i], fds + 2 + 2 * i);
+            serve(proxy, &proxy->pairs[i], &fds[2 + 2 * (size_t)i]);
         if (fds[0].revents)
             take_client(proxy, accept4(proxy->listen_fd, NULL, NULL, SOCK_CLOEXEC));
         pthread_cond_broadcast(&proxy->changed);

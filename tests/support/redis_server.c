@@ -18,7 +18,7 @@
 #define START_TIMEOUT_MS 20000
 #define WORDS_MAX 16
 
-static void die(const char *what)
+_Noreturn static void die(const char *what)
 {
     fprintf(stderr, "\nredis-server of a test: %s: %s\n", what, strerror(errno));
     exit(2);

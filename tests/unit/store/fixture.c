@@ -1,6 +1,7 @@
 /* Turns a link by poll(2), and notes each answer. */
 #include "fixture.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,7 @@ void fs_link_command(struct fs_link_fixture *link, struct fs_asked *asked, const
     struct fs_text words[WORDS_MAX];
     size_t count = split(line, words);
 
+    assert(count > 0);
     prepare(link, asked);
     link->store->type->command(link->store, &asked->call, words[count > 1 ? 1 : 0], deadline_us,
                                count, words);

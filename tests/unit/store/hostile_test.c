@@ -74,17 +74,11 @@ static bool open_link(void)
 static void what_redis_would_not_say_ends_the_connection_only(void)
 {
     static const char *const rows[] = {
-        "hello\r\n",
-        ":x\r\n",
-        "*2000000000\r\n",
-        "%1\r\n+a\r\n+b\r\n",
-        "$-7\r\n",
-        "#t\r\n",
-        ">1\r\n+x\r\n",
-        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n"
-        "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
-        "_\r\n",
-        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "hello\r\n",       ":x\r\n",
+        "*2000000000\r\n", "%1\r\n+a\r\n+b\r\n",
+        "$-7\r\n",         "#t\r\n",
+        ">1\r\n+x\r\n",    "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
+        "_\r\n",           "HTTP/1.1 400 Bad Request\r\n\r\n",
     };
     struct fs_asked asked = {.then = NULL};
 

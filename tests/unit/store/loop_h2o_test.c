@@ -81,8 +81,8 @@ static void close_link(void)
 
 struct count {
     struct fs_call call;
-    unsigned answered;
     int64_t last;
+    unsigned answered;
     enum fs_reply_kind kind;
 };
 

@@ -159,7 +159,8 @@ static void a_reply_that_is_too_large_is_refused(void)
     unsigned count = 0;
 
     memset(megabyte + head, 'x', 1048576 - 16);
-    memcpy(megabyte + len - 2, "\r\n", 2);
+    megabyte[len - 2] = '\r';
+    megabyte[len - 1] = '\n';
     open_reader(1);
     FS_CHECK(feed_text("*100\r\n") == NULL);
     for (; count < 100 && rc == REDIS_OK; count++)
@@ -295,10 +296,11 @@ static void any_bytes_end_in_a_reply_or_an_error(void)
         int rc;
 
         open_reader(3);
-        for (size_t i = 0; i < len; i++)
-            bytes[i] = i > 0 && bytes[i - 1] == '\r'
-                           ? '\n'
-                           : alphabet[fs_random_below(&random, sizeof(alphabet) - 1)];
+        for (size_t i = 0; i < len; i++) {
+            bytes[i] = alphabet[fs_random_below(&random, sizeof(alphabet) - 1)];
+            if (i > 0 && bytes[i - 1] == '\r')
+                bytes[i] = '\n';
+        }
         redisReaderFeed(hiredis, bytes, len);
         while ((rc = redisReaderGetReply(hiredis, &object)) == REDIS_OK && object)
             fs_reply_reader_take(&reader, object);
