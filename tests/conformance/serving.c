@@ -58,8 +58,14 @@ void what_was_not_answered_in_time_is_told_by_lookup(void)
     size_t sold;
 
     restart(200);
-    fs_request_change(&created, FS_CHANGE_CREATE, "shoe", 600);
-    fs_driver_ask(server(), &created);
+    /* The creation has no more time than the purchases, so it may have to be asked for again. */
+    for (int i = 0; i < 1000 && created.outcome.verdict != FS_DONE; i++) {
+        created = (struct fs_request){0};
+        fs_request_change(&created, FS_CHANGE_CREATE, "shoe", 600);
+        fs_driver_ask(server(), &created);
+        if (created.outcome.verdict == FS_EXISTS)
+            break;
+    }
     set_purchases(asked);
     run(requests, asked, 64);
     fs_driver_settle(server());
