@@ -8,7 +8,7 @@
 #include "store/request.h"
 #include "support/random.h"
 
-#define CUT_ROUNDS 100
+#define CUT_ROUNDS 100 /* FS_ROUNDS in the environment asks for more */
 #define LATE_ROUNDS 1000
 
 static struct fs_redis_server server;
@@ -48,6 +48,13 @@ static bool come_back(void)
     return fs_redis_poll_until_ready(&link.loop, link.store, 3000);
 }
 
+static unsigned cut_rounds(void)
+{
+    const char *given = getenv("FS_ROUNDS");
+
+    return given ? (unsigned)strtoul(given, NULL, 10) : CUT_ROUNDS;
+}
+
 /* One call a round, cut at one place; returns how many ran. */
 static long long cut(enum fs_proxy_fault fault)
 {
@@ -57,7 +64,7 @@ static long long cut(enum fs_proxy_fault fault)
 
     if (!open_through_proxy(&options))
         return -2;
-    for (int i = 0; i < CUT_ROUNDS; i++) {
+    for (unsigned i = 0; i < cut_rounds(); i++) {
         fs_redis_proxy_fault(&proxy, fault);
         fs_link_ask(&link, &asked, "INCR n");
         FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
@@ -65,7 +72,7 @@ static long long cut(enum fs_proxy_fault fault)
         if (!come_back())
             return -2;
     }
-    FS_CHECK_INT(proxy.struck_count, CUT_ROUNDS);
+    FS_CHECK_INT(proxy.struck_count, cut_rounds());
     FS_CHECK_INT(link.redis->connections[0].in_flight, 0);
     fs_link_ask(&link, &asked, "INCRBY other 5");
     FS_CHECK_INT(asked.integer, 5);
@@ -81,12 +88,12 @@ static void a_call_cut_before_execution_is_lost_and_did_not_run(void)
 
 static void a_call_cut_after_execution_is_lost_and_did_run(void)
 {
-    FS_CHECK_INT(cut(FS_PROXY_CUT_AFTER), CUT_ROUNDS);
+    FS_CHECK_INT(cut(FS_PROXY_CUT_AFTER), cut_rounds());
 }
 
 static void a_call_cut_inside_its_answer_is_lost_and_did_run(void)
 {
-    FS_CHECK_INT(cut(FS_PROXY_CUT_INSIDE), CUT_ROUNDS);
+    FS_CHECK_INT(cut(FS_PROXY_CUT_INSIDE), cut_rounds());
 }
 
 static void a_call_whose_bytes_never_left_is_not_sent(void)
