@@ -108,8 +108,6 @@ static void answer_replied(struct fs_redis_store *self, uint64_t now_us)
     struct fs_metrics *metrics = self->settings.metrics;
     struct fs_link *link;
 
-    if (fs_link_is_alone(&self->answers.replied))
-        return;
     while ((link = fs_link_shift(&self->answers.replied))) {
         struct fs_request *request = FS_CONTAINER_OF(link, struct fs_request, link);
         struct fs_call *call = request->call;
@@ -120,6 +118,7 @@ static void answer_replied(struct fs_redis_store *self, uint64_t now_us)
         fs_store_answer(&self->store, call, request->reply);
         fs_request_give(request);
     }
+    /* Also without an answer: a late reply takes memory like any other. */
     for (unsigned i = 0; i < self->topology->node_count; i++)
         fs_reply_reader_recycle(&self->connections[i].reader);
 }

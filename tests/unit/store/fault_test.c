@@ -267,6 +267,28 @@ static void late_replies_never_reach_a_wrong_call(void)
     close_all();
 }
 
+/* Twice as many bytes as one reply may have, and no call that still waits for them. */
+static void memory_of_late_replies_is_used_again(void)
+{
+    const struct fs_link_options options = {.urls = {NULL}};
+    struct fs_asked asked = {.then = NULL};
+
+    FS_REQUIRE(open_through_proxy(&options));
+    fs_link_ask(&link, &asked, "SETRANGE big 60000 x");
+    for (int i = 0; i < 600; i++) {
+        fs_redis_proxy_fault(&proxy, FS_PROXY_DELAY);
+        fs_link_command(&link, &asked, "GET big", fs_clock_now_us() + 1000);
+        fs_link_await(&link, &asked);
+        fs_redis_proxy_release(&proxy);
+        FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
+        while (link.redis->connections[0].in_flight > 0)
+            fs_redis_poll_turn(&link.loop, link.store, 5);
+    }
+    FS_CHECK_INT(link.redis->connections[0].ready_count, 1);
+    FS_CHECK(link.redis->connections[0].reader.arenas[0].len < 200000);
+    close_all();
+}
+
 /* A copy of a call stays with the proxy when its connection is dropped, and is let go after the next
  * connection has asked.  Returns the counter that the copy would raise. */
 static long long let_go_of_an_old_copy(bool is_fenced)
@@ -410,6 +432,7 @@ static void a_link_may_close_with_calls_under_way(void)
     T(a_call_past_its_deadline_is_lost_in_time)                        \
     T(a_store_that_hangs_is_dropped_and_what_was_under_way_is_bounded) \
     T(late_replies_never_reach_a_wrong_call)                           \
+    T(memory_of_late_replies_is_used_again)                            \
     T(a_new_connection_fences_off_what_the_old_one_left)               \
     T(without_the_fence_an_old_copy_would_run)                         \
     T(pauses_of_redis_are_survived)                                    \

@@ -34,7 +34,6 @@ struct fs_link_fixture {
     struct fs_redis_store *redis;
     struct fs_store *store;
     uint64_t answer_count;
-    bool is_under_way; /* inside a function of the store: done() is expected in expire() only */
 };
 
 /* Options that a test may change before fs_link_open(). */
