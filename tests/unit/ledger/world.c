@@ -49,7 +49,7 @@ static void ready(void *data, struct fs_store *store, const struct pollfd *fds, 
 void world_open(struct world *world, struct fs_redis_server *server,
                 const struct world_options *options)
 {
-    const char *urls[] = {server->unix_url};
+    const char *urls[] = {options->url ? options->url : server->unix_url};
     unsigned loop_count = options->loop_count ? options->loop_count : 1;
     const struct fs_redis_options redis = {
         .urls = urls, .url_count = 1, .loop_count = loop_count, .log = &world->log};

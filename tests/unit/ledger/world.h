@@ -27,6 +27,7 @@ struct world_options {
     unsigned loop_count;       /* 0: 1 */
     uint64_t deadline_span_us; /* 0: ten seconds */
     bool quiet;                /* errors are what the test is about */
+    const char *url;           /* of the way to the server; NULL: straight */
 };
 
 /* server: runs as long as the world.  Does not empty it. */
