@@ -5,6 +5,8 @@
 
 #include "ledger.h"
 
+struct fs_ledger_scan;
+
 /* The state of such an op. */
 struct fs_ledger_ask {
     struct fs_call call;
@@ -14,7 +16,8 @@ struct fs_ledger_ask {
     struct fs_sale_change change;
     uint64_t deadline_us;
     uint32_t trips;
-    bool may_be_made; /* an ask for the change was lost */
+    bool may_be_made;            /* an ask for the change was lost */
+    struct fs_ledger_scan *scan; /* of an audit in steps: audit.c's */
 };
 
 void fs_ledger_lookup(struct fs_ledger_worker *worker, struct fs_op *op,

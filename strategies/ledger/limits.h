@@ -14,9 +14,13 @@
 
 #define FS_LEDGER_LOG_MAX 1000000000u /* entries kept in the stream of one sale */
 #define FS_LEDGER_LOG_DEFAULT 100000u /* an entry is a batch */
-#define FS_LEDGER_AUDIT_MAX 10000000u /* order records that one audit walks */
-#define FS_LEDGER_AUDIT_DEFAULT \
-    1000000u /* about two seconds in which the store does nothing else */
+/* Order records that one audit script walks, while the store does nothing else: the default takes a
+ * tenth of a second.  Longer sales are audited in steps of so many records, as long as a bit for each
+ * sequence is not more than 25 MB. */
+#define FS_LEDGER_AUDIT_MAX 1000000u
+#define FS_LEDGER_AUDIT_DEFAULT 20000u
+#define FS_LEDGER_AUDIT_STEP 500u
+#define FS_LEDGER_AUDIT_SEQUENCE_MAX 200000000u
 
 /* Of one epoch.  The scripts write numbers as Lua does, exact below 10^14. */
 #define FS_LEDGER_UNITS_MAX 10000000000000

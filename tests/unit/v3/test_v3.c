@@ -1,0 +1,193 @@
+/* What is v3's own: batches as they are sent, and audits of sales that go on selling. */
+#include "ledger/world.h"
+
+const struct fs_strategy *flashsale_strategy_v3(void);
+
+#define ORDERS 4000u
+
+static struct fs_redis_server server;
+static struct world world;
+static struct fs_request requests[ORDERS];
+
+static void stop_server(void)
+{
+    fs_redis_server_stop(&server);
+}
+
+static void begin(const char *option, const char *value)
+{
+    static const char *const settings[] = {"--maxmemory-policy", "noeviction", NULL};
+    const struct fs_option given = {option, value};
+    const struct world_options options = {.strategy = flashsale_strategy_v3(),
+                                          .option_list = &given,
+                                          .option_count = 1,
+                                          .quiet = true};
+
+    if (server.pid == 0) {
+        fs_redis_server_start(&server, settings);
+        atexit(stop_server);
+    }
+    world_empty(&server);
+    world_open(&world, &server, &options);
+}
+
+static void set_purchases(unsigned count, const char *product)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char order[16];
+
+        snprintf(order, sizeof(order), "o%u", i);
+        requests[i] = (struct fs_request){0};
+        fs_request_purchase(&requests[i], product, order, order, 1);
+    }
+}
+
+static uint64_t batches(void)
+{
+    const struct fs_histogram *sizes = &world.driver.loops[0].metrics.store_batch;
+    uint64_t count = 0;
+
+    for (size_t i = 0; i <= sizes->bound_count; i++)
+        count += fs_counter_read(&sizes->buckets[i]);
+    return count;
+}
+
+static void what_one_turn_brings_is_one_batch_of_each_product(void)
+{
+    begin("batch_max", "64");
+    FS_CHECK_INT(world_create(&world, "shoe", 1000).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_create(&world, "sock", 1000).outcome.verdict, FS_DONE);
+    set_purchases(64, "shoe");
+    for (unsigned i = 0; i < 64; i += 2)
+        memcpy(requests[i].product, "sock", sizeof("sock"));
+    fs_driver_run(&world.driver, requests, 64, 64);
+    FS_CHECK_INT(batches(), 2);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.units_sold, 32);
+    FS_CHECK_INT(world_count(&world, "sock").sale.units_sold, 32);
+    world_close(&world);
+}
+
+static void more_than_a_batch_holds_goes_out_in_several(void)
+{
+    begin("batch_max", "10");
+    FS_CHECK_INT(world_create(&world, "shoe", 1000).outcome.verdict, FS_DONE);
+    set_purchases(95, "shoe");
+    fs_driver_run(&world.driver, requests, 95, 95);
+    FS_CHECK_INT(batches(), 10);
+    world_check_audit(&world, "shoe", 95);
+    world_close(&world);
+}
+
+static void ops_gather_while_batches_are_on_their_way(void)
+{
+    begin("batches", "1");
+    FS_CHECK_INT(world_create(&world, "shoe", ORDERS).outcome.verdict, FS_DONE);
+    set_purchases(ORDERS, "shoe");
+    fs_driver_run(&world.driver, requests, ORDERS, 128);
+    FS_CHECK(batches() <= ORDERS / 64); /* as many as came meanwhile, not one by one */
+    world_check_audit(&world, "shoe", ORDERS);
+    world_close(&world);
+}
+
+static void *sell(void *data)
+{
+    (void)data;
+    fs_driver_run(&world.driver, requests, ORDERS, 16);
+    return NULL;
+}
+
+static int64_t term(const struct fs_request *audit, const char *name)
+{
+    for (size_t i = 0; i < audit->row_count; i++)
+        if (strcmp(audit->rows[i].name, name) == 0)
+            return audit->rows[i].value;
+    return INT64_MIN;
+}
+
+static struct fs_request audit(struct world *asked, struct fs_driver_row rows[32])
+{
+    struct fs_request request = {.rows = rows, .row_capacity = 32};
+
+    fs_request_read(&request, FS_OP_AUDIT, "shoe");
+    return world_ask(asked, request);
+}
+
+/* Another server audits in steps, at an instant in the midst of purchases and cancels. */
+static void a_sale_that_sells_is_audited_as_of_one_instant(void)
+{
+    static struct world auditor;
+    const struct fs_option option = {"audit_max", "1"};
+    const struct world_options options = {
+        .strategy = flashsale_strategy_v3(), .option_list = &option, .option_count = 1};
+    struct fs_driver_row rows[32];
+    int64_t sequences[40];
+    int64_t sequence_last;
+    unsigned in_the_midst = 0;
+    pthread_t thread;
+
+    begin("batch_max", "4");
+    world_open(&auditor, &server, &options);
+    FS_CHECK_INT(world_create(&world, "shoe", ORDERS / 2).outcome.verdict, FS_DONE);
+    set_purchases(ORDERS, "shoe");
+    for (unsigned i = 3; i < ORDERS; i += 4)
+        fs_request_ref(&requests[i], FS_OP_CANCEL, "shoe", requests[i - 3].buyer,
+                       requests[i - 3].order);
+    FS_REQUIRE(pthread_create(&thread, NULL, sell, NULL) == 0);
+    for (unsigned i = 0; i < 40; i++) {
+        struct fs_request audited = audit(&auditor, rows);
+
+        sequences[i] = term(&audited, "sequence");
+        FS_CHECK_INT(audited.outcome.verdict, FS_DONE);
+        FS_CHECK_INT(term(&audited, "sold_difference"), 0);
+        FS_CHECK_INT(term(&audited, "conservation_difference"), 0);
+    }
+    pthread_join(thread, NULL);
+    sequence_last = (int64_t)world_count(&world, "shoe").sale.sequence;
+    for (unsigned i = 0; i < 40; i++)
+        in_the_midst += sequences[i] > 1 && sequences[i] < sequence_last;
+    printf("%u of 40 audits in the midst ", in_the_midst);
+    FS_CHECK(in_the_midst > 0);
+    world_close(&auditor);
+    world_check_audit(&world, "shoe", world_count(&world, "shoe").sale.units_sold);
+    world_close(&world);
+}
+
+static void an_audit_finds_what_was_tampered_with(void)
+{
+    static const struct {
+        const char *command;
+        const char *difference;
+        int64_t value;
+    } cases[] = {
+        {"HDEL fs:{shoe}:orders o7", "sold_difference", 1},
+        {"HINCRBY fs:{shoe}:sale left 3", "conservation_difference", -3},
+        {"HINCRBY fs:{shoe}:sale sold 2", "sold_difference", 2},
+        {"HINCRBY fs:{shoe}:buyers o3 5", "buyers_difference", 5},
+        {"HDEL fs:{shoe}:buyers o3", "buyers_difference", 1},
+    };
+    struct fs_driver_row rows[32];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (unsigned in_steps = 0; in_steps < 2; in_steps++) {
+            struct fs_request audited;
+            bool is_told = !in_steps || cases[i].difference[0] != 'b';
+
+            begin("audit_max", in_steps ? "1" : "1000");
+            FS_CHECK_INT(world_create(&world, "shoe", 20).outcome.verdict, FS_DONE);
+            set_purchases(10, "shoe");
+            fs_driver_run(&world.driver, requests, 10, 1);
+            freeReplyObject(fs_redis_server_ask(&server, cases[i].command));
+            audited = audit(&world, rows);
+            FS_CHECK_INT(term(&audited, cases[i].difference), is_told ? cases[i].value : INT64_MIN);
+            world_close(&world);
+        }
+}
+
+#define TESTS(T)                                         \
+    T(what_one_turn_brings_is_one_batch_of_each_product) \
+    T(more_than_a_batch_holds_goes_out_in_several)       \
+    T(ops_gather_while_batches_are_on_their_way)         \
+    T(a_sale_that_sells_is_audited_as_of_one_instant)    \
+    T(an_audit_finds_what_was_tampered_with)
+
+FS_SUITE("v3", TESTS)
