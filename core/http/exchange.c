@@ -180,6 +180,35 @@ static void count(const struct fs_exchange *exchange, int status, uint64_t durat
     fs_histogram_record(&metrics->request_duration_us[exchange->endpoint], duration_us);
 }
 
+/* While a request waits for its outcome h2o has stopped reading its connection, which costs two
+ * epoll_ctl a request: out when the turn ends, in again when the answer has gone.  So the socket is
+ * left in the poll under a callback of ours that reads nothing: the request's texts lie in the input
+ * buffer, which must not move.  A client that sends more, or hangs up, before its answer ends that. */
+static void on_early_input(h2o_socket_t *socket, const char *error)
+{
+    (void)error;
+    h2o_socket_read_stop(socket);
+}
+
+static void keep_polling(const struct fs_exchange *exchange)
+{
+    h2o_conn_t *connection = exchange->req->conn;
+    h2o_socket_t *socket = connection->callbacks->get_socket(connection);
+
+    h2o_socket_dont_read(socket, 1);
+    h2o_socket_read_start(socket, on_early_input);
+}
+
+/* Back to what h2o expects of a request that is being answered. */
+static void stop_polling(const struct fs_exchange *exchange)
+{
+    h2o_conn_t *connection = exchange->req->conn;
+    h2o_socket_t *socket = connection->callbacks->get_socket(connection);
+
+    h2o_socket_read_stop(socket);
+    h2o_socket_dont_read(socket, 0);
+}
+
 /* Counts and logs the answer, and writes its head. */
 static void answer(struct fs_exchange *exchange, int status, struct fs_text content_type,
                    size_t body_len)
@@ -191,6 +220,8 @@ static void answer(struct fs_exchange *exchange, int status, struct fs_text cont
     assert(!exchange->is_answered && !exchange->op);
     exchange->is_answered = true;
     leave(exchange);
+    if (exchange->is_polled)
+        stop_polling(exchange);
     if (exchange->connection)
         exchange->connection->answered_at_us = now_us;
     count(exchange, status, now_us - exchange->started_us);
@@ -310,6 +341,9 @@ struct fs_op *fs_exchange_take_op(struct fs_exchange *exchange, enum fs_op_kind 
         return NULL;
     }
     exchange->op = op;
+    if (!exchange->is_polled)
+        keep_polling(exchange);
+    exchange->is_polled = true;
     return op;
 }
 

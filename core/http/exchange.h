@@ -33,6 +33,7 @@ struct fs_exchange {
     struct fs_text id; /* from the path: product or order */
     struct fs_op *op;  /* NULL: none is in flight */
     bool is_answered;
+    bool is_polled;         /* its socket is in the poll under our callback */
     unsigned retry_after_s; /* 0: as the problem's kind says */
 
     /* the route's own */
