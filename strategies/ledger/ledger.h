@@ -110,7 +110,7 @@ struct fs_ledger_product {
     uint8_t witness_len;
     char witness[FS_ORDER_LEN_MAX];
 
-    /* The store's clock less ours, at most, ms; from the last answer. */
+    /* The store's clock less ours, at most, ms. */
     bool has_clock;
     int64_t clock_offset_ms;
 

@@ -250,11 +250,39 @@ static void an_answer_after_the_deadline_is_told_by_lookup(void)
     break_the_way(FS_PROXY_DELAY, 60000);
 }
 
+/* A store that stood still reads what was asked long ago; who asked was told "undetermined". */
+static void what_redis_reads_after_the_deadline_is_not_sold(void)
+{
+    unsigned sold = 0;
+
+    begin();
+    open_world(&worlds[0], 100000, NULL);
+    FS_CHECK_INT(world_create(&worlds[0], "shoe", 100).outcome.verdict, FS_DONE);
+    for (unsigned i = 0; i < 10; i++) {
+        struct fs_request bought;
+        char order[32];
+
+        snprintf(order, sizeof(order), "before%u", i); /* by its answer the clock is known */
+        sold += world_buy(&worlds[0], "shoe", order, 1).outcome.verdict == FS_DONE;
+        snprintf(order, sizeof(order), "late%u", i);
+        fs_redis_server_pause(&server);
+        bought = world_buy(&worlds[0], "shoe", order, 1);
+        poll(NULL, 0, 20);
+        fs_redis_server_resume(&server);
+        FS_CHECK(bought.outcome.verdict == FS_UNDETERMINED || bought.outcome.verdict == FS_BUSY);
+        FS_CHECK_INT(lookup_when_back(&worlds[0], order).outcome.verdict, FS_UNKNOWN);
+    }
+    FS_CHECK_INT(sold, 10);
+    world_check_audit(&worlds[0], "shoe", sold);
+    world_close(&worlds[0]);
+}
+
 #define TESTS(T)                                         \
     T(nothing_acknowledged_is_lost_when_redis_is_killed) \
     T(an_answer_cut_off_is_resolved)                     \
     T(an_ask_cut_off_is_resolved)                        \
     T(an_answer_cut_in_two_is_resolved)                  \
-    T(an_answer_after_the_deadline_is_told_by_lookup)
+    T(an_answer_after_the_deadline_is_told_by_lookup)    \
+    T(what_redis_reads_after_the_deadline_is_not_sold)
 
 FS_SUITE("strategy on Redis with outages", TESTS)
