@@ -320,7 +320,7 @@ void fs_ledger_batch_fail(struct fs_ledger_op *first, const struct fs_reply *rep
 void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *reply)
 {
     struct fs_ledger_product *product = first->product;
-    bool (*keep)(struct fs_ledger_op *, uint64_t, const struct fs_ledger_decision *) =
+    bool (*keep)(struct fs_ledger_op *, uint64_t, struct fs_ledger_decision *) =
         product->worker->keep;
     struct fs_ledger_queue again = {0};
     struct fs_ledger_op *next;

@@ -140,17 +140,20 @@ static void name_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
 
-    if (reply->kind == FS_REPLY_INTEGER)
-        send_change(state);
-    else
+    if (reply->kind != FS_REPLY_INTEGER)
         fs_ledger_ask_fail(state, reply);
+    else if (reply->integer == 0)
+        fs_ledger_ask_end(state, FS_TOO_MANY); /* there are as many sales as there may be */
+    else
+        send_change(state);
 }
 
 void fs_ledger_make_change(struct fs_ledger_worker *worker, struct fs_op *op,
                            struct fs_ledger_ask *state, const struct fs_sale_change *change)
 {
     char products[FS_LEDGER_KEY_LEN_MAX];
-    struct fs_text argv[3] = {FS_LEDGER_TEXT("SADD")};
+    char number[FS_LEDGER_NUMBER_SIZE];
+    struct fs_text argv[3];
 
     state->worker = worker;
     state->op = op;
@@ -161,9 +164,11 @@ void fs_ledger_make_change(struct fs_ledger_worker *worker, struct fs_op *op,
         send_change(state);
         return;
     }
-    argv[1] = fs_ledger_key_write(products, worker->ledger->prefix, "products");
-    argv[2] = change->product;
+    argv[0] = fs_ledger_key_write(products, worker->ledger->prefix, "products");
+    argv[1] = change->product;
+    argv[2] = fs_ledger_number(number, FS_LEDGER_SALES_MAX);
     state->trips = 1;
     state->call.done = name_done;
-    worker->ledger->host->store(worker->loop, &state->call, argv[1], change->deadline_us, 3, argv);
+    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_name, change->deadline_us,
+                                 1, 3, argv);
 }

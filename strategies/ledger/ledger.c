@@ -27,7 +27,7 @@ int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const c
                   prefix, FS_LEDGER_PREFIX_LEN_MAX);
         return -EINVAL;
     }
-    ledger->epochs = calloc(FS_LEDGER_SALES_MAX, sizeof(*ledger->epochs));
+    ledger->epochs = calloc(FS_LEDGER_EPOCHS_MAX, sizeof(*ledger->epochs));
     if (!ledger->epochs)
         return -ENOMEM;
     pthread_mutex_init(&ledger->mutex, NULL);
@@ -57,7 +57,7 @@ uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, 
 
     pthread_mutex_lock(&ledger->mutex);
     entry = find_epoch(ledger, product);
-    if (!entry && epoch > 0 && ledger->epoch_count < FS_LEDGER_SALES_MAX) {
+    if (!entry && epoch > 0 && ledger->epoch_count < FS_LEDGER_EPOCHS_MAX) {
         entry = &ledger->epochs[ledger->epoch_count++];
         entry->product_len = (uint8_t)product.len;
         memcpy(entry->product, product.data, product.len);

@@ -34,7 +34,7 @@ struct fs_ledger {
 
     /* guarded by mutex; never taken twice for one batch */
     pthread_mutex_t mutex;
-    struct fs_ledger_epoch *epochs; /* owned: FS_LEDGER_SALES_MAX */
+    struct fs_ledger_epoch *epochs; /* owned: FS_LEDGER_EPOCHS_MAX */
     size_t epoch_count;
 };
 
@@ -68,9 +68,9 @@ struct fs_ledger_worker {
     struct fs_loop *loop;
     size_t extra_size;                               /* bytes of the strategy's with each product */
     void (*pump)(struct fs_ledger_product *product); /* expires, sends what waits, or not */
-    /* NULL, or set after init: asked before an op is ended by its decision; true: it is kept. */
-    bool (*keep)(struct fs_ledger_op *state, uint64_t epoch,
-                 const struct fs_ledger_decision *decision);
+    /* NULL, or set after init: given each op before it is ended by its decision, which it may change.
+     * True: the op is kept. */
+    bool (*keep)(struct fs_ledger_op *state, uint64_t epoch, struct fs_ledger_decision *decision);
 
     /* owned */
     struct fs_ledger_product **buckets; /* FS_LEDGER_PRODUCT_BUCKETS */

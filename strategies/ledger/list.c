@@ -105,7 +105,7 @@ static struct list *make_list(struct fs_ledger_ask *ask, const struct fs_reply *
     struct list *list;
     char *at;
 
-    if (count > FS_LEDGER_SALES_MAX)
+    if (count > FS_LEDGER_LIST_MAX)
         return NULL;
     list = calloc(1, sizeof(*list) + count * sizeof(list->rows[0]));
     if (!list)

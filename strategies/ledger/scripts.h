@@ -6,6 +6,7 @@
 
 extern const struct fs_script fs_ledger_decide; /* decide.lua */
 extern const struct fs_script fs_ledger_show;   /* sale.lua, show.lua */
+extern const struct fs_script fs_ledger_name;   /* name.lua */
 extern const struct fs_script fs_ledger_change; /* sale.lua, change.lua */
 extern const struct fs_script fs_ledger_audit;  /* sale.lua, audit.lua */
 extern const struct fs_script fs_ledger_freeze; /* freeze.lua */

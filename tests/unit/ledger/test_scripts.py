@@ -16,6 +16,7 @@ CHANGE = script("ledger/sale.lua", "ledger/change.lua")
 SHOW = script("ledger/sale.lua", "ledger/show.lua")
 AUDIT = script("ledger/sale.lua", "ledger/audit.lua")
 FREEZE = script("ledger/freeze.lua")
+NAME = script("ledger/name.lua")
 ACQUIRE = script("v2_lock/acquire.lua")
 RELEASE = script("v2_lock/release.lua")
 WRITE = script("v2_lock/fence.lua", "v2_lock/guard.lua", "ledger/decide.lua")
@@ -316,6 +317,12 @@ def test_a_script_that_fails_has_written_nothing(redis):
         assert redis.ask("HGETALL", shop.sale) == before
         assert redis.ask("EXISTS", shop.orders) == (broken == "orders")
         assert redis.ask("EXISTS", "fs:claims") == (broken == "claims")
+
+
+def test_there_is_room_for_so_many_names_and_each_may_come_again(redis):
+    assert [redis.run(NAME, ["fs:products"], f"p{i % 6}", 5) for i in range(12)] == \
+        [1, 1, 1, 1, 1, 0] * 2
+    assert redis.ask("SCARD", "fs:products") == 5
 
 
 def test_the_log_is_kept_to_about_its_length(redis):
