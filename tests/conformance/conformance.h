@@ -100,6 +100,7 @@ struct fs_conformance_settings {
     const struct fs_option *option_list;
     size_t option_count;
     unsigned loop_count;
+    bool is_sharded; /* each shard of a sale has a sequence of its own; the sale's is their sum */
     uint64_t seed;
     const struct fs_driver_store *store;        /* NULL: none */
     const struct fs_driver_store *second_store; /* the same store, for a second server */

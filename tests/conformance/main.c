@@ -1,6 +1,6 @@
 /* Runs the conformance suite on a strategy:
  *
- *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--seed N] [--redis N]
+ *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--sharded] [--seed N] [--redis N]
  *                      [FILTER]
  *
  * FILTER: only the tests whose names contain it.  --redis: starts N redis-servers of its own, which
@@ -68,11 +68,9 @@ static void add_option(struct arguments *arguments, char *text)
 static void read_arguments(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"option", required_argument, NULL, 'o'},
-        {"loops", required_argument, NULL, 'l'},
-        {"seed", required_argument, NULL, 's'},
-        {"redis", required_argument, NULL, 'r'},
-        {0},
+        {"option", required_argument, NULL, 'o'}, {"loops", required_argument, NULL, 'l'},
+        {"seed", required_argument, NULL, 's'},   {"redis", required_argument, NULL, 'r'},
+        {"sharded", no_argument, NULL, 'h'},      {0},
     };
     const char *seed = getenv("FS_SEED");
     struct fs_conformance_settings *settings = &arguments->settings;
@@ -87,6 +85,8 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv)
             settings->loop_count = (unsigned)number_of(optarg, FS_DRIVER_LOOPS_MAX);
         else if (found == 's')
             settings->seed = number_of(optarg, UINT64_MAX);
+        else if (found == 'h')
+            settings->is_sharded = true;
         else if (found == 'r')
             arguments->node_count = (unsigned)number_of(optarg, NODES_MAX);
         else

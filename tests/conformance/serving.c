@@ -244,7 +244,11 @@ void a_restart_keeps_what_the_class_promises(void)
     CHECK_VERDICT(buy("shoe", "ann", "o3", 2), FS_LIMIT_REACHED);
     FS_CHECK(cancel("shoe", "bob", "o2").outcome.replayed);
     FS_CHECK(ask(change).outcome.replayed);
-    FS_CHECK_INT(buy("shoe", "ann", "o4", 1).outcome.sequence, before.sale.sequence + 1);
+    again = buy("shoe", "ann", "o4", 1);
+    CHECK_VERDICT(again, FS_DONE);
+    if (!fs_conformance_settings()->is_sharded)
+        FS_CHECK_INT(again.outcome.sequence, before.sale.sequence + 1);
+    FS_CHECK_INT(count("shoe").sale.sequence, before.sale.sequence + 1);
     REQUIRE_DONE(cancel("shoe", "ann", "o1"));
     check_units("shoe", 14, 1);
 }

@@ -1,0 +1,179 @@
+/* Creating and changing sales: the product's name into the set of all, one script on shard 0, then
+ * every other shard takes it over. */
+#include <stddef.h>
+
+#include "adopt.h"
+#include "ask.h"
+#include "ledger/scripts.h"
+#include "scripts.h"
+
+#define REPLAYED 100
+#define TOO_MANY_UNITS 302
+#define OTHER_SHARDS 303
+
+static void send_change(struct fs_v4_ask *state);
+static void on_settle(struct fs_v4_read *read);
+
+static struct fs_v4_ask *ask_of(struct fs_call *call)
+{
+    return (struct fs_v4_ask *)(void *)fs_ledger_ask_of(call);
+}
+
+static void on_again(struct fs_call *call, const struct fs_reply *reply)
+{
+    (void)reply;
+    send_change(ask_of(call));
+}
+
+static void on_settle_again(struct fs_call *call, const struct fs_reply *reply)
+{
+    (void)reply;
+    fs_v4_ask_read(ask_of(call), on_settle);
+}
+
+static void on_settle_adopted(void *data)
+{
+    fs_v4_ask_read(data, on_settle);
+}
+
+static void settle_done(struct fs_v4_ask *state, const struct fs_sale_info *sum,
+                        enum fs_verdict verdict)
+{
+    struct fs_v4_sale *sale = state->sale;
+
+    if (!sum) {
+        fs_v4_ask_end(state, verdict == FS_UNKNOWN ? verdict : FS_UNDETERMINED);
+        return;
+    }
+    fs_ledger_ask_tell(&state->ask, sum, state->is_replayed);
+    fs_v4_sale_leave(sale);
+}
+
+/* The change is made on shard 0, and is answered when every shard has it. */
+static void on_settle(struct fs_v4_read *read)
+{
+    struct fs_v4_ask *state = read->data;
+    const struct fs_host *host = state->ask.worker->ledger->host;
+    bool is_settled = read->is_whole && read->views[0].is_there;
+
+    if (is_settled &&
+        fs_v4_adopt_begin(read, state->ask.deadline_us, on_settle_adopted, state) > 0) {
+        fs_v4_read_end(read);
+        return;
+    }
+    fs_v4_read_end(read);
+    if (is_settled) {
+        fs_v4_sum_begin(state, settle_done);
+    } else if (host->now_us() >= state->ask.deadline_us) {
+        fs_v4_ask_end(state, FS_UNDETERMINED);
+    } else {
+        state->ask.call.done = on_settle_again;
+        host->wait(state->ask.worker->loop, &state->ask.call, FS_LEDGER_RETRY_MS);
+    }
+}
+
+/* A change with a name is made once, however often it is asked for. */
+static void change_failed(struct fs_v4_ask *state, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *ask = &state->ask;
+    const struct fs_host *host = ask->worker->ledger->host;
+    bool is_lost = reply->kind == FS_REPLY_LOST;
+
+    if (!is_lost && reply->kind != FS_REPLY_NOT_SENT && reply->kind != FS_REPLY_REFUSED) {
+        host->log(host, FS_LOG_ERROR,
+                  "v4: a change of %.*s failed and may be half made, audit it: %.*s",
+                  (int)ask->product.len, ask->product.data, (int)reply->text.len,
+                  reply->text.data ? reply->text.data : "");
+        fs_v4_ask_end(state, FS_UNDETERMINED);
+        return;
+    }
+    ask->may_be_made = ask->may_be_made || is_lost;
+    if (!ask->may_be_made) {
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
+    } else if (ask->change.change.len == 0 || host->now_us() >= ask->deadline_us) {
+        fs_v4_ask_end(state, FS_UNDETERMINED);
+    } else {
+        ask->call.done = on_again;
+        host->wait(ask->worker->loop, &ask->call, FS_LEDGER_RETRY_MS);
+    }
+}
+
+static void change_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_v4_ask *state = ask_of(call);
+    const struct fs_ledger *ledger = state->ask.worker->ledger;
+    int64_t code;
+
+    if (reply->kind != FS_REPLY_LIST || reply->item_count < 1 ||
+        !fs_ledger_read_integer(&reply->items[0], &code)) {
+        change_failed(state, reply);
+        return;
+    }
+    if (code == TOO_MANY_UNITS || code == OTHER_SHARDS) {
+        ledger->host->log(
+            ledger->host, FS_LOG_ERROR, "v4: a change of %.*s was refused: %s",
+            (int)state->ask.product.len, state->ask.product.data,
+            code == TOO_MANY_UNITS
+                ? "a sale cannot hold so many units"
+                : "the sale was made with another number of shards: set shards to it");
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
+    } else if (code != FS_DONE && code != FS_DONE + REPLAYED) {
+        fs_v4_ask_end(state, (enum fs_verdict)code);
+    } else {
+        state->is_replayed = code > REPLAYED;
+        fs_v4_ask_read(state, on_settle);
+    }
+}
+
+static void send_change(struct fs_v4_ask *state)
+{
+    struct fs_ledger_worker *worker = state->ask.worker;
+    unsigned count = fs_v4_sale_shard_count(state->sale);
+    int64_t units = state->ask.change.units_reset;
+    struct fs_ledger_change_args args;
+    char numbers[2][FS_LEDGER_NUMBER_SIZE];
+
+    fs_ledger_change_write(&state->ask, state->sale->shards[0].product->name, &args);
+    args.argv[args.argc++] =
+        fs_ledger_number(numbers[0], units < 0 ? 0 : fs_v4_deal(units, 0, count));
+    args.argv[args.argc++] = fs_ledger_number(numbers[1], count);
+    state->ask.trips++;
+    state->ask.call.done = change_done;
+    worker->ledger->host->script(worker->loop, &state->ask.call, &fs_v4_change,
+                                 state->ask.deadline_us, args.key_count, args.argc, args.argv);
+}
+
+static void name_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_v4_ask *state = ask_of(call);
+
+    if (reply->kind != FS_REPLY_INTEGER)
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
+    else if (reply->integer == 0)
+        fs_v4_ask_end(state, FS_TOO_MANY); /* there are as many sales as there may be */
+    else
+        send_change(state);
+}
+
+void fs_v4_make_change(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
+                       const struct fs_sale_change *change)
+{
+    char products[FS_LEDGER_KEY_LEN_MAX];
+    char number[FS_LEDGER_NUMBER_SIZE];
+    struct fs_text argv[3];
+
+    if (!fs_v4_ask_begin(worker, op, state, change->product, change->deadline_us))
+        return;
+    state->ask.change = *change;
+    if (change->kind == FS_CHANGE_UPDATE) {
+        send_change(state);
+        return;
+    }
+    argv[0] = fs_ledger_key_write(products, worker->ledger.ledger->prefix, "products");
+    argv[1] = change->product;
+    argv[2] = fs_ledger_number(number, FS_LEDGER_SALES_MAX);
+    state->ask.trips = 1;
+    state->ask.call.done = name_done;
+    fs_v4_host(worker)->script(worker->ledger.loop, &state->ask.call, &fs_ledger_name,
+                               change->deadline_us, 1, 3, argv);
+}

@@ -1,0 +1,14 @@
+-- change_begin.lua, change_end.lua: around change.lua, on shard 0, which holds what is true of the
+-- sale; adopt.lua brings it to the others.
+--
+-- KEYS, ARGV, returns  as change.lua, units_reset being those of all shards
+-- ARGV     14 units of a new epoch that are dealt to shard 0   15 shards
+-- Returns  {303} when the sale has another number of shards
+-- Cost     1 read and 1 write more
+
+local shards = redis.call('HGET', KEYS[1], 'shards')
+if shards and shards ~= ARGV[15] then
+    return {303}
+end
+
+local function change()

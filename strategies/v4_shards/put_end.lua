@@ -1,0 +1,3 @@
+end
+
+return {decide(), how, credited_seq}

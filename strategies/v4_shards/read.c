@@ -1,0 +1,278 @@
+/* Reads all shards and takes the answers apart. */
+#include "read.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "scripts.h"
+
+#define FIXED_ITEMS (FS_LEDGER_SALE_ITEMS + 4) /* moves, fence, total, shards */
+
+static bool take_part(struct fs_text *rest, char mark, struct fs_text *part)
+{
+    const char *end = rest->len > 0 ? memchr(rest->data, mark, rest->len) : NULL;
+
+    if (!end)
+        return false;
+    *part = (struct fs_text){rest->data, (size_t)(end - rest->data)};
+    rest->data = end + 1;
+    rest->len -= part->len + 1;
+    return true;
+}
+
+bool fs_v4_out_parse(struct fs_text text, struct fs_v4_out *out)
+{
+    struct fs_text rest = text;
+    struct fs_text parts[5];
+    int64_t numbers[5];
+
+    for (unsigned i = 0; i < 5; i++)
+        if (!take_part(&rest, '|', &parts[i]) || !fs_ledger_read_number(parts[i], &numbers[i]) ||
+            numbers[i] < 0)
+            return false;
+    *out = (struct fs_v4_out){.epoch = (uint64_t)numbers[0],
+                              .number = (uint64_t)numbers[1],
+                              .is_pending = numbers[2] == 1,
+                              .units = numbers[3],
+                              .text = text,
+                              .named = rest,
+                              .deadline = parts[4]};
+    return true;
+}
+
+bool fs_v4_named_next(struct fs_text *named, struct fs_text *order, struct fs_text *buyer,
+                      struct fs_text *units)
+{
+    return take_part(named, '\0', order) && take_part(named, '\0', buyer) &&
+           take_part(named, '\0', units);
+}
+
+static bool parse_in(struct fs_text text, struct fs_v4_in *in)
+{
+    struct fs_text epoch_text, number_text;
+    int64_t epoch;
+    int64_t number;
+
+    if (!take_part(&text, '|', &epoch_text) || !take_part(&text, '|', &number_text) ||
+        !fs_ledger_read_number(epoch_text, &epoch) ||
+        !fs_ledger_read_number(number_text, &number) || epoch < 0 || number < 0)
+        return false;
+    *in = (struct fs_v4_in){(uint64_t)epoch, (uint64_t)number};
+    return true;
+}
+
+/* An empty text: 0. */
+static bool read_field(const struct fs_reply *item, int64_t *value)
+{
+    *value = 0;
+    return item->kind == FS_REPLY_TEXT &&
+           (item->text.len == 0 || (fs_ledger_read_number(item->text, value) && *value >= 0));
+}
+
+static bool parse_transfers(struct fs_v4_view *view, const struct fs_reply *items, unsigned count)
+{
+    size_t len = 0;
+    char *at;
+
+    for (unsigned k = 0; k < 2 * count; k++) {
+        if (items[k].kind != FS_REPLY_TEXT)
+            return false;
+        len += items[k].text.len;
+    }
+    view->out = calloc(count, sizeof(*view->out));
+    view->in = calloc(count, sizeof(*view->in));
+    at = view->chars = malloc(len + 1);
+    if (!view->out || !view->in || !view->chars)
+        return false;
+    for (unsigned k = 0; k < count; k++) {
+        struct fs_text out = items[2 * k].text;
+        struct fs_text in = items[2 * k + 1].text;
+
+        if (out.len > 0) {
+            memcpy(at, out.data, out.len);
+            if (!fs_v4_out_parse((struct fs_text){at, out.len}, &view->out[k]))
+                return false;
+            at += out.len;
+        }
+        if (in.len > 0 && !parse_in(in, &view->in[k]))
+            return false;
+    }
+    return true;
+}
+
+static bool parse_view(struct fs_v4_view *view, const struct fs_reply *reply, unsigned count)
+{
+    int64_t fields[4];
+
+    if (reply->item_count != FIXED_ITEMS + 2 * (size_t)count ||
+        !fs_ledger_read_sale(reply->items, FS_LEDGER_SALE_ITEMS, &view->sale))
+        return false;
+    if (!fs_ledger_read_integer(&reply->items[2], &view->state))
+        return false;
+    for (unsigned i = 0; i < 4; i++)
+        if (!read_field(&reply->items[FS_LEDGER_SALE_ITEMS + i], &fields[i]))
+            return false;
+    view->moves = (uint64_t)fields[0];
+    view->fence = (uint64_t)fields[1];
+    view->total = fields[2];
+    view->shard_count = fields[3];
+    view->is_there = parse_transfers(view, reply->items + FIXED_ITEMS, count);
+    return view->is_there;
+}
+
+static void on_view(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_v4_view *view =
+        (struct fs_v4_view *)(void *)((char *)call - offsetof(struct fs_v4_view, call));
+    struct fs_v4_read *read = view->read;
+    const struct fs_host *host = fs_v4_host(read->sale->worker);
+    unsigned count = fs_v4_sale_shard_count(read->sale);
+
+    if (reply->kind == FS_REPLY_NIL)
+        view->is_answered = true;
+    else if (reply->kind == FS_REPLY_LIST)
+        view->is_answered = parse_view(view, reply, count);
+    else if (reply->kind == FS_REPLY_ERROR)
+        host->log(host, FS_LOG_ERROR, "v4: the store answers a read with: %.*s",
+                  (int)reply->text.len, reply->text.data);
+    if (--read->pending_count > 0)
+        return;
+    read->is_whole = true;
+    for (unsigned k = 0; k < count; k++)
+        read->is_whole = read->is_whole && read->views[k].is_answered;
+    read->done(read);
+}
+
+struct fs_v4_read *fs_v4_read_begin(struct fs_v4_sale *sale, uint64_t deadline_us,
+                                    void (*done)(struct fs_v4_read *read), void *data)
+{
+    unsigned count = fs_v4_sale_shard_count(sale);
+    struct fs_v4_worker *worker = sale->worker;
+    struct fs_v4_read *read = calloc(1, sizeof(*read) + count * sizeof(read->views[0]));
+    char number[FS_LEDGER_NUMBER_SIZE];
+    struct fs_text argv[2] = {{0}};
+
+    if (!read)
+        return NULL;
+    read->sale = sale;
+    read->done = done;
+    read->data = data;
+    read->pending_count = count;
+    read->begin_number = sale->read_number;
+    fs_v4_sale_use(sale);
+    argv[1] = fs_ledger_number(number, count);
+    for (unsigned k = 0; k < count; k++) {
+        argv[0] = sale->shards[k].product->keys.list[FS_LEDGER_KEY_SALE];
+        read->views[k].read = read;
+        read->views[k].call.done = on_view;
+        fs_v4_host(worker)->script(worker->ledger.loop, &read->views[k].call, &fs_v4_read,
+                                   deadline_us, 1, 2, argv);
+    }
+    return read;
+}
+
+void fs_v4_read_end(struct fs_v4_read *read)
+{
+    for (unsigned k = 0; k < fs_v4_sale_shard_count(read->sale); k++) {
+        free(read->views[k].out);
+        free(read->views[k].in);
+        free(read->views[k].chars);
+    }
+    fs_v4_sale_leave(read->sale);
+    free(read);
+}
+
+int64_t fs_v4_read_transit(const struct fs_v4_read *read, unsigned from, unsigned to)
+{
+    const struct fs_v4_view *donor = &read->views[from];
+    const struct fs_v4_view *home = &read->views[to];
+    const struct fs_v4_out *out;
+    uint64_t put;
+
+    if (!donor->is_there)
+        return 0;
+    out = &donor->out[to];
+    if (!out->is_pending || out->epoch != donor->sale.info.epoch)
+        return 0;
+    if (!home->is_there)
+        return out->units;
+    put = home->in[from].epoch == out->epoch ? home->in[from].number : 0;
+    return home->sale.info.epoch <= out->epoch && out->number > put ? out->units : 0;
+}
+
+struct fs_sale_info fs_v4_read_sum(const struct fs_v4_read *read)
+{
+    unsigned count = fs_v4_sale_shard_count(read->sale);
+    struct fs_sale_info sum = read->views[0].sale.info;
+
+    sum.product = read->sale->name;
+    for (unsigned k = 0; k < count; k++) {
+        const struct fs_sale_info *info = &read->views[k].sale.info;
+
+        if (k > 0) {
+            sum.sequence += info->sequence;
+            sum.units_restocked += info->units_restocked;
+            sum.units_left += info->units_left;
+            sum.units_sold += info->units_sold;
+            sum.units_initial += info->units_initial;
+        }
+        for (unsigned d = 0; d < count; d++)
+            sum.units_in_transit += fs_v4_read_transit(read, k, d);
+    }
+    return sum;
+}
+
+static struct fs_v4_mark mark_of(const struct fs_v4_view *view)
+{
+    if (!view->is_there)
+        return (struct fs_v4_mark){0};
+    return (struct fs_v4_mark){view->sale.info.epoch, view->sale.info.sequence, view->moves};
+}
+
+static bool is_same_mark(struct fs_v4_mark a, struct fs_v4_mark b)
+{
+    return a.epoch == b.epoch && a.sequence == b.sequence && a.moves == b.moves;
+}
+
+bool fs_v4_read_is_proof(const struct fs_v4_read *read)
+{
+    const struct fs_v4_sale *sale = read->sale;
+    bool is_same = sale->has_memory && read->is_whole && read->begin_number == sale->read_number;
+
+    for (unsigned k = 0; is_same && k < fs_v4_sale_shard_count(sale); k++)
+        is_same = is_same_mark(mark_of(&read->views[k]), sale->shards[k].mark);
+    return is_same;
+}
+
+bool fs_v4_read_is_same(const struct fs_v4_read *first, const struct fs_v4_read *second)
+{
+    bool is_same = first->is_whole && second->is_whole;
+
+    for (unsigned k = 0; is_same && k < fs_v4_sale_shard_count(first->sale); k++)
+        is_same = is_same_mark(mark_of(&first->views[k]), mark_of(&second->views[k]));
+    return is_same;
+}
+
+void fs_v4_read_remember(const struct fs_v4_read *read)
+{
+    struct fs_v4_sale *sale = read->sale;
+    bool is_same = fs_v4_read_is_proof(read);
+
+    for (unsigned k = 0; k < fs_v4_sale_shard_count(sale); k++)
+        sale->shards[k].mark = mark_of(&read->views[k]);
+    sale->has_memory = read->is_whole;
+    sale->read_number++;
+    if (!is_same)
+        sale->same_number = sale->read_number;
+}
+
+bool fs_v4_read_is_behind(const struct fs_v4_read *read, unsigned shard)
+{
+    const struct fs_v4_view *truth = &read->views[0];
+    const struct fs_v4_view *view = &read->views[shard];
+
+    if (shard == 0 || !truth->is_there || !view->is_answered)
+        return false;
+    return !view->is_there || view->sale.info.epoch < truth->sale.info.epoch ||
+           (view->sale.info.epoch == truth->sale.info.epoch && view->fence < truth->fence);
+}

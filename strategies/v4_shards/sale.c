@@ -1,0 +1,138 @@
+/* Keeps sales: a table by name.  The shards are products of the ledger below. */
+#include "sale.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "tag.h"
+
+static size_t bucket_of(struct fs_text name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.data[i]) * UINT64_C(0x100000001b3);
+    return (hash ^ hash >> 32) & (FS_V4_SALE_BUCKETS - 1);
+}
+
+unsigned fs_v4_sale_shard_count(const struct fs_v4_sale *sale)
+{
+    return fs_v4_of(sale->worker)->shard_count;
+}
+
+struct fs_v4_sale *fs_v4_sale_of(const struct fs_ledger_product *product)
+{
+    struct fs_v4_sale *sale;
+
+    memcpy(&sale, product->extra, sizeof(sale));
+    return sale;
+}
+
+static bool take_shards(struct fs_v4_sale *sale)
+{
+    struct fs_v4_worker *worker = sale->worker;
+    unsigned node_count = fs_v4_host(worker)->store_count(fs_v4_host(worker));
+    unsigned shard_count = fs_v4_sale_shard_count(sale);
+
+    for (unsigned k = 0; k < shard_count; k++) {
+        char chars[FS_LEDGER_NAME_LEN_MAX];
+        struct fs_text tag = fs_v4_tag_write(chars, sale->name, k, node_count ? node_count : 1);
+        struct fs_ledger_product *product = fs_ledger_product_take(&worker->ledger, tag);
+
+        if (!product)
+            return false;
+        memcpy(product->extra, &sale, sizeof(sale));
+        product->told_name = sale->name;
+        product->is_part = true;
+        product->is_kept = true;
+        sale->shards[k].product = product;
+    }
+    return true;
+}
+
+static void free_sale(struct fs_v4_sale *sale)
+{
+    for (unsigned k = 0; k < fs_v4_sale_shard_count(sale); k++)
+        if (sale->shards[k].product) {
+            sale->shards[k].product->is_kept = false;
+            fs_ledger_product_touch(sale->shards[k].product);
+        }
+    free(sale);
+}
+
+struct fs_v4_sale *fs_v4_sale_take(struct fs_v4_worker *worker, struct fs_text name)
+{
+    struct fs_v4_sale **bucket = &worker->buckets[bucket_of(name)];
+    struct fs_v4_sale *sale = *bucket;
+
+    while (sale && !fs_ledger_same(sale->name, name))
+        sale = sale->next_in_bucket;
+    if (sale)
+        return sale;
+    sale = calloc(1, sizeof(*sale) + fs_v4_of(worker)->shard_count * sizeof(sale->shards[0]));
+    if (!sale)
+        return NULL;
+    assert(name.len <= FS_PRODUCT_LEN_MAX);
+    memcpy(sale->name_chars, name.data, name.len);
+    sale->name = (struct fs_text){sale->name_chars, name.len};
+    sale->worker = worker;
+    if (!take_shards(sale)) {
+        free_sale(sale);
+        return NULL;
+    }
+    sale->next_in_bucket = *bucket;
+    *bucket = sale;
+    return sale;
+}
+
+void fs_v4_sale_touch(struct fs_v4_sale *sale)
+{
+    if (sale->is_dirty)
+        return;
+    sale->is_dirty = true;
+    sale->next_dirty = sale->worker->dirty;
+    sale->worker->dirty = sale;
+}
+
+void fs_v4_sale_use(struct fs_v4_sale *sale)
+{
+    sale->user_count++;
+}
+
+void fs_v4_sale_leave(struct fs_v4_sale *sale)
+{
+    assert(sale->user_count > 0);
+    sale->user_count--;
+    fs_v4_sale_touch(sale);
+}
+
+void fs_v4_sale_let_go(struct fs_v4_sale *sale)
+{
+    struct fs_v4_sale **at = &sale->worker->buckets[bucket_of(sale->name)];
+
+    if (sale->user_count > 0 || sale->waiting.first || sale->is_gathering || sale->is_dirty)
+        return;
+    for (unsigned k = 0; k < fs_v4_sale_shard_count(sale); k++) {
+        const struct fs_ledger_product *product = sale->shards[k].product;
+
+        if (product->queue.first || product->in_flight > 0 || product->is_waiting ||
+            product->seen_epoch > 0)
+            return;
+    }
+    while (*at != sale)
+        at = &(*at)->next_in_bucket;
+    *at = sale->next_in_bucket;
+    free_sale(sale);
+}
+
+void fs_v4_sales_dispose(struct fs_v4_worker *worker)
+{
+    for (size_t i = 0; i < FS_V4_SALE_BUCKETS; i++)
+        while (worker->buckets[i]) {
+            struct fs_v4_sale *sale = worker->buckets[i];
+
+            assert(!sale->waiting.first && !sale->is_gathering);
+            worker->buckets[i] = sale->next_in_bucket;
+            free(sale);
+        }
+}

@@ -1,0 +1,245 @@
+/* v4: the stock of a sale in shards on several stores.
+ *
+ *   purchase, cancel   put the op into the queue of its home shard
+ *   turn_end           sends what the turn brought as batches, one shard each, as v3 does
+ *   answer             ends the ops; those that home is short for wait (gather.c)
+ *   turn_end           gathers for those that wait, one gathering a sale at a time
+ *
+ * README.md is the protocol. */
+#include "v4.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ask.h"
+#include "gather.h"
+#include "ledger/batch.h"
+#include "ledger/options.h"
+#include "ledger/scripts.h"
+#include "tag.h"
+#include "transfer.h"
+#include "wait.h"
+
+union state {
+    struct fs_v4_op queued;
+    struct fs_v4_ask asked;
+};
+
+static void on_batch(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_op *first = fs_ledger_batch_of(call);
+    struct fs_v4_sale *sale = fs_v4_sale_of(first->product);
+
+    fs_ledger_batch_answer(first, reply);
+    fs_v4_sale_touch(sale);
+}
+
+static void pump(struct fs_ledger_product *product)
+{
+    static const struct fs_ledger_batch_kind kind = {.script = &fs_ledger_decide};
+    const struct fs_v4 *v4 = (const struct fs_v4 *)(const void *)product->worker->ledger;
+
+    fs_ledger_queue_expire(product);
+    while (product->queue.first && product->in_flight < v4->batches_max) {
+        const struct fs_v4_sale *sale = fs_v4_sale_of(product);
+        uint32_t count;
+        struct fs_ledger_op *first =
+            fs_ledger_queue_cut(&product->queue, v4->ledger.batch_max, &count);
+
+        for (struct fs_ledger_op *state = first; state; state = state->next) {
+            struct fs_v4_op *op = (struct fs_v4_op *)(void *)state;
+
+            op->read_number = sale->read_number;
+            op->transfer = NULL;
+        }
+        fs_ledger_batch_send(product, first, count, &kind, on_batch);
+    }
+}
+
+static int read_options(struct fs_v4 *v4, const struct fs_host *host,
+                        const struct fs_options *options)
+{
+    const struct fs_ledger_option known[] = {
+        {"shards", &v4->shard_count, NULL, 1, FS_V4_SHARDS_MAX},
+        {"batch_max", &v4->ledger.batch_max, NULL, 1, FS_LEDGER_BATCH_MAX},
+        {"batches", &v4->batches_max, NULL, 1, FS_V4_BATCHES_MAX},
+        {"log_max", &v4->ledger.log_max, NULL, 0, FS_LEDGER_LOG_MAX},
+        {"audit_max", &v4->ledger.audit_max, NULL, 1, FS_LEDGER_AUDIT_MAX},
+    };
+
+    return fs_ledger_options_read(host, "v4", options, known, sizeof(known) / sizeof(known[0]));
+}
+
+static int open_v4(const struct fs_host *host, const struct fs_options *options, void **strategy)
+{
+    struct fs_v4 *v4 = calloc(1, sizeof(*v4));
+    int error;
+
+    if (!v4)
+        return -ENOMEM;
+    strncpy(v4->prefix, options->key_prefix, sizeof(v4->prefix) - 1);
+    v4->shard_count = FS_V4_SHARDS_DEFAULT;
+    v4->batches_max = FS_V4_BATCHES_DEFAULT;
+    error = fs_ledger_init(&v4->ledger, host, "v4", v4->prefix);
+    if (error) {
+        free(v4);
+        return error;
+    }
+    v4->ledger.audit_max = FS_V4_AUDIT_DEFAULT;
+    error = read_options(v4, host, options);
+    if (error) {
+        fs_ledger_dispose(&v4->ledger);
+        free(v4);
+        return error;
+    }
+    *strategy = v4;
+    return 0;
+}
+
+static void close_v4(void *strategy)
+{
+    struct fs_v4 *v4 = strategy;
+
+    fs_ledger_dispose(&v4->ledger);
+    free(v4);
+}
+
+static int attach(void *strategy, struct fs_loop *loop, void **out)
+{
+    struct fs_v4 *v4 = strategy;
+    struct fs_v4_worker *worker = calloc(1, sizeof(*worker));
+    int error;
+
+    if (!worker)
+        return -ENOMEM;
+    error = fs_ledger_worker_init(&worker->ledger, &v4->ledger, loop, sizeof(struct fs_v4_sale *),
+                                  pump);
+    if (error) {
+        free(worker);
+        return error;
+    }
+    worker->ledger.keep = fs_v4_gather_keep;
+    *out = worker;
+    return 0;
+}
+
+static void detach(void *data)
+{
+    struct fs_v4_worker *worker = data;
+
+    fs_v4_transfers_dispose(worker);
+    fs_v4_sales_dispose(worker);
+    fs_ledger_worker_dispose(&worker->ledger);
+    free(worker);
+}
+
+static void queue_op(struct fs_v4_worker *worker, struct fs_op *op, union state *state,
+                     struct fs_text name, const struct fs_ledger_op *asked)
+{
+    struct fs_v4_sale *sale = fs_v4_sale_take(worker, name);
+    struct fs_ledger_op *queued = &state->queued.queued;
+
+    *queued = *asked;
+    queued->op = op;
+    if (!sale) {
+        const struct fs_outcome outcome = {.verdict = FS_UNAVAILABLE, .units_left = -1};
+
+        fs_v4_host(worker)->complete(op, &outcome);
+        return;
+    }
+    queued->product =
+        sale->shards[fs_v4_home_of(asked->buyer, fs_v4_of(worker)->shard_count)].product;
+    fs_v4_ask_home(queued);
+}
+
+static void purchase(void *worker, struct fs_op *op, void *state,
+                     const struct fs_purchase *purchase)
+{
+    const struct fs_ledger_op asked = {.order = purchase->order,
+                                       .buyer = purchase->buyer,
+                                       .units = purchase->units,
+                                       .deadline_us = purchase->deadline_us};
+
+    assert(purchase->units > 0);
+    queue_op(worker, op, state, purchase->product, &asked);
+}
+
+static void cancel(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref)
+{
+    const struct fs_ledger_op asked = {
+        .order = ref->order, .buyer = ref->buyer, .deadline_us = ref->deadline_us};
+
+    queue_op(worker, op, state, ref->product, &asked);
+}
+
+static void lookup(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref)
+{
+    fs_v4_lookup(worker, op, state, ref);
+}
+
+static void count(void *worker, struct fs_op *op, void *state, struct fs_text product)
+{
+    fs_v4_count(worker, op, state, product);
+}
+
+static void list(void *worker, struct fs_op *op, void *state)
+{
+    fs_v4_list(worker, op, state);
+}
+
+static void audit(void *worker, struct fs_op *op, void *state, struct fs_text product)
+{
+    fs_v4_audit_sale(worker, op, state, product);
+}
+
+static void change(void *worker, struct fs_op *op, void *state, const struct fs_sale_change *change)
+{
+    fs_v4_make_change(worker, op, state, change);
+}
+
+/* Gatherings come first: what they give back to a home is sent in the same turn. */
+static void turn_end(void *data)
+{
+    struct fs_v4_worker *worker = data;
+    struct fs_v4_sale *sale = worker->dirty;
+
+    worker->dirty = NULL;
+    while (sale) {
+        struct fs_v4_sale *next = sale->next_dirty;
+
+        sale->is_dirty = false;
+        fs_v4_gather(sale);
+        fs_v4_sale_let_go(sale);
+        sale = next;
+    }
+    fs_ledger_turn_end(&worker->ledger);
+}
+
+static void probe(void *worker, struct fs_op *op, void *state)
+{
+    fs_ledger_probe(worker, op, state);
+}
+
+static const struct fs_strategy v4_strategy = {
+    FS_STRATEGY_HEAD,
+    .name = "v4",
+    .summary = "stock in shards on several Redis servers, sold to the last unit",
+    .flags = FS_STRATEGY_USES_STORE,
+    .state_size = sizeof(union state),
+    .open = open_v4,
+    .close = close_v4,
+    .attach = attach,
+    .detach = detach,
+    .purchase = purchase,
+    .cancel = cancel,
+    .lookup = lookup,
+    .count = count,
+    .list = list,
+    .audit = audit,
+    .change = change,
+    .turn_end = turn_end,
+    .probe = probe,
+};
+
+FS_STRATEGY_EXPORT(v4_strategy)

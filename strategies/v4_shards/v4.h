@@ -1,0 +1,85 @@
+/* v4's structures.  README.md is the protocol; names of its steps are kept here. */
+#ifndef FS_V4_V4_H
+#define FS_V4_V4_H
+
+#include "ledger/ask.h"
+#include "ledger/ledger.h"
+
+#define FS_V4_SHARDS_MAX 32u
+#define FS_V4_SHARDS_DEFAULT 8u
+#define FS_V4_NAMED_MAX 64u     /* purchases that one transfer is for */
+#define FS_V4_SALE_BUCKETS 256u /* a power of two; of one worker's table */
+
+#define FS_V4_BATCHES_MAX 64u
+#define FS_V4_BATCHES_DEFAULT 2u
+
+/* Order records of one shard that an audit walks: half a second in which its store does nothing
+ * else. */
+#define FS_V4_AUDIT_DEFAULT 100000u
+
+struct fs_v4 {
+    struct fs_ledger ledger; /* first */
+    uint32_t shard_count;
+    uint32_t batches_max;
+    char prefix[FS_LEDGER_PREFIX_LEN_MAX + 2];
+};
+
+/* A purchase or a cancel. */
+struct fs_v4_op {
+    struct fs_ledger_op queued; /* first */
+    uint64_t read_number; /* of the last READ that had ended before its last DECIDE was sent */
+    struct fs_v4_transfer *transfer; /* that its last DECIDE was part of; NULL: none */
+};
+
+/* What a proof compares. */
+struct fs_v4_mark {
+    uint64_t epoch;
+    uint64_t sequence;
+    uint64_t moves;
+};
+
+struct fs_v4_shard {
+    struct fs_ledger_product *product;
+    struct fs_v4_mark mark; /* as last READ */
+};
+
+/* One worker's view of one sale. */
+struct fs_v4_sale {
+    /* constant after take */
+    struct fs_v4_worker *worker;
+    struct fs_text name;
+    char name_chars[FS_PRODUCT_LEN_MAX];
+
+    /* changing [loop] */
+    struct fs_v4_sale *next_in_bucket;
+    struct fs_v4_sale *next_dirty;
+    bool is_dirty;
+    bool is_gathering;
+    uint32_t user_count;            /* reads, transfers and asks that need it */
+    uint32_t acting_count;          /* steps of the gathering under way */
+    struct fs_ledger_queue waiting; /* ops that home is short for */
+    struct fs_ledger_queue asking;  /* of them, those that waited when the READ under way began */
+    bool has_memory;                /* of a READ of all shards: the marks */
+    uint64_t read_number;           /* how many READs of all shards have ended */
+    uint64_t same_number;           /* of the first of them that found what all since have found */
+    struct fs_v4_shard shards[];    /* shard_count */
+};
+
+struct fs_v4_worker {
+    struct fs_ledger_worker ledger; /* first */
+    struct fs_v4_sale *buckets[FS_V4_SALE_BUCKETS];
+    struct fs_v4_sale *dirty;
+    struct fs_v4_transfer *transfers; /* all that are under way */
+};
+
+static inline struct fs_v4 *fs_v4_of(const struct fs_v4_worker *worker)
+{
+    return (struct fs_v4 *)(void *)worker->ledger.ledger;
+}
+
+static inline const struct fs_host *fs_v4_host(const struct fs_v4_worker *worker)
+{
+    return worker->ledger.ledger->host;
+}
+
+#endif
