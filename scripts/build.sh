@@ -1,5 +1,5 @@
 #!/bin/sh
-# Configures (once) and builds a preset: scripts/build.sh PRESET [TARGET ...]
+# Configures and builds a preset: scripts/build.sh PRESET [TARGET ...]
 set -eu
 cd "$(dirname "$0")/.." || exit 1
 
@@ -10,16 +10,11 @@ release) folder=build ;;
 *) folder=build-$preset ;;
 esac
 
-if [ ! -f "$folder/build.ninja" ]; then
-    cmake --preset "$preset" >"${TMPDIR:-/tmp}/flashsale-cmake.$$" 2>&1 || {
-        cat "${TMPDIR:-/tmp}/flashsale-cmake.$$"
-        rm -f "${TMPDIR:-/tmp}/flashsale-cmake.$$"
-        exit 1
-    }
-    rm -f "${TMPDIR:-/tmp}/flashsale-cmake.$$"
+# Each time, since a changed preset is not seen by ninja; it takes a part of a second.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! cmake --preset "$preset" >"$log" 2>&1; then
+    cat "$log"
+    exit 1
 fi
-if [ $# -eq 0 ]; then
-    ninja -C "$folder" --quiet
-else
-    ninja -C "$folder" --quiet "$@"
-fi
+ninja -C "$folder" --quiet "$@"

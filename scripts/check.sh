@@ -21,12 +21,18 @@ ninja -C build-check --quiet || failed="$failed clang"
 echo "== clang-tidy"
 # shellcheck disable=SC2086
 printf '%s\n' $sources | grep -E '^(core|strategies)/' |
-    xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-check 2>/dev/null || failed="$failed tidy"
+    xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-check 2>build-check/tidy.log || {
+    grep -v 'warnings generated\|Suppressed\|Use -header-filter' build-check/tidy.log
+    failed="$failed tidy"
+}
 
 echo "== cppcheck"
 cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
     --suppress=missingIncludeSystem -j "$(nproc)" -I core/include -I core -D__linux__ \
     core strategies || failed="$failed cppcheck"
+
+echo "== shellcheck"
+shellcheck scripts/*.sh .ci/run || failed="$failed shellcheck"
 
 echo "== lint"
 ctest --test-dir build-check -L lint --output-on-failure || failed="$failed lint"

@@ -71,6 +71,7 @@ class Subject:
     def __init__(self, name, build, folder):
         self.name, self.build, self.folder = name, build, pathlib.Path(folder)
         self.port, self.admin = free_port(), free_port()
+        self.prefix, self.workers = ["taskset", "-c", "0"], 1
 
     def command(self):
         if self.name == "bare":
@@ -80,7 +81,7 @@ class Subject:
         command = [str(self.build / "flashsale"),
                    "--strategy", str(path) if path.exists() else strategy,
                    "--listen", f"127.0.0.1:{self.port}", "--admin", f"127.0.0.1:{self.admin}",
-                   "--workers", "1", "--data-dir", str(self.folder / "data"),
+                   "--workers", str(self.workers), "--data-dir", str(self.folder / "data"),
                    "--log-level", "warning"]
         for option in filter(None, options.split("+")):
             command += ["--set", option]
@@ -89,8 +90,7 @@ class Subject:
         return command
 
     def __enter__(self):
-        self.process = subprocess.Popen(["taskset", "-c", "0"] + self.command(),
-                                        stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self.prefix + self.command(), stdout=subprocess.DEVNULL)
         wait_for_port(self.port, self.process)
         self.tokens = self.folder / "tokens"
         lines = ["x" * 150]
@@ -115,10 +115,10 @@ class Subject:
             self.process.kill()
             self.process.wait()
 
-    def load(self, connections, seconds, run):
+    def load(self, connections, seconds, run, pinned=True):
         """One wrk run.  Returns (answers, answers that were not 2xx)."""
         result = subprocess.run(
-            ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+            (["taskset", "-c", "1"] if pinned else []) + ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
              "-s", str(ROOT / "scripts/purchase.lua"), f"http://127.0.0.1:{self.port}/"],
             env={**os.environ, "TOKENS": str(self.tokens), "RUN": run},
             capture_output=True, text=True, timeout=seconds + 60, check=True)

@@ -1,0 +1,16 @@
+-- wrk: one EVALSHA of the batch script with one purchase a request, as webdis takes it (a POST whose
+-- body is the command, words separated by slashes).  SHA (environment): the script's digest.
+local counter, thread_count = 0, 0
+
+function setup(thread)
+    thread:set("thread_id", thread_count)
+    thread_count = thread_count + 1
+end
+
+function request()
+    counter = counter + 1
+    local order = string.format("%02d%012d%012d", thread_id, tonumber(os.getenv("RUN") or "1"), counter)
+    return wrk.format("POST", "/", nil, table.concat({"EVALSHA", os.getenv("SHA"), "4",
+        "fs%3A%7B1%7D%3Asale", "fs%3A%7B1%7D%3Aorders", "fs%3A%7B1%7D%3Abuyers", "fs%3A%7B1%7D%3Alog",
+        "0", "0", "", "", "100000", "run", "0", "", order, "user_" .. counter % 10000, "1"}, "/"))
+end
