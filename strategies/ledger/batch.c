@@ -81,11 +81,13 @@ void fs_ledger_batch_send(struct fs_ledger_product *product, struct fs_ledger_op
     char claims[FS_LEDGER_KEY_LEN_MAX];
     struct fs_text *argv = worker->argv;
     size_t key_count = put_keys(product, kind->has_lock, claims, argv);
-    size_t argc = key_count + put_head(product, first, kind, argv + key_count);
+    size_t argc;
     uint64_t deadline_us = first->deadline_us;
     uint32_t index = 4; /* the head uses four numbers */
 
     assert(count >= 1 && count <= worker->ledger->batch_max);
+    fs_ledger_share_seen(product);
+    argc = key_count + put_head(product, first, kind, argv + key_count);
     first->sent_us = host->now_us();
     first->batch_count = count;
     for (struct fs_ledger_op *state = first; state; state = state->next) {
@@ -348,5 +350,6 @@ void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *r
             again.first = state;
         again.last = state;
     }
+    fs_ledger_share_seen(product);
     ask_again(product, again.first);
 }

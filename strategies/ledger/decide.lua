@@ -58,9 +58,13 @@ local sale = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'left', 'sold', 'state
     'per_buyer', 'per_order', 'opens', 'closes')
 local seen_epoch, seen_seq = int(ARGV[1]), int(ARGV[2])
 
-if dry then
-    -- A write that changes nothing: a replica or a store that cannot write says so here.
+if dry and sale[1] then
+    -- A write that changes nothing: a store that cannot write says so here.
     redis.call('HDEL', KEYS[1], '-')
+elseif dry then
+    -- And one that needs memory, the first of the script, since by the first that is judged; it
+    -- makes no key.
+    redis.call('SETRANGE', KEYS[1], 0, '')
 end
 if not sale[1] then
     -- A sale that was sold from and is gone means that the store forgot it: never "unknown".

@@ -62,12 +62,39 @@ uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, 
         entry->product_len = (uint8_t)product.len;
         memcpy(entry->product, product.data, product.len);
     }
-    if (entry && entry->epoch < epoch)
+    if (entry && entry->epoch < epoch) {
         entry->epoch = epoch;
+        entry->witness_sequence = 0;
+    }
     if (entry)
         epoch = entry->epoch;
     pthread_mutex_unlock(&ledger->mutex);
     return epoch;
+}
+
+void fs_ledger_share_seen(struct fs_ledger_product *product)
+{
+    struct fs_ledger *ledger = product->worker->ledger;
+    struct fs_ledger_epoch *entry;
+
+    if (product->seen_epoch > 0)
+        fs_ledger_note_epoch(ledger, product->name, product->seen_epoch);
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product->name);
+    if (entry && entry->epoch > product->seen_epoch) {
+        product->seen_epoch = entry->epoch;
+        product->witness_sequence = 0;
+    }
+    if (entry && entry->witness_sequence > product->witness_sequence) {
+        product->witness_sequence = entry->witness_sequence;
+        product->witness_len = entry->witness_len;
+        memcpy(product->witness, entry->witness, entry->witness_len);
+    } else if (entry && product->witness_sequence > entry->witness_sequence) {
+        entry->witness_sequence = product->witness_sequence;
+        entry->witness_len = product->witness_len;
+        memcpy(entry->witness, product->witness, product->witness_len);
+    }
+    pthread_mutex_unlock(&ledger->mutex);
 }
 
 int fs_ledger_worker_init(struct fs_ledger_worker *worker, struct fs_ledger *ledger,
@@ -235,7 +262,7 @@ void fs_ledger_queue_expire(struct fs_ledger_product *product)
     if (!queue->first)
         return;
     now_us = product->worker->ledger->host->now_us();
-    while (queue->first && queue->first->deadline_us <= now_us) {
+    while (queue->first && queue->first->deadline_us <= now_us + FS_LEDGER_EARLY_US) {
         struct fs_ledger_op *state = queue->first;
 
         queue->first = state->next;
@@ -264,7 +291,8 @@ void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms
 
     assert(!product->is_waiting);
     if (first) {
-        uint64_t left_us = first->deadline_us > now_us ? first->deadline_us - now_us : 0;
+        uint64_t due_us = first->deadline_us - FS_LEDGER_EARLY_US;
+        uint64_t left_us = due_us > now_us ? due_us - now_us : 0;
 
         if (left_us < (uint64_t)delay_ms * 1000)
             delay_ms = (uint32_t)((left_us + 999) / 1000);

@@ -14,9 +14,12 @@
 #include "limits.h"
 #include "text.h"
 
-/* The highest epoch that any worker of this process was answered. */
+/* The highest epoch that any worker of this process was answered, and the last sale in it. */
 struct fs_ledger_epoch {
     uint64_t epoch;
+    uint64_t witness_sequence; /* 0: none in this epoch */
+    uint8_t witness_len;
+    char witness[FS_ORDER_LEN_MAX];
     uint8_t product_len;
     char product[FS_LEDGER_NAME_LEN_MAX];
 };
@@ -126,6 +129,10 @@ void fs_ledger_dispose(struct fs_ledger *ledger); /* [main] */
 /* Remembers that epoch of product was answered, and gives the highest.  [any] */
 uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch);
 
+/* What this worker and the others have seen of the product becomes one: the higher epoch, and in it
+ * the later witness.  Once a batch.  [loop] */
+void fs_ledger_share_seen(struct fs_ledger_product *product);
+
 /* Returns 0 or -ENOMEM.  [main] */
 int fs_ledger_worker_init(struct fs_ledger_worker *worker, struct fs_ledger *ledger,
                           struct fs_loop *loop, size_t extra_size,
@@ -154,7 +161,8 @@ struct fs_ledger_op *fs_ledger_queue_cut(struct fs_ledger_queue *queue, uint32_t
 /* Puts a list of ops back to the front, in their order. */
 void fs_ledger_queue_return(struct fs_ledger_queue *queue, struct fs_ledger_op *first);
 
-/* Completes what is past its deadline at the front of the queue: FS_BUSY, or FS_UNDETERMINED where
+/* Completes what is at its deadline at the front of the queue, a little before the server would say that
+ * it does not know: FS_BUSY, or FS_UNDETERMINED where
  * it may have been decided. */
 void fs_ledger_queue_expire(struct fs_ledger_product *product);
 

@@ -85,6 +85,7 @@ static void on_release(struct fs_call *call, const struct fs_reply *reply)
     decided->state = NULL;
     if (state && !fs_ledger_batch_complete(state, decided->epoch, &decided->decision))
         fs_ledger_queue_return(&product->queue, state);
+    fs_ledger_share_seen(product);
 }
 
 /* The last trip; where an op was decided it is ended after it. */
