@@ -108,6 +108,21 @@ struct fs_v1_room {
 /* Why nothing could be written, for the log. */
 enum fs_v1_trouble { FS_V1_NO_TROUBLE, FS_V1_ORDERS_FULL, FS_V1_SALES_FULL, FS_V1_UNITS_TOO_MANY };
 
+/* What an answer says must be true of the disk too before it is told, or a crash could make it
+ * untrue: after a restart a buyer refused as sold out would find units.  A crash leaves a prefix of
+ * the journal, so position is that of the last record the answer rests on:
+ *
+ *   sold, cancelled, changed           the record just made
+ *   replayed, found, KEY_REUSED        the last record of the order
+ *   SOLD_OUT, LIMIT_REACHED, CLOSED,   the last record of the sale: it has the stock, the terms and
+ *   TOO_MANY, EXISTS,                  the epoch, and all records of a buyer are records of the sale
+ *   NOT_CANCELLABLE, a change again
+ *   TOO_MANY sales                     the last record of the newest sale
+ *   UNKNOWN                            0: nothing is ever deleted, so what is missing now is missing
+ *                                      in every prefix too; so is an order that is another's
+ *   BUSY, UNAVAILABLE                  0: they say only that nothing was taken
+ *   count                              0: runs ahead of the disk, as list() and audit() do.  They
+ *                                      promise nothing to anybody, and answer while the disk hangs */
 struct fs_v1_decision {
     struct fs_outcome outcome;
     bool wrote;        /* room->record is filled and the state changed */

@@ -115,6 +115,7 @@ static void replay_change(const struct fs_v1_ledger *ledger, const struct fs_v1_
         decision->outcome = (struct fs_outcome){.verdict = FS_KEY_REUSED, .units_left = -1};
         return;
     }
+    decision->position = sale->position; /* made->position or behind it: it tells of the sale */
     fs_v1_sale_tell(sale, query->now_ms, &decision->sale);
     decision->outcome = (struct fs_outcome){
         .verdict = FS_DONE,
@@ -212,6 +213,8 @@ void fs_v1_ledger_change(struct fs_v1_ledger *ledger, const struct fs_v1_query *
         outcome->verdict = decision->trouble == FS_V1_SALES_FULL   ? FS_TOO_MANY
                            : decision->trouble != FS_V1_NO_TROUBLE ? FS_UNAVAILABLE
                                                                    : FS_BUSY;
+        if (outcome->verdict == FS_TOO_MANY) /* rests on the newest sale being there */
+            decision->position = ledger->sales[ledger->sale_count - 1].position;
         return;
     }
     write_change(ledger, query, &terms, slot, units_left, room);

@@ -183,8 +183,10 @@ void fs_v1_ledger_purchase(struct fs_v1_ledger *ledger, const struct fs_v1_query
     };
     if (outcome->verdict == FS_CLOSED)
         outcome->state = info.state;
-    if (outcome->verdict != FS_DONE)
+    if (outcome->verdict != FS_DONE) {
+        decision->position = ledger->sales[sale].position;
         return;
+    }
     if (ledger->order_count == ledger->orders_max) {
         outcome->verdict = FS_UNAVAILABLE;
         decision->trouble = FS_V1_ORDERS_FULL;
@@ -238,7 +240,7 @@ void fs_v1_ledger_cancel(struct fs_v1_ledger *ledger, const struct fs_v1_query *
         outcome->sequence = sale->sequence;
         decision->wrote = true;
     }
-    decision->position = order->position;
+    decision->position = outcome->verdict == FS_NOT_CANCELLABLE ? sale->position : order->position;
     tell_order(ledger, order, &decision->order);
 }
 

@@ -1,10 +1,11 @@
 /* The ops of one loop that wait for the disk.
  *
- * An op that wrote, or that answers from a record not yet durable, joins its loop's FIFO.  The loop
- * asks to be woken by putting the position its first op waits for into `awaited`; the journal thread
- * takes the wish away when it fulfils it, by a post.  Whoever changes the word from a position to 0
- * decides: the journal thread then posts, the loop then needs no post any more.  So at most one post
- * is under way, and none once the FIFO is empty: a detach never leaves one behind. */
+ * An op that wrote, or whose answer (a refusal too) rests on a record not yet durable, joins its
+ * loop's FIFO.  The loop asks to be woken by putting the position its first op waits for into
+ * `awaited`; the journal thread takes the wish away when it fulfils it, by a post.  Whoever changes
+ * the word from a position to 0 decides: the journal thread then posts, the loop then needs no post
+ * any more.  So at most one post is under way, and none once the FIFO is empty: a detach never leaves
+ * one behind. */
 #ifndef FS_V1_WAITING_H
 #define FS_V1_WAITING_H
 

@@ -13,6 +13,7 @@
 
 #define ORDERS 900u
 #define TURN 60u /* orders in one turn of the loop */
+#define TURNS (ORDERS / TURN)
 #define STOCK 1000
 #define OPTIONS "segment_size=64KiB orders_max=4000"
 #define EXIT_CRASHED 42
@@ -37,6 +38,7 @@ const char *__tsan_default_options(void)
 /* What the child tells the parent, in shared memory. */
 struct report {
     _Atomic uint32_t acknowledged[ORDERS]; /* 1: DONE was answered */
+    _Atomic uint32_t refused[TURNS];       /* 1: of that turn's own sale, SOLD_OUT was answered */
     _Atomic uint32_t created;
 };
 
@@ -208,12 +210,52 @@ static void order_name(char name[static 16], unsigned i)
     snprintf(name, 16, "order%u", i);
 }
 
+static void small_sale_name(char name[static 16], unsigned turn)
+{
+    snprintf(name, 16, "small%u", turn);
+}
+
+static void on_refused(struct fs_op *op)
+{
+    if (op->outcome.verdict == FS_SOLD_OUT)
+        atomic_store((_Atomic uint32_t *)op->data, 1);
+}
+
+/* Makes a sale of one unit, which ann buys and bob is too late for: all of it in this turn. */
+static void sell_out(struct fs_loop *loop, struct fs_op ops[static 3], unsigned turn,
+                     struct report *report)
+{
+    static char name[16];
+    struct fs_sale_change change;
+    struct fs_purchase purchase = {.units = 1};
+
+    small_sale_name(name, turn);
+    change = fs_tiny_nothing(FS_CHANGE_CREATE, name);
+    change.units_reset = 1;
+    purchase.product = fs_tiny_text(name);
+    for (unsigned i = 0; i < 3; i++)
+        fs_tiny_op_init(&ops[i], loop);
+    ops[2].on_done = on_refused;
+    ops[2].data = &report->refused[turn];
+    fs_v1_change(loop->worker, &ops[0], ops[0].state, &change);
+    for (unsigned i = 1; i < 3; i++) {
+        char order[32];
+
+        snprintf(order, sizeof(order), "%s-%u", name, i);
+        purchase.order = fs_tiny_text(order);
+        purchase.buyer = fs_tiny_text(i == 1 ? "ann" : "bob");
+        fs_v1_purchase(loop->worker, &ops[i], ops[i].state, &purchase);
+    }
+}
+
 /* Brings one turn's orders and waits for the answers. */
 static void sell_turn(struct fs_loop *loop, unsigned from, struct report *report)
 {
+    static struct fs_op small[3];
     static struct fs_op ops[TURN];
     static char names[TURN][16];
 
+    sell_out(loop, small, from / TURN, report);
     for (unsigned i = 0; i < TURN; i++) {
         struct fs_purchase purchase = {
             .product = fs_tiny_text("1"), .buyer = fs_tiny_text("ann"), .units = 1};
@@ -230,6 +272,8 @@ static void sell_turn(struct fs_loop *loop, unsigned from, struct report *report
         if (ops[i].outcome.verdict == FS_DONE)
             atomic_store(&report->acknowledged[from + i], 1);
     }
+    while (!small[2].is_done)
+        fs_tiny_turn(loop, true);
 }
 
 /* The child: sells on a faulty disk until it ends. */
@@ -286,6 +330,24 @@ static void check_prefix(struct fs_op *op, const struct report *report, const ch
     FS_CHECK_INT(behind, 0);
 }
 
+/* Who was told that a sale is sold out finds nothing left of it: no unit ever comes back here. */
+static void check_refusals(struct fs_op *op, const struct report *report, const char *what,
+                           uint64_t nth)
+{
+    unsigned untrue = 0;
+    char name[16];
+
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        small_sale_name(name, turn);
+        if (report->refused[turn] &&
+            (fs_tiny_count(op, name) != FS_DONE || op->sales[0].units_left > 0))
+            untrue++;
+    }
+    if (untrue > 0)
+        printf("\n    %s at operation %" PRIu64 ": %u refusals were untrue\n", what, nth, untrue);
+    FS_CHECK_INT(untrue, 0);
+}
+
 /* Opens what the child left, checks it, and sells the rest of the stock. */
 static void check_folder(const char *dir, const struct report *report, const char *what,
                          uint64_t nth, unsigned *repaired)
@@ -309,6 +371,7 @@ static void check_folder(const char *dir, const struct report *report, const cha
     fs_tiny_op_init(&op, &loop);
     FS_CHECK(fs_tiny_create(&op, "1", STOCK) == FS_EXISTS || !report->created);
     check_prefix(&op, report, what, nth);
+    check_refusals(&op, report, what, nth);
     FS_CHECK_INT(fs_tiny_audit(&op, "1"), FS_DONE);
     FS_CHECK(fs_tiny_is_sound(&op));
     FS_CHECK_INT(fs_tiny_term(&op, "units_initial"), STOCK);

@@ -201,17 +201,22 @@ static void slow_world_close(struct slow_world *world)
     fs_tiny_host_dispose(&world->host);
 }
 
-static void bring(struct fs_op *op, struct fs_loop *loop, const char *order)
+static void bring_units(struct fs_op *op, struct fs_loop *loop, const char *order, uint32_t units)
 {
     struct fs_purchase purchase = {
         .product = fs_tiny_text("1"),
         .buyer = fs_tiny_text("ann"),
         .order = fs_tiny_text(order),
-        .units = 1,
+        .units = units,
     };
 
     fs_tiny_op_init(op, loop);
     fs_v1_purchase(loop->worker, op, op->state, &purchase);
+}
+
+static void bring(struct fs_op *op, struct fs_loop *loop, const char *order)
+{
+    bring_units(op, loop, order, 1);
 }
 
 static void a_full_ring_answers_busy_and_takes_nothing(void)
@@ -249,12 +254,17 @@ static void a_full_ring_answers_busy_and_takes_nothing(void)
     slow_world_close(&world);
 }
 
+static struct fs_order_ref ref_of_a(void)
+{
+    return (struct fs_order_ref){
+        .product = fs_tiny_text("1"), .buyer = fs_tiny_text("ann"), .order = fs_tiny_text("a")};
+}
+
 static void a_replay_and_a_lookup_on_another_loop_wait_for_the_disk_too(void)
 {
     struct slow_world world;
     struct fs_op first, again, lookup;
-    struct fs_order_ref ref = {
-        .product = fs_tiny_text("1"), .buyer = fs_tiny_text("ann"), .order = fs_tiny_text("a")};
+    struct fs_order_ref ref = ref_of_a();
 
     slow_world_open(&world, 64);
     bring(&first, &world.loops[0], "a");
@@ -274,6 +284,108 @@ static void a_replay_and_a_lookup_on_another_loop_wait_for_the_disk_too(void)
         fs_tiny_turn(&world.loops[0], true);
     FS_CHECK(again.outcome.replayed && !first.outcome.replayed);
     FS_CHECK_INT(lookup.outcome.verdict, FS_DONE);
+    slow_world_close(&world);
+}
+
+/* A refusal rests on what another loop has just decided.  Were it told before the disk has that, a
+ * crash would turn "sold out" into an undersell. */
+struct refusal {
+    enum fs_verdict verdict;
+    uint32_t units_first;         /* that loop 0 buys; 0: it makes the change instead */
+    struct fs_sale_change change; /* without the product */
+    uint32_t units;               /* that ann asks for on loop 1; 0: she cancels order a */
+};
+
+static void refuse_on_a_slow_disk(const struct refusal *refusal)
+{
+    struct slow_world world;
+    struct fs_op first, refused;
+    struct fs_order_ref a = ref_of_a();
+    struct fs_sale_change change = refusal->change;
+
+    slow_world_open(&world, 64);
+    atomic_store(&world.disk.is_held, false);
+    FS_CHECK_INT(fs_tiny_buy(&world.op, "1", "ann", "a", 1), FS_DONE);
+    change.product = fs_tiny_text("1");
+    if (refusal->units_first > 0) { /* the terms are on disk, the purchase is not */
+        FS_CHECK_INT(fs_tiny_change(&world.op, &change), FS_DONE);
+        atomic_store(&world.disk.is_held, true);
+        bring_units(&first, &world.loops[0], "first", refusal->units_first);
+    } else {
+        atomic_store(&world.disk.is_held, true);
+        fs_tiny_op_init(&first, &world.loops[0]);
+        fs_v1_change(world.loops[0].worker, &first, first.state, &change);
+    }
+    fs_v1_turn_end(world.loops[0].worker);
+    if (refusal->units > 0) {
+        bring_units(&refused, &world.loops[1], "refused", refusal->units);
+    } else {
+        fs_tiny_op_init(&refused, &world.loops[1]);
+        fs_v1_cancel(world.loops[1].worker, &refused, refused.state, &a);
+    }
+    fs_v1_turn_end(world.loops[1].worker);
+    usleep(20000);
+    fs_tiny_turn(&world.loops[1], false);
+    FS_CHECK(!first.is_done && !refused.is_done);
+    atomic_store(&world.disk.is_held, false);
+    while (!first.is_done)
+        fs_tiny_turn(&world.loops[0], true);
+    while (!refused.is_done)
+        fs_tiny_turn(&world.loops[1], true);
+    FS_CHECK_INT(first.outcome.verdict, FS_DONE);
+    FS_CHECK_INT(refused.outcome.verdict, refusal->verdict);
+    slow_world_close(&world);
+}
+
+static void a_refusal_waits_until_what_it_rests_on_is_durable(void)
+{
+    struct refusal refusal = {.verdict = FS_SOLD_OUT, .units_first = 99, .units = 1};
+
+    refusal.change = fs_tiny_nothing(FS_CHANGE_UPDATE, "1");
+    refuse_on_a_slow_disk(&refusal);
+    refusal.verdict = FS_LIMIT_REACHED;
+    refusal.units_first = 2;
+    refusal.change.units_per_buyer_max = 3;
+    refuse_on_a_slow_disk(&refusal);
+    refusal.verdict = FS_TOO_MANY;
+    refusal.units_first = 0;
+    refusal.units = 2;
+    refusal.change.units_per_order_max = 1;
+    refuse_on_a_slow_disk(&refusal);
+    refusal.verdict = FS_CLOSED;
+    refusal.change.state = FS_SALE_PAUSED;
+    refuse_on_a_slow_disk(&refusal);
+    refusal.verdict = FS_NOT_CANCELLABLE;
+    refusal.units = 0;
+    refusal.change.kind = FS_CHANGE_RESET;
+    refusal.change.units_reset = 5;
+    refuse_on_a_slow_disk(&refusal);
+}
+
+static void a_refusal_that_a_crash_cannot_make_wrong_is_told_at_once(void)
+{
+    struct slow_world world;
+    struct fs_op first, op;
+    struct fs_order_ref other = ref_of_a();
+    struct fs_purchase purchase = {.product = fs_tiny_text("2"),
+                                   .buyer = fs_tiny_text("ann"),
+                                   .order = fs_tiny_text("b"),
+                                   .units = 1};
+
+    slow_world_open(&world, 64);
+    bring(&first, &world.loops[0], "a");
+    fs_v1_turn_end(world.loops[0].worker);
+    fs_tiny_op_init(&op, &world.loops[1]);
+    fs_v1_purchase(world.loops[1].worker, &op, op.state, &purchase);
+    FS_CHECK(op.is_done && op.outcome.verdict == FS_UNKNOWN);
+    other.buyer = fs_tiny_text("bob"); /* of an order that is ann's */
+    fs_tiny_op_init(&op, &world.loops[1]);
+    fs_v1_cancel(world.loops[1].worker, &op, op.state, &other);
+    FS_CHECK(op.is_done && op.outcome.verdict == FS_UNKNOWN);
+    FS_CHECK(!first.is_done);
+    atomic_store(&world.disk.is_held, false);
+    while (!first.is_done)
+        fs_tiny_turn(&world.loops[0], true);
     slow_world_close(&world);
 }
 
@@ -315,5 +427,7 @@ static void a_batch_costs_each_loop_at_most_one_post(void)
     T(two_loops_sell_exactly_the_stock_in_memory)                  \
     T(a_full_ring_answers_busy_and_takes_nothing)                  \
     T(a_replay_and_a_lookup_on_another_loop_wait_for_the_disk_too) \
+    T(a_refusal_waits_until_what_it_rests_on_is_durable)           \
+    T(a_refusal_that_a_crash_cannot_make_wrong_is_told_at_once)    \
     T(a_batch_costs_each_loop_at_most_one_post)
 FS_SUITE("v1/threads", TESTS)
