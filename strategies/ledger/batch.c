@@ -204,7 +204,7 @@ bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
 
 /* An answer that took long says too much, by as long: the least of them all is the best.  It creeps
  * up by a millisecond an answer, so that it follows a clock that was set. */
-static void note_clock(struct fs_ledger_product *product, int64_t offset_ms)
+void fs_ledger_batch_clock(struct fs_ledger_product *product, int64_t offset_ms)
 {
     if (!product->has_clock || offset_ms < product->clock_offset_ms)
         product->clock_offset_ms = offset_ms;
@@ -220,7 +220,7 @@ void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_repl
     int64_t now_ms = reply->items[1].integer;
 
     if (now_ms > 0)
-        note_clock(product, now_ms - (int64_t)(first->sent_us / 1000));
+        fs_ledger_batch_clock(product, now_ms - (int64_t)(first->sent_us / 1000));
     if (reply->items[2].integer != FS_LEDGER_FROZEN)
         product->is_frozen = false;
     if (epoch > product->seen_epoch) {

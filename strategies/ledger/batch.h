@@ -53,6 +53,9 @@ bool fs_ledger_batch_is_whole(const struct fs_reply *reply, uint32_t count);
 /* The decision on the op at index; reply is whole. */
 struct fs_ledger_decision fs_ledger_batch_decision(const struct fs_reply *reply, uint32_t index);
 
+/* Takes note of the store's clock: what an answer said less when it was asked for, ms. */
+void fs_ledger_batch_clock(struct fs_ledger_product *product, int64_t offset_ms);
+
 /* Takes note of the epoch and the clock in the head of a whole reply to first's batch. */
 void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_reply *reply);
 

@@ -40,6 +40,9 @@ void fs_v4_ask_end(struct fs_v4_ask *state, enum fs_verdict verdict);
 /* READ; false: no memory, and the op has ended as FS_UNAVAILABLE. */
 bool fs_v4_ask_read(struct fs_v4_ask *state, void (*done)(struct fs_v4_read *read));
 
+/* Ends the READ to compare with, if any. */
+void fs_v4_ask_drop(struct fs_v4_ask *state);
+
 /* Sums that obey the conservation rule: those of an exact read are what was there at one instant; of
  * another, units left are what the others leave. */
 struct fs_sale_info fs_v4_ask_sum(const struct fs_v4_read *read, bool is_exact);

@@ -98,6 +98,26 @@ static void on_adopted(void *data)
     fs_v4_sale_touch(sale);
 }
 
+/* False, logged: the sale was made with another number of shards, so homes are elsewhere. */
+static bool has_our_count(const struct plan *plan)
+{
+    const struct fs_host *host = fs_v4_host(plan->sale->worker);
+    struct fs_v4_sale *sale = plan->sale;
+
+    for (unsigned k = 0; k < plan->count; k++) {
+        const struct fs_v4_view *view = &plan->read->views[k];
+
+        if (!view->is_there || view->shard_count == (int64_t)plan->count)
+            continue;
+        sale->is_checked = false;
+        host->log(host, FS_LOG_ERROR,
+                  "v4: %.*s was made with %lld shards, and shards is %u: set it to that",
+                  (int)sale->name.len, sale->name.data, (long long)view->shard_count, plan->count);
+        return false;
+    }
+    return true;
+}
+
 /* Deals with a sale that is not there, is made otherwise, or is being changed.  True: ops are dealt
  * with. */
 static bool settle_sale(struct plan *plan, struct fs_ledger_queue *ops)
@@ -121,10 +141,7 @@ static bool settle_sale(struct plan *plan, struct fs_ledger_queue *ops)
         fail_all(ops);
         return true;
     }
-    if (truth->is_there && truth->shard_count != (int64_t)plan->count) {
-        host->log(host, FS_LOG_ERROR,
-                  "v4: %.*s was made with %lld shards, and shards is %u: set it to that",
-                  (int)sale->name.len, sale->name.data, (long long)truth->shard_count, plan->count);
+    if (!has_our_count(plan)) {
         fail_all(ops);
         return true;
     }

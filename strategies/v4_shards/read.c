@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "ledger/batch.h"
 #include "scripts.h"
 
 #define FIXED_ITEMS (FS_LEDGER_SALE_ITEMS + 4) /* moves, fence, total, shards */
@@ -120,6 +121,18 @@ static bool parse_view(struct fs_v4_view *view, const struct fs_reply *reply, un
     return view->is_there;
 }
 
+/* Homes are where we think they are; and their clocks are known before the first purchase. */
+static void note_view(const struct fs_v4_view *view)
+{
+    const struct fs_v4_read *read = view->read;
+    struct fs_ledger_product *product = read->sale->shards[view - read->views].product;
+
+    if (!view->is_there)
+        return;
+    read->sale->is_checked = view->shard_count == (int64_t)fs_v4_sale_shard_count(read->sale);
+    fs_ledger_batch_clock(product, view->sale.now_ms - (int64_t)(read->begin_us / 1000));
+}
+
 static void on_view(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_v4_view *view =
@@ -135,6 +148,7 @@ static void on_view(struct fs_call *call, const struct fs_reply *reply)
     else if (reply->kind == FS_REPLY_ERROR)
         host->log(host, FS_LOG_ERROR, "v4: the store answers a read with: %.*s",
                   (int)reply->text.len, reply->text.data);
+    note_view(view);
     if (--read->pending_count > 0)
         return;
     read->is_whole = true;
@@ -158,6 +172,7 @@ struct fs_v4_read *fs_v4_read_begin(struct fs_v4_sale *sale, uint64_t deadline_u
     read->done = done;
     read->data = data;
     read->pending_count = count;
+    read->begin_us = fs_v4_host(worker)->now_us();
     read->begin_number = sale->read_number;
     fs_v4_sale_use(sale);
     argv[1] = fs_ledger_number(number, count);

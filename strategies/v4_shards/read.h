@@ -43,6 +43,7 @@ struct fs_v4_read {
     void (*done)(struct fs_v4_read *read);
     void *data; /* the asker's */
     uint32_t pending_count;
+    uint64_t begin_us;
     uint64_t begin_number; /* the sale's read_number when this began */
     bool is_whole;         /* every shard answered */
     struct fs_v4_view views[];

@@ -150,7 +150,10 @@ static void queue_op(struct fs_v4_worker *worker, struct fs_op *op, union state 
     }
     queued->product =
         sale->shards[fs_v4_home_of(asked->buyer, fs_v4_of(worker)->shard_count)].product;
-    fs_v4_ask_home(queued);
+    if (sale->is_checked)
+        fs_v4_ask_home(queued);
+    else
+        fs_v4_wait_here(sale, queued); /* with another number of shards home would be elsewhere */
 }
 
 static void purchase(void *worker, struct fs_op *op, void *state,

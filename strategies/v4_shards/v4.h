@@ -55,6 +55,7 @@ struct fs_v4_sale {
     struct fs_v4_sale *next_dirty;
     bool is_dirty;
     bool is_gathering;
+    bool is_checked;                /* a shard was read, and is one of as many as ours */
     uint32_t user_count;            /* reads, transfers and asks that need it */
     uint32_t acting_count;          /* steps of the gathering under way */
     struct fs_ledger_queue waiting; /* ops that home is short for */
