@@ -16,7 +16,7 @@
 #include "ledger/scripts.h"
 
 #define BATCHES_MAX 64u
-#define BATCHES_DEFAULT 2u
+#define BATCHES_DEFAULT 1u
 #define PREFIX_SIZE (FS_LEDGER_PREFIX_LEN_MAX + 2)
 
 struct v3 {
