@@ -38,7 +38,7 @@ class Pair:
         self.proxy = proxy
         self.near_reader, self.near_writer = near
         self.far_reader, self.far_writer = far
-        self.reset_at_reply = None
+        self.reset_at_reply = []
         self.delay_replies_until = 0.0
 
     async def run(self):
@@ -49,6 +49,8 @@ class Pair:
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in (self.near_writer, self.far_writer):
             writer.transport.abort()
+        for harm in self.reset_at_reply:
+            harm.done.set()
 
     def reset(self):
         sock = self.near_writer.get_extra_info("socket")
@@ -67,7 +69,7 @@ class Pair:
                 harm.done.set()
                 return
             if harm.kind == "reset_after":
-                self.reset_at_reply = harm
+                self.reset_at_reply.append(harm)
             elif harm.kind == "late_reply":
                 self.delay_replies_until = time.monotonic() + harm.delay_s
                 harm.done.set()
@@ -78,8 +80,7 @@ class Pair:
 
     async def replies(self):
         while data := await self.far_reader.read(1 << 20):
-            harm = self.reset_at_reply
-            if harm is not None:
+            if self.reset_at_reply:
                 # Replies come in order and one read may hold an earlier command's; the harmed one's
                 # is there when Redis has nothing more to say.
                 try:
@@ -87,7 +88,6 @@ class Pair:
                 except asyncio.TimeoutError:
                     pass
                 self.reset()
-                harm.done.set()
                 return
             wait = self.delay_replies_until - time.monotonic()
             if wait > 0:
