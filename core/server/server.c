@@ -66,9 +66,13 @@ static enum fs_server_state state_of(struct fs_server *server)
 
 int fs_server_start(struct fs_server *server, struct fs_error *error)
 {
+    enum fs_server_state state = state_of(server);
     int rc;
 
-    if (state_of(server) != FS_SERVER_STOPPED)
+    if (state == FS_SERVER_GIVEN_UP)
+        return fs_error_set(
+            error, -EBUSY, "the strategy still holds requests of before: only a new process helps");
+    if (state != FS_SERVER_STOPPED)
         return fs_error_set(error, -EALREADY, "the server was started before");
     atomic_store(&server->is_cut, false);
     set_state(server, FS_SERVER_STARTING);
@@ -79,8 +83,7 @@ int fs_server_start(struct fs_server *server, struct fs_error *error)
         set_state(server, FS_SERVER_SERVING);
         return 0;
     }
-    fs_server_close(server);
-    set_state(server, FS_SERVER_STOPPED);
+    set_state(server, fs_server_close(server) == -EBUSY ? FS_SERVER_GIVEN_UP : FS_SERVER_STOPPED);
     return rc;
 }
 
@@ -117,7 +120,8 @@ int fs_server_wait(struct fs_server *server)
     int failure;
 
     pthread_mutex_lock(&server->mutex);
-    while (server->state != FS_SERVER_STOPPED && server->failure == 0)
+    while (server->state != FS_SERVER_STOPPED && server->state != FS_SERVER_GIVEN_UP &&
+           server->failure == 0)
         pthread_cond_wait(&server->moved, &server->mutex);
     failure = server->failure;
     pthread_mutex_unlock(&server->mutex);
@@ -126,15 +130,17 @@ int fs_server_wait(struct fs_server *server)
 
 int fs_server_stop(struct fs_server *server)
 {
+    enum fs_server_state state = state_of(server);
     int rc;
 
-    if (state_of(server) != FS_SERVER_SERVING)
-        return 0;
+    if (state != FS_SERVER_SERVING)
+        return state == FS_SERVER_GIVEN_UP ? -EBUSY : 0;
     set_state(server, FS_SERVER_STOPPING);
     fs_log_info(&server->log, "server", "stopping");
     rc = fs_server_close(server);
-    fs_log_info(&server->log, "server", "stopped");
-    set_state(server, FS_SERVER_STOPPED);
+    if (rc != -EBUSY)
+        fs_log_info(&server->log, "server", "stopped");
+    set_state(server, rc == -EBUSY ? FS_SERVER_GIVEN_UP : FS_SERVER_STOPPED);
     return rc;
 }
 
@@ -145,7 +151,8 @@ void fs_server_stop_now(struct fs_server *server)
 
 void fs_server_destroy(struct fs_server *server)
 {
-    if (!server)
+    /* What was given up uses the server's log and settings still. */
+    if (!server || state_of(server) == FS_SERVER_GIVEN_UP)
         return;
     for (char **address = server->addresses; address && *address; address++)
         free(*address);

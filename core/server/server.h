@@ -25,7 +25,8 @@ enum fs_server_state {
     FS_SERVER_STOPPED = 1, /* nothing is open */
     FS_SERVER_STARTING,
     FS_SERVER_SERVING,
-    FS_SERVER_STOPPING
+    FS_SERVER_STOPPING,
+    FS_SERVER_GIVEN_UP /* the strategy did not let go: nothing is released or started any more */
 };
 
 /* How far a start has come.  Closing begins at the stage that was reached and goes down. */
@@ -105,7 +106,8 @@ struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
 /* start.c: goes through all stages.  On failure server->stage tells how far it came. */
 int fs_server_open(struct fs_server *server, struct fs_error *error);
 
-/* shutdown.c: closes whatever is open.  Returns 0, or -ETIMEDOUT when connections had to be cut. */
+/* shutdown.c: closes whatever is open.  Returns 0; -ETIMEDOUT when connections had to be cut; -EBUSY
+ * when the strategy still holds requests: then all from the strategy on stays as it is, for ever. */
 int fs_server_close(struct fs_server *server);
 
 /* loops.c: how many there will be, the admin's too. */

@@ -1,7 +1,8 @@
 /* Closes a server, from whichever stage a start has reached down to nothing.
  *
  * A serving one in this order: not ready; accept what is queued and nothing more; answer what was
- * asked and let connections go; cut the rest; wait until the strategy has let go of every op. */
+ * asked and let connections go; cut the rest; wait until the strategy has let go of every op.  A
+ * strategy that does not is left alone with all that it may touch. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,23 +136,42 @@ static void settle_loops(struct fs_server *server)
                          fs_clock_now_us() + GRACE_US, true);
 }
 
-static void close_workers(struct fs_server *server)
+/* Returns whether every loop was free; otherwise none is detached. */
+static bool close_workers(struct fs_server *server)
 {
+    bool is_stuck = false;
+
     settle_loops(server);
     for (size_t i = 0; i < server->worker_count; i++) {
-        bool is_stuck = !is_free(server->workers[i]);
-
-        if (is_stuck)
-            fs_log_error(
-                &server->log, "server",
-                "loop %zu: the strategy still holds %u request(s) long after their deadline; "
-                "their memory is given up",
-                i, atomic_load(&server->workers[i]->ops_in_flight));
+        if (is_free(server->workers[i]))
+            continue;
+        is_stuck = true;
+        fs_log_error(&server->log, "server",
+                     "loop %zu: the strategy still holds %u request(s) long after their deadline",
+                     i, atomic_load(&server->workers[i]->ops_in_flight));
+    }
+    for (size_t i = 0; i < server->worker_count; i++) {
         server->workers[i]->is_given_up = is_stuck;
         fs_worker_end(server->workers[i]);
     }
+    if (is_stuck)
+        return false;
     while (server->attached_count > 0)
         fs_worker_detach(server->workers[--server->attached_count]);
+    return true;
+}
+
+/* The strategy may answer at any time, and may not be closed while it holds an op: so it keeps all
+ * that it could touch, the loops, the log and its own code among it.  Only processes are stopped. */
+static int give_up(struct fs_server *server)
+{
+    fs_log_error(&server->log, "server",
+                 "strategy %s does not let go: it is not closed, and all its memory is given up",
+                 server->module.strategy.name);
+    if (server->redis)
+        fs_redis_stop_private(server->redis);
+    server->stage = FS_STAGE_WORKERS;
+    return -EBUSY;
 }
 
 static void destroy_workers(struct fs_server *server)
@@ -159,8 +179,7 @@ static void destroy_workers(struct fs_server *server)
     while (server->worker_count > 0) {
         struct fs_worker *worker = server->workers[--server->worker_count];
 
-        if (!worker->is_given_up)
-            fs_worker_destroy(worker);
+        fs_worker_destroy(worker);
     }
     free(server->workers);
     free(server->loops);
@@ -205,8 +224,8 @@ int fs_server_close(struct fs_server *server)
 
     if (stage >= FS_STAGE_LISTENING)
         rc = close_listening(server);
-    if (stage >= FS_STAGE_WORKERS)
-        close_workers(server);
+    if (stage >= FS_STAGE_WORKERS && !close_workers(server))
+        return give_up(server);
     if (stage >= FS_STAGE_STRATEGY)
         close_strategy(server);
     if (stage >= FS_STAGE_WORKERS)

@@ -81,7 +81,7 @@ struct fs_worker {
     enum fs_worker_gate gate;
     int opened; /* what opening the world said */
 
-    /* set before the end: the strategy did not let go, so nothing is released */
+    /* set before the end: the strategy holds ops of this loop or of another, so nothing is released */
     bool is_given_up;
 
     /* changing [loop] */
@@ -122,10 +122,10 @@ int fs_worker_listen(struct fs_worker *worker, const int *fds, size_t count, boo
 /* Accepts what is queued and closes the listening sockets.  [main] */
 void fs_worker_unlisten(struct fs_worker *worker);
 
-void fs_worker_drain(struct fs_worker *worker); /* from now on, until the end.  [main] */
-void fs_worker_cut(struct fs_worker *worker);   /* ends every connection.  [main] */
-void fs_worker_end(struct fs_worker *worker);   /* ends the thread, running or waiting.  [main] */
-void fs_worker_detach(struct fs_worker *worker);
+void fs_worker_drain(struct fs_worker *worker);  /* from now on, until the end.  [main] */
+void fs_worker_cut(struct fs_worker *worker);    /* ends every connection.  [main] */
+void fs_worker_end(struct fs_worker *worker);    /* ends the thread, running or waiting.  [main] */
+void fs_worker_detach(struct fs_worker *worker); /* never one that was given up.  [main] */
 
 /* After the strategy was closed; never one that was given up.  [main] */
 void fs_worker_destroy(struct fs_worker *worker);

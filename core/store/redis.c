@@ -168,10 +168,15 @@ int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **re
     return 0;
 }
 
-void fs_redis_destroy(struct fs_redis *redis)
+void fs_redis_stop_private(struct fs_redis *redis)
 {
     while (redis->managed_count > 0)
         fs_managed_stop(redis->managed[--redis->managed_count]);
+}
+
+void fs_redis_destroy(struct fs_redis *redis)
+{
+    fs_redis_stop_private(redis);
     fs_topology_dispose(&redis->topology);
     free(redis);
 }

@@ -44,6 +44,10 @@ struct fs_redis_options {
 int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **redis,
                     struct fs_error *error);
 
+/* Stops the private servers and nothing more: for a process that cannot close its stores and whose
+ * loops do not turn any more.  [main] */
+void fs_redis_stop_private(struct fs_redis *redis);
+
 /* Every store was closed.  [main] */
 void fs_redis_destroy(struct fs_redis *redis);
 

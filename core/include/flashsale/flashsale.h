@@ -103,7 +103,7 @@ FS_API void fs_server_set_log(struct fs_server *server, fs_server_log *log, void
 /* Opens data folder, strategy, store and listeners and starts the threads; returns once the server
  * is ready.  On failure everything is closed again and start may be tried anew.
  * Returns 0, -EINVAL (configuration), -EADDRINUSE, -EACCES, -EBUSY (the data folder is in use),
- * -ETIMEDOUT (the store), or what the system said. */
+ * -ETIMEDOUT (the store), or what the system said.  -EBUSY also after a stop that returned it. */
 FS_API int fs_server_start(struct fs_server *server, struct fs_error *error);
 
 /* Address in use, with the real port: "127.0.0.1:8000", "unix:/path"; valid until destroy.
@@ -127,13 +127,16 @@ FS_API int fs_server_reload(struct fs_server *server, struct fs_error *error);
 FS_API int fs_server_wait(struct fs_server *server);
 
 /* Stops accepting, is not ready, answers what was accepted within shutdown_timeout, closes.  No
- * acknowledged order is lost, also not after -ETIMEDOUT (some connections were cut). */
+ * acknowledged order is lost, also not after -ETIMEDOUT (some connections were cut).
+ * -EBUSY: the strategy still holds requests long after their deadline, as with a disk that does not
+ * answer.  It is then neither closed nor unloaded; its memory and descriptors are given up until the
+ * process ends, the log callback may still be called, and the server cannot be started again. */
 FS_API int fs_server_stop(struct fs_server *server);
 
 /* Makes a stop under way cut its connections at once.  [any] */
 FS_API void fs_server_stop_now(struct fs_server *server);
 
-/* A stopped or never started server. */
+/* A stopped or never started server; NULL does nothing.  After a stop with -EBUSY nothing is freed. */
 FS_API void fs_server_destroy(struct fs_server *server);
 
 /* Tools */

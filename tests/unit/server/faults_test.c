@@ -192,6 +192,46 @@ static void a_stop_does_not_wait_for_log_ins_in_the_queue(void)
     fixture_close(&one);
 }
 
+/* Kept, so that a leak checker sees what a stuck strategy holds as held.  Its descriptors stay open:
+ * the test is the last. */
+static struct fs_server *given_up[2];
+
+static void stop_while_a_purchase_is_held(struct fixture *one)
+{
+    char login[1024];
+    char answer[4096];
+
+    FS_REQUIRE(client_login(fixture_address(one), login, sizeof(login)));
+    FS_CHECK_INT(client_ask(fixture_address(one), "POST", "/purchase/1", login, "{\"quantity\":1}",
+                            answer, sizeof(answer)),
+                 504);
+    fs_server_stop_now(one->server);
+    FS_CHECK_INT(fs_server_stop(one->server), -EBUSY);
+}
+
+static void a_stop_with_a_strategy_that_never_lets_go_says_so_and_touches_nothing_of_it(void)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture one;
+
+        FS_REQUIRE(fixture_open(&one, FS_TEST_LATE));
+        FS_REQUIRE(fixture_set(&one, "strategy_options.delay_ms", "3600000") &&
+                   fixture_set(&one, "workers", i == 0 ? "1" : "2") &&
+                   fixture_set(&one, "purchase.deadline", "100ms"));
+        FS_REQUIRE(fixture_start(&one) == 0);
+        given_up[i] = one.server;
+        stop_while_a_purchase_is_held(&one);
+        FS_CHECK(fixture_logged(&one, "still holds 1 request(s)", true));
+        FS_CHECK(fixture_logged(&one, "strategy late does not let go", true));
+        FS_CHECK_INT(fs_server_wait(one.server), 0);
+        FS_CHECK_INT(fs_server_stop(one.server), -EBUSY);
+        FS_CHECK_INT(fs_server_start(one.server, &one.error), -EBUSY);
+        FS_CHECK_CONTAINS(one.error.text, "still holds requests");
+        FS_CHECK_INT(fs_server_reload(one.server, &one.error), -EINVAL);
+        fixture_close(&one);
+    }
+}
+
 /* Checks before a start */
 
 struct findings {
@@ -293,6 +333,7 @@ static void demo_log_ins_on_an_open_address_are_said_loudly(void)
     T(a_probe_finds_nothing_wrong_and_changes_nothing)                 \
     T(a_probe_names_everything_that_is_wrong)                          \
     T(a_tool_learns_where_the_admin_listener_is)                       \
-    T(demo_log_ins_on_an_open_address_are_said_loudly)
+    T(demo_log_ins_on_an_open_address_are_said_loudly)                 \
+    T(a_stop_with_a_strategy_that_never_lets_go_says_so_and_touches_nothing_of_it)
 
 FS_SUITE("server/faults", TESTS)

@@ -1,22 +1,26 @@
-/* A strategy that takes its time: each purchase is answered after the option delay_ms. */
+/* A strategy that takes its time: each purchase is answered after the option delay_ms.  It insists on
+ * holding nothing when it is detached, and on being detached when it is closed. */
 #include <flashsale/strategy.h>
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct late {
     const struct fs_host *host; /* borrowed until close() */
     uint32_t delay_ms;
+    unsigned attached_count;
 };
 
 struct worker {
-    const struct late *late;
+    struct late *late;
     struct fs_loop *loop;
+    unsigned held_count;
 };
 
 struct state {
     struct fs_call call;
-    const struct late *late;
+    struct worker *worker;
     struct fs_op *op;
 };
 
@@ -30,17 +34,19 @@ static void purchase_done(struct fs_call *call, const struct fs_reply *reply)
     struct state *state = (struct state *)(void *)call;
 
     (void)reply;
-    done(state->late, state->op);
+    state->worker->held_count--;
+    done(state->worker->late, state->op);
 }
 
 static void late_purchase(void *data, struct fs_op *op, void *data_state,
                           const struct fs_purchase *purchase)
 {
-    const struct worker *worker = data;
+    struct worker *worker = data;
     struct state *state = data_state;
 
     (void)purchase;
-    *state = (struct state){{purchase_done, {NULL}}, worker->late, op};
+    worker->held_count++;
+    *state = (struct state){{purchase_done, {NULL}}, worker, op};
     worker->late->host->wait(worker->loop, &state->call, worker->late->delay_ms);
 }
 
@@ -92,9 +98,19 @@ static int late_attach(void *strategy, struct fs_loop *loop, void **worker)
 
     if (!new)
         return -1;
-    *new = (struct worker){strategy, loop};
+    *new = (struct worker){strategy, loop, 0};
+    new->late->attached_count++;
     *worker = new;
     return 0;
+}
+
+static void late_detach(void *data)
+{
+    struct worker *worker = data;
+
+    assert(worker->held_count == 0);
+    worker->late->attached_count--;
+    free(worker);
 }
 
 static int late_open(const struct fs_host *host, const struct fs_options *options, void **strategy)
@@ -111,15 +127,23 @@ static int late_open(const struct fs_host *host, const struct fs_options *option
     return 0;
 }
 
+static void late_close(void *data)
+{
+    struct late *late = data;
+
+    assert(late->attached_count == 0);
+    free(late);
+}
+
 static const struct fs_strategy table = {
     FS_STRATEGY_HEAD,
     .name = "late",
     .summary = "answers after a while",
     .state_size = sizeof(struct state),
     .open = late_open,
-    .close = free,
+    .close = late_close,
     .attach = late_attach,
-    .detach = free,
+    .detach = late_detach,
     .purchase = late_purchase,
     .cancel = late_order,
     .lookup = late_order,

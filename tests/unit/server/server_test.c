@@ -403,32 +403,6 @@ static void wait_returns_when_another_thread_has_stopped_the_server(void)
     fixture_close(&one);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) /* what the strategy holds is given up: a leak by intent */
-static void a_strategy_that_does_not_let_go_cannot_hold_a_stop(void)
-{
-    struct fixture one;
-    char login[1024];
-    char answer[4096];
-
-    FS_REQUIRE(fixture_open(&one, FS_TEST_LATE));
-    FS_REQUIRE(fixture_set(&one, "strategy_options.delay_ms", "60000"));
-    FS_REQUIRE(fixture_set(&one, "purchase.deadline", "50ms"));
-    FS_REQUIRE(fixture_start(&one) == 0);
-    FS_REQUIRE(client_login(fixture_address(&one), login, sizeof(login)));
-    FS_CHECK_INT(client_ask(fixture_address(&one), "POST", "/purchase/1", login, BUY, answer,
-                            sizeof(answer)),
-                 504);
-    FS_CHECK_INT(fs_server_stop(one.server), 0);
-    FS_CHECK(fixture_logged(&one, "still holds 1 request", true));
-    /* Its server starts again, with a world of its own. */
-    FS_CHECK_INT(fixture_start(&one), 0);
-    fixture_close(&one);
-}
-#define HELD(T) T(a_strategy_that_does_not_let_go_cannot_hold_a_stop)
-#else
-#define HELD(T)
-#endif
-
 /* Reload */
 
 static int buy(const struct fixture *one, const char *login, const char *body)
@@ -497,7 +471,6 @@ static void a_bad_file_changes_nothing(void)
     T(a_stop_answers_what_the_strategy_still_decides)                        \
     T(stop_now_cuts_a_client_that_never_finishes)                            \
     T(a_stop_ends_in_time_whatever_a_client_does)                            \
-    HELD(T)                                                                  \
     T(wait_returns_when_another_thread_has_stopped_the_server)               \
     T(a_reload_takes_limits_and_names_what_must_wait)                        \
     T(a_bad_file_changes_nothing)
