@@ -213,6 +213,16 @@ void fs_ledger_batch_clock(struct fs_ledger_product *product, int64_t offset_ms)
     product->has_clock = true;
 }
 
+void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch)
+{
+    if (epoch <= product->seen_epoch)
+        return;
+    product->seen_epoch = epoch;
+    product->witness_sequence = 0;
+    product->witness_len = 0;
+    fs_ledger_note_epoch(product->worker->ledger, product->name, epoch);
+}
+
 void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_reply *reply)
 {
     struct fs_ledger_product *product = first->product;
@@ -223,12 +233,7 @@ void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_repl
         fs_ledger_batch_clock(product, now_ms - (int64_t)(first->sent_us / 1000));
     if (reply->items[2].integer != FS_LEDGER_FROZEN)
         product->is_frozen = false;
-    if (epoch > product->seen_epoch) {
-        product->seen_epoch = epoch;
-        product->witness_sequence = 0;
-        product->witness_len = 0;
-        fs_ledger_note_epoch(product->worker->ledger, product->name, epoch);
-    }
+    fs_ledger_batch_epoch(product, epoch);
 }
 
 /* Back to the front of the queue, to be asked again a little later. */

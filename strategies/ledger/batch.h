@@ -56,6 +56,9 @@ struct fs_ledger_decision fs_ledger_batch_decision(const struct fs_reply *reply,
 /* Takes note of the store's clock: what an answer said less when it was asked for, ms. */
 void fs_ledger_batch_clock(struct fs_ledger_product *product, int64_t offset_ms);
 
+/* Takes note that the store answered this epoch: what it forgets of it is missed. */
+void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch);
+
 /* Takes note of the epoch and the clock in the head of a whole reply to first's batch. */
 void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_reply *reply);
 

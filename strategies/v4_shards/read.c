@@ -130,6 +130,7 @@ static void note_view(const struct fs_v4_view *view)
     if (!view->is_there)
         return;
     read->sale->is_checked = view->shard_count == (int64_t)fs_v4_sale_shard_count(read->sale);
+    fs_ledger_batch_epoch(product, view->sale.info.epoch);
     fs_ledger_batch_clock(product, view->sale.now_ms - (int64_t)(read->begin_us / 1000));
 }
 
