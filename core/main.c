@@ -1,11 +1,12 @@
 /* The program: what embeds the library, and nothing that the library does not offer to others.
  *
- * Signals are read from a descriptor by the main thread; stopping takes its time on a thread of its
- * own, so that a second signal is heard. */
+ * The main thread reads signals from a descriptor and never waits for anything else: starting and
+ * stopping take their time on a thread of their own, so that a signal is always heard. */
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,13 +19,24 @@
 
 #include "cli/cli.h"
 
+/* What the main thread is told through an eventfd, as its values add up. */
+enum news {
+    NEWS_STARTED = 1, /* or not: start_result tells */
+    NEWS_LOOP_FAILED = 0x100,
+    NEWS_STOPPED = 0x10000
+};
+
 struct serving {
     struct fs_server *server;
     int signal_fd;
-    int stopped_fd; /* written to once, when the server has stopped or failed */
-    int result;     /* of the stop or the failure; read after stopped_fd was */
+    int news_fd;
+    struct fs_error error; /* of the start; read after NEWS_STARTED */
+    int start_result;      /* read after NEWS_STARTED */
+    int stop_result;       /* read after NEWS_STOPPED */
+    sem_t stop_wanted;
+    pthread_t runner;
     pthread_t waiter;
-    pthread_t stopper;
+    bool is_serving;
     bool is_stopping;
 };
 
@@ -34,128 +46,149 @@ static int report(const struct fs_error *error, int code)
     return code == -EINVAL ? FS_CLI_USAGE : FS_CLI_FAILED;
 }
 
-static void wake_main(const struct serving *serving)
+static void tell_main(const struct serving *serving, uint64_t news)
 {
-    const uint64_t one = 1;
-
-    if (write(serving->stopped_fd, &one, sizeof(one)) != sizeof(one))
+    if (write(serving->news_fd, &news, sizeof(news)) != sizeof(news))
         perror("flashsale: eventfd");
 }
 
-static void *stopper_main(void *data)
+/* Starts, waits until it shall stop, and stops. */
+static void *runner_main(void *data)
 {
     struct serving *serving = data;
 
-    serving->result = fs_server_stop(serving->server);
-    wake_main(serving);
+    serving->start_result = fs_server_start(serving->server, &serving->error);
+    tell_main(serving, NEWS_STARTED);
+    if (serving->start_result != 0)
+        return NULL;
+    while (sem_wait(&serving->stop_wanted) != 0)
+        continue;
+    serving->stop_result = fs_server_stop(serving->server);
+    tell_main(serving, NEWS_STOPPED);
     return NULL;
 }
 
-/* Only hears of a loop that failed: a stop wakes the main thread itself. */
 static void *waiter_main(void *data)
 {
     struct serving *serving = data;
-    int failure = fs_server_wait(serving->server);
 
-    if (failure != 0) {
-        fprintf(stderr, "flashsale: stopping, an event loop has failed: %s\n", strerror(-failure));
-        kill(getpid(), SIGTERM);
-    }
+    if (fs_server_wait(serving->server) != 0)
+        tell_main(serving, NEWS_LOOP_FAILED);
     return NULL;
 }
 
+/* The first time gently, but a start is broken off; then at once. */
 static void begin_stop(struct serving *serving)
 {
-    if (serving->is_stopping) {
+    if (serving->is_stopping || !serving->is_serving)
         fs_server_stop_now(serving->server);
-        return;
-    }
+    if (!serving->is_stopping)
+        sem_post(&serving->stop_wanted);
     serving->is_stopping = true;
-    if (pthread_create(&serving->stopper, NULL, stopper_main, serving) == 0)
-        return;
-    /* Without another thread a second signal waits, and the stop is as good. */
-    serving->stopper = pthread_self();
-    stopper_main(serving);
-}
-
-static void reload(const struct serving *serving)
-{
-    struct fs_error error;
-
-    if (serving->is_stopping)
-        return;
-    if (fs_server_reload(serving->server, &error) != 0)
-        fprintf(stderr, "flashsale: reload changed nothing: %s\n", error.text);
 }
 
 static void take_signal(struct serving *serving)
 {
     struct signalfd_siginfo info;
+    struct fs_error error;
 
     if (read(serving->signal_fd, &info, sizeof(info)) != sizeof(info))
         return;
-    if (info.ssi_signo == SIGHUP)
-        reload(serving);
-    else
+    if (info.ssi_signo != SIGHUP)
         begin_stop(serving);
+    else if (serving->is_serving && !serving->is_stopping &&
+             fs_server_reload(serving->server, &error) != 0)
+        fprintf(stderr, "flashsale: reload changed nothing: %s\n", error.text);
+}
+
+/* Returns whether the server serves. */
+static bool welcome(struct serving *serving)
+{
+    if (serving->start_result != 0)
+        return false;
+    serving->is_serving = pthread_create(&serving->waiter, NULL, waiter_main, serving) == 0;
+    if (!serving->is_serving) {
+        fprintf(stderr, "flashsale: no thread to wait with\n");
+        begin_stop(serving);
+    } else if (!serving->is_stopping) {
+        printf("%s\n%s\nready\n", fs_server_summary(serving->server),
+               fs_server_examples(serving->server));
+        fflush(stdout);
+    }
+    return true;
+}
+
+/* Returns whether there is more to wait for. */
+static bool take_news(struct serving *serving)
+{
+    uint64_t news;
+
+    if (read(serving->news_fd, &news, sizeof(news)) != sizeof(news))
+        return true;
+    if ((news & NEWS_STARTED) != 0 && !welcome(serving))
+        return false;
+    if ((news & NEWS_LOOP_FAILED) != 0 && !serving->is_stopping)
+        begin_stop(serving);
+    return (news & NEWS_STOPPED) == 0;
+}
+
+static int exit_code(struct serving *serving)
+{
+    if (serving->start_result == -EINTR && serving->is_stopping)
+        return FS_CLI_FINE;
+    if (serving->start_result != 0)
+        return report(&serving->error, serving->start_result);
+    if (!serving->is_serving)
+        return FS_CLI_FAILED;
+    /* Connections that had to be cut have lost no order: that is no failure. */
+    if (serving->stop_result != 0 && serving->stop_result != -ETIMEDOUT)
+        return FS_CLI_FAILED;
+    return fs_server_wait(serving->server) == 0 ? FS_CLI_FINE : FS_CLI_FAILED;
 }
 
 /* Returns the exit code. */
-static int serve_until_stopped(struct serving *serving)
+static int run(struct serving *serving)
 {
     struct pollfd polled[] = {{.fd = serving->signal_fd, .events = POLLIN},
-                              {.fd = serving->stopped_fd, .events = POLLIN}};
+                              {.fd = serving->news_fd, .events = POLLIN}};
+    bool is_on = true;
 
-    while ((polled[1].revents & POLLIN) == 0) {
+    if (pthread_create(&serving->runner, NULL, runner_main, serving) != 0) {
+        fprintf(stderr, "flashsale: no thread to start with\n");
+        return FS_CLI_FAILED;
+    }
+    while (is_on) {
         if (poll(polled, 2, -1) < 0)
             continue;
         if ((polled[0].revents & POLLIN) != 0)
             take_signal(serving);
+        if ((polled[1].revents & POLLIN) != 0)
+            is_on = take_news(serving);
     }
-    if (!pthread_equal(serving->stopper, pthread_self()))
-        pthread_join(serving->stopper, NULL);
-    pthread_join(serving->waiter, NULL);
-    /* Connections that had to be cut have lost no order: that is no failure. */
-    return serving->result == 0 || serving->result == -ETIMEDOUT ? fs_server_wait(serving->server)
-                                                                 : serving->result;
-}
-
-static int start(struct serving *serving)
-{
-    struct fs_error error;
-    int rc = fs_server_start(serving->server, &error);
-
-    if (rc != 0)
-        return report(&error, rc);
-    printf("%s\n%s\nready\n", fs_server_summary(serving->server),
-           fs_server_examples(serving->server));
-    fflush(stdout);
-    if (pthread_create(&serving->waiter, NULL, waiter_main, serving) != 0) {
-        fprintf(stderr, "flashsale: no thread to wait with\n");
-        fs_server_stop(serving->server);
-        return FS_CLI_FAILED;
-    }
-    return serve_until_stopped(serving) == 0 ? FS_CLI_FINE : FS_CLI_FAILED;
+    pthread_join(serving->runner, NULL);
+    if (serving->is_serving)
+        pthread_join(serving->waiter, NULL);
+    return exit_code(serving);
 }
 
 static int serve(const struct fs_settings *settings, const sigset_t *signals)
 {
-    struct serving serving = {.stopped_fd = eventfd(0, EFD_CLOEXEC),
+    struct serving serving = {.news_fd = eventfd(0, EFD_CLOEXEC),
                               .signal_fd = signalfd(-1, signals, SFD_CLOEXEC)};
-    struct fs_error error;
     int rc;
 
-    if (serving.stopped_fd < 0 || serving.signal_fd < 0) {
+    if (serving.news_fd < 0 || serving.signal_fd < 0 || sem_init(&serving.stop_wanted, 0, 0) != 0) {
         perror("flashsale: no descriptor");
         return FS_CLI_FAILED;
     }
-    rc = fs_server_create(settings, &serving.server, &error);
+    rc = fs_server_create(settings, &serving.server, &serving.error);
     if (rc != 0)
-        return report(&error, rc);
-    rc = start(&serving);
+        return report(&serving.error, rc);
+    rc = run(&serving);
     fs_server_destroy(serving.server);
+    sem_destroy(&serving.stop_wanted);
     close(serving.signal_fd);
-    close(serving.stopped_fd);
+    close(serving.news_fd);
     return rc;
 }
 

@@ -48,6 +48,8 @@ static void set_state(struct fs_server *server, enum fs_server_state state)
 {
     pthread_mutex_lock(&server->mutex);
     server->state = state;
+    if (state == FS_SERVER_STOPPED)
+        atomic_store(&server->is_cut, false);
     if (state == FS_SERVER_STARTING)
         server->failure = 0;
     pthread_cond_broadcast(&server->moved);
@@ -74,7 +76,6 @@ int fs_server_start(struct fs_server *server, struct fs_error *error)
             error, -EBUSY, "the strategy still holds requests of before: only a new process helps");
     if (state != FS_SERVER_STOPPED)
         return fs_error_set(error, -EALREADY, "the server was started before");
-    atomic_store(&server->is_cut, false);
     set_state(server, FS_SERVER_STARTING);
     rc = fs_server_open(server, error);
     if (rc == 0) {

@@ -160,6 +160,7 @@ static int open_store(struct fs_server *server, struct fs_error *error)
         .connect_timeout_us = config->redis_connect_timeout_us,
         .stall_timeout_us = config->redis_stall_timeout_us,
         .in_flight_max = config->redis_in_flight_max,
+        .is_cut = &server->is_cut,
         .log = &server->log,
     };
 
@@ -256,6 +257,8 @@ int fs_server_open(struct fs_server *server, struct fs_error *error)
         if (rc != 0)
             return rc;
         server->stage = steps[i].reached;
+        if (atomic_load(&server->is_cut))
+            return fs_error_set(error, -EINTR, "the start was broken off");
     }
     return fs_server_summarise(server) == 0 ? 0 : fs_error_set(error, -ENOMEM, "out of memory");
 }

@@ -3,6 +3,7 @@
 #include "store/redis.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,7 @@ static int find_servers(struct fs_redis *redis, const struct fs_redis_options *o
 
 /* A server that has just been started, or loads its data, is waited for. */
 static int reach(const struct fs_redis *redis, const struct fs_node *node,
-                 struct fs_check_facts *facts, struct fs_error *error)
+                 const _Atomic bool *is_cut, struct fs_check_facts *facts, struct fs_error *error)
 {
     const struct timespec pause = {.tv_nsec = ASK_PAUSE_MS * 1000000l};
     uint64_t until_us = fs_clock_now_us() + redis->start_timeout_us;
@@ -109,6 +110,8 @@ static int reach(const struct fs_redis *redis, const struct fs_node *node,
         }
         if (rc == -EACCES)
             return rc;
+        if (is_cut && atomic_load(is_cut))
+            return -EINTR;
         if (rc == 0 || strstr(error->text, "LOADING"))
             until_us = fs_clock_now_us() + redis->start_timeout_us;
         if (fs_clock_now_us() >= until_us)
@@ -117,14 +120,15 @@ static int reach(const struct fs_redis *redis, const struct fs_node *node,
     }
 }
 
-static int check_server(struct fs_redis *redis, unsigned index, struct fs_error *error)
+static int check_server(struct fs_redis *redis, unsigned index, const _Atomic bool *is_cut,
+                        struct fs_error *error)
 {
     const struct fs_node *node = &redis->topology.nodes[index];
     struct fs_check_facts facts = {.version = ""};
     enum fs_durability durability;
     struct fs_error remark;
     unsigned state = 0;
-    int rc = reach(redis, node, &facts, error);
+    int rc = reach(redis, node, is_cut, &facts, error);
 
     if (rc == 0)
         rc = fs_check_judge(&facts, node->name, redis->loop_count + CLIENTS_SPARE, error);
@@ -159,7 +163,7 @@ int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **re
         new->in_flight_max = FS_STORE_IN_FLIGHT_MAX;
     rc = find_servers(new, options, error);
     for (unsigned i = 0; i < new->topology.node_count &&rc == 0; i++)
-        rc = check_server(new, i, error);
+        rc = check_server(new, i, options->is_cut, error);
     if (rc != 0) {
         fs_redis_destroy(new);
         return rc;

@@ -34,13 +34,14 @@ struct fs_redis_options {
     uint64_t stall_timeout_us;   /* default 5 s */
     uint32_t in_flight_max;      /* default 1024: commands under way, per loop and node */
     uint64_t start_timeout_us;   /* default 10 s: for a server to answer, without loading time */
+    const _Atomic bool *is_cut;  /* NULL, or borrowed for the call: set, the waiting ends */
     struct fs_log *log;          /* borrowed until destroy */
 };
 
 /* Starts private servers or takes the ones named, waits until each has loaded its data, and checks
  * it.  Returns 0, or with a sentence that says what to change: -EINVAL (an address, or a server that
  * a sale cannot be trusted to), -EHOSTUNREACH (no address), -EACCES (log-in), -ETIMEDOUT (no answer),
- * -EBUSY and others of fs_managed_start(), -ENOMEM.  [main] */
+ * -EINTR (is_cut was set), -EBUSY and others of fs_managed_start(), -ENOMEM.  [main] */
 int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **redis,
                     struct fs_error *error);
 

@@ -84,6 +84,19 @@ def test_a_second_sigterm_stops_at_once(server):
         wire.close()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_breaks_a_start_off(make_server, number):
+    """Nobody answers on port 1: the start would wait for 10 s."""
+    server = make_server("--redis", "redis://127.0.0.1:1", strategy_name="v3").spawn()
+    time.sleep(0.5 * slowness())
+    assert server.is_running(), server.log()
+    begun = time.monotonic()
+    server.signal(number)
+    assert server.wait(3) == 0, server.log()
+    print(f"ended after {time.monotonic() - begun:.3f} s")
+    server.check()
+
+
 def test_after_a_stop_the_orders_and_stocks_are_still_there(make_server):
     server = make_server().start()
     buyer = server.login("user_1")

@@ -103,7 +103,7 @@ FS_API void fs_server_set_log(struct fs_server *server, fs_server_log *log, void
 /* Opens data folder, strategy, store and listeners and starts the threads; returns once the server
  * is ready.  On failure everything is closed again and start may be tried anew.
  * Returns 0, -EINVAL (configuration), -EADDRINUSE, -EACCES, -EBUSY (the data folder is in use),
- * -ETIMEDOUT (the store), or what the system said.  -EBUSY also after a stop that returned it. */
+ * -ETIMEDOUT (the store), -EINTR (fs_server_stop_now()), or what the system said.  -EBUSY also after a stop that returned it. */
 FS_API int fs_server_start(struct fs_server *server, struct fs_error *error);
 
 /* Address in use, with the real port: "127.0.0.1:8000", "unix:/path"; valid until destroy.
@@ -133,7 +133,8 @@ FS_API int fs_server_wait(struct fs_server *server);
  * process ends, the log callback may still be called, and the server cannot be started again. */
 FS_API int fs_server_stop(struct fs_server *server);
 
-/* Makes a stop under way cut its connections at once.  [any] */
+/* Makes a stop under way cut its connections at once, and breaks a start off, which then fails with
+ * -EINTR.  Holds until that start or stop has ended: called before one, it is for the next.  [any] */
 FS_API void fs_server_stop_now(struct fs_server *server);
 
 /* A stopped or never started server; NULL does nothing.  After a stop with -EBUSY nothing is freed. */

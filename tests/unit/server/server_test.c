@@ -369,6 +369,19 @@ static void stop_now_cuts_a_client_that_never_finishes(void)
     fixture_close(&one);
 }
 
+static void stop_now_before_a_start_breaks_it_off_and_then_is_over(void)
+{
+    struct fixture one;
+
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
+    FS_REQUIRE(fixture_create(&one) == 0);
+    fs_server_stop_now(one.server);
+    FS_CHECK_INT(fixture_start(&one), -EINTR);
+    FS_CHECK_CONTAINS(one.error.text, "broken off");
+    FS_CHECK_INT(fixture_start(&one), 0);
+    fixture_close(&one);
+}
+
 static void a_stop_ends_in_time_whatever_a_client_does(void)
 {
     struct fixture one;
@@ -469,6 +482,7 @@ static void a_bad_file_changes_nothing(void)
     T(wrong_settings_make_no_server)                                         \
     T(a_stop_under_load_is_clean)                                            \
     T(a_stop_answers_what_the_strategy_still_decides)                        \
+    T(stop_now_before_a_start_breaks_it_off_and_then_is_over)                \
     T(stop_now_cuts_a_client_that_never_finishes)                            \
     T(a_stop_ends_in_time_whatever_a_client_does)                            \
     T(wait_returns_when_another_thread_has_stopped_the_server)               \
