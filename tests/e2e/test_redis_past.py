@@ -117,6 +117,28 @@ def test_a_sale_frozen_by_one_process_is_frozen_for_the_other(make_server, folde
 
 
 @variants()
+def test_a_process_that_was_overtaken_still_sees_that_its_sales_are_gone(make_server, folder, variant):
+    """The other, which acknowledged none of what is gone, cannot know before; its new sales must
+    not hide the loss."""
+    with RedisServer(folder / "redis") as redis:
+        one, two = (on_redis(make_server, redis.url, variant).start() for _ in range(2))
+        one.sale("tv", stock=STOCK)
+        buyer, other = one.login("user_1"), two.login("user_2")
+        assert buy_many(two, other, 2, "x") == {(200, None): 2}
+        redis.keep("older")
+        assert buy_many(one, buyer, 5, "a") == {(200, None): 5}
+        redis.kill()
+        redis.set_back("older")
+        redis.start()
+        wait_until_asked(two)
+        wait_until_asked(one)
+        print(f"{variant}: the other sold {buy_many(two, other, 12, 'b')}")
+        check_frozen(one, buyer, "c")
+        check_frozen(two, other, "d")
+        check_sells_in_a_new_epoch(one, buyer, [two])
+
+
+@variants()
 @pytest.mark.limit(sized(60, 600))
 def test_a_set_back_amid_a_busy_sale_never_sells_more_than_there_is(make_server, folder, variant,
                                                                     rng):
