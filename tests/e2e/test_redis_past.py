@@ -117,7 +117,7 @@ def test_a_sale_frozen_by_one_process_is_frozen_for_the_other(make_server, folde
 
 
 @variants()
-def test_a_process_that_was_overtaken_still_sees_that_its_sales_are_gone(make_server, folder, variant):
+def test_an_overtaken_process_still_sees_that_its_sales_are_gone(make_server, folder, variant):
     """The other, which acknowledged none of what is gone, cannot know before; its new sales must
     not hide the loss."""
     with RedisServer(folder / "redis") as redis:
