@@ -104,7 +104,7 @@ static void read_info(const redisReply *info, struct fs_check_facts *facts)
 /* One value of CONFIG GET.  Returns 0, -EACCES when the server does not tell, or -EIO. */
 static int ask_config(redisContext *session, const char *name, char *value, size_t size)
 {
-    redisReply *reply = fs_session_ask(session, "CONFIG", "GET", name, NULL);
+    redisReply *reply = fs_session_ask(session, "CONFIG", "GET", name, (char *)NULL);
     int rc = -EACCES;
 
     if (!reply)
@@ -152,7 +152,7 @@ static int try_command(redisReply *reply, bool *works)
 int fs_check_ask(const struct fs_node *node, redisContext *session, struct fs_check_facts *facts,
                  struct fs_error *error)
 {
-    redisReply *info = fs_session_ask(session, "INFO", NULL);
+    redisReply *info = fs_session_ask(session, "INFO", (char *)NULL);
     struct fs_check_facts asked = {.tcp_keepalive = -1};
     int rc = info ? 0 : -EIO;
 
@@ -169,10 +169,10 @@ int fs_check_ask(const struct fs_node *node, redisContext *session, struct fs_ch
     if (rc == 0)
         rc = ask_configuration(session, &asked);
     if (rc == 0)
-        rc = try_command(fs_session_ask(session, "CLIENT", "KILL", "ID", NO_CLIENT, NULL),
+        rc = try_command(fs_session_ask(session, "CLIENT", "KILL", "ID", NO_CLIENT, (char *)NULL),
                          &asked.may_kill_clients);
     if (rc == 0)
-        rc = try_command(fs_session_ask(session, "EVAL", "return 1", "0", NULL),
+        rc = try_command(fs_session_ask(session, "EVAL", "return 1", "0", (char *)NULL),
                          &asked.may_run_scripts);
     if (rc != 0) {
         refuse(error, "Redis at %s does not answer: %s", node->name, session->errstr);

@@ -66,19 +66,20 @@ static int log_in(const struct fs_node *node, redisContext *session, struct fs_e
 
     if (node->password && node->user)
         rc = check_step(node, session,
-                        fs_session_ask(session, "AUTH", node->user, node->password, NULL), refusal,
-                        error);
-    else if (node->password)
-        rc = check_step(node, session, fs_session_ask(session, "AUTH", node->password, NULL),
+                        fs_session_ask(session, "AUTH", node->user, node->password, (char *)NULL),
                         refusal, error);
+    else if (node->password)
+        rc =
+            check_step(node, session, fs_session_ask(session, "AUTH", node->password, (char *)NULL),
+                       refusal, error);
     if (rc != 0)
         return rc;
-    rc = check_step(node, session, fs_session_ask(session, "PING", NULL),
+    rc = check_step(node, session, fs_session_ask(session, "PING", (char *)NULL),
                     "does not let us in (give its URL as redis://user:password@host:port)", error);
     if (rc != 0 || node->database == 0)
         return rc;
     snprintf(number, sizeof(number), "%u", node->database);
-    return check_step(node, session, fs_session_ask(session, "SELECT", number, NULL),
+    return check_step(node, session, fs_session_ask(session, "SELECT", number, (char *)NULL),
                       "refuses the database of its URL", error);
 }
 

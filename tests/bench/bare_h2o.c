@@ -20,8 +20,9 @@ struct bare_handler {
 
 static int on_req(h2o_handler_t *handler, h2o_req_t *req)
 {
-    static const char body[] = "{\"order_id\":\"abcdefghijklmnopqrstuvwxyz234567\",\"product_id\":1,"
-                               "\"quantity\":1,\"remaining\":999999999}";
+    static const char body[] =
+        "{\"order_id\":\"abcdefghijklmnopqrstuvwxyz234567\",\"product_id\":1,"
+        "\"quantity\":1,\"remaining\":999999999}";
     (void)handler;
 
     req->res.status = 200;

@@ -46,8 +46,8 @@ static int look(struct dl_phdr_info *info, size_t size, void *data)
             question->address >= start + info->dlpi_phdr[i].p_memsz)
             continue;
         /* The executable has no name here. */
-        question->is_ours = !name || !*name || strstr(name, "libflashsale") ||
-                            strstr(name, "/strategies/");
+        question->is_ours =
+            !name || !*name || strstr(name, "libflashsale") || strstr(name, "/strategies/");
         return 1;
     }
     return 0;
