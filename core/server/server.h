@@ -33,9 +33,9 @@ enum fs_server_state {
 enum fs_server_stage {
     FS_STAGE_NOTHING = 0,
     FS_STAGE_CONFIG,   /* config, log */
+    FS_STAGE_MODULE,   /* the strategy is loaded; before anything is made on disk */
     FS_STAGE_FILES,    /* data folder, admin token, access log, TLS */
     FS_STAGE_AUTH,     /* users and keys */
-    FS_STAGE_MODULE,   /* the strategy is loaded */
     FS_STAGE_STORE,    /* Redis answers and may be trusted, when the strategy needs it */
     FS_STAGE_STRATEGY, /* and open */
     FS_STAGE_HTTP,     /* routes */
@@ -54,14 +54,14 @@ struct fs_server {
     /* owned while it is started, built in this order */
     struct fs_config *config;
     struct fs_log log;
-    char *data_dir; /* absolute */
     char *strategy_dir;
+    struct fs_strategy_module module;
+    char *data_dir; /* absolute */
     char admin_token[FS_ADMIN_TOKEN_SIZE];
     struct fs_access_log *access_log;
     SSL_CTX *tls;
     char *token_key_file;
     struct fs_auth *auth;
-    struct fs_strategy_module module;
     struct fs_redis *redis; /* NULL: the strategy keeps its units elsewhere */
     struct fs_strategy_host host;
     struct fs_option *strategy_options;

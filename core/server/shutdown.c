@@ -239,14 +239,14 @@ int fs_server_close(struct fs_server *server)
         fs_redis_destroy(server->redis);
         server->redis = NULL;
     }
-    if (stage >= FS_STAGE_MODULE)
-        close_module(server);
     if (stage >= FS_STAGE_AUTH) {
         fs_auth_destroy(server->auth);
         server->auth = NULL;
     }
     if (stage >= FS_STAGE_FILES)
         close_files(server);
+    if (stage >= FS_STAGE_MODULE)
+        close_module(server);
     if (stage >= FS_STAGE_CONFIG) {
         fs_config_destroy(server->config);
         server->config = NULL;

@@ -238,24 +238,46 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     return fs_error_set(error, -ENOMEM, "http: out of memory");
 }
 
+/* A file, folder or strategy that the configuration names and that cannot be used is the
+ * configuration's fault; the rest is the system's. */
+static int fault_of_named(int rc)
+{
+    switch (rc) {
+    case -ENOENT:
+    case -ENOTDIR:
+    case -EISDIR:
+    case -ELOOP:
+    case -ENAMETOOLONG:
+    case -EACCES:
+    case -EPERM:
+    case -EROFS:
+    case -ENOEXEC:
+    case -EPROTO:
+        return -EINVAL;
+    default:
+        return rc;
+    }
+}
+
 int fs_server_open(struct fs_server *server, struct fs_error *error)
 {
-    const struct {
+    static const struct {
         enum fs_server_stage reached;
         int (*open)(struct fs_server *server, struct fs_error *error);
+        bool opens_what_is_named;
     } steps[] = {
-        {FS_STAGE_CONFIG, open_config},     {FS_STAGE_FILES, open_files},
-        {FS_STAGE_AUTH, open_auth},         {FS_STAGE_MODULE, load_module},
-        {FS_STAGE_STORE, open_store},       {FS_STAGE_STRATEGY, open_strategy},
-        {FS_STAGE_HTTP, open_http},         {FS_STAGE_WORKERS, fs_server_open_loops},
-        {FS_STAGE_WORKERS, fs_server_seed}, {FS_STAGE_LISTENING, fs_server_listen},
+        {FS_STAGE_CONFIG, open_config, false},     {FS_STAGE_MODULE, load_module, true},
+        {FS_STAGE_FILES, open_files, true},        {FS_STAGE_AUTH, open_auth, true},
+        {FS_STAGE_STORE, open_store, false},       {FS_STAGE_STRATEGY, open_strategy, false},
+        {FS_STAGE_HTTP, open_http, false},         {FS_STAGE_WORKERS, fs_server_open_loops, false},
+        {FS_STAGE_WORKERS, fs_server_seed, false}, {FS_STAGE_LISTENING, fs_server_listen, false},
     };
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         int rc = steps[i].open(server, error);
 
         if (rc != 0)
-            return rc;
+            return steps[i].opens_what_is_named ? fault_of_named(rc) : rc;
         server->stage = steps[i].reached;
         if (atomic_load(&server->is_cut))
             return fs_error_set(error, -EINTR, "the start was broken off");

@@ -158,8 +158,7 @@ static void *worker_main(void *data)
         if (!worker->is_given_up)
             fs_world_close(worker);
     }
-    if (!worker->is_given_up)
-        fs_evloop_thread_end();
+    fs_evloop_thread_end();
     return NULL;
 }
 

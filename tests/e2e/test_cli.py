@@ -68,8 +68,9 @@ def test_strategies_are_listed():
 def test_a_strategy_that_is_not_there_is_refused_with_a_sentence(folder, name):
     done = run("serve", "--strategy", name, "--data-dir", folder / "d", "--listen", "127.0.0.1:0",
                "--admin", "127.0.0.1:0")
-    assert done.returncode in (1, 2), done.stderr
+    assert done.returncode == 2, done.stderr
     assert "strategy" in done.stderr
+    assert not (folder / "d").exists(), "a start that could not be has made its folder"
 
 
 def test_a_file_that_is_no_strategy_is_refused_with_a_sentence(folder):
@@ -77,8 +78,15 @@ def test_a_file_that_is_no_strategy_is_refused_with_a_sentence(folder):
     (folder / "no.so").chmod(0o644)
     done = run("serve", "--strategy", folder / "no.so", "--data-dir", folder / "d",
                "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-    assert done.returncode in (1, 2)
+    assert done.returncode == 2
     assert "no.so" in done.stderr
+
+
+def test_a_data_folder_below_nothing_is_2_with_a_sentence(folder):
+    done = run("serve", "--strategy", strategy(), "--data-dir", folder / "none" / "d",
+               "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    assert done.returncode == 2, done.stderr
+    assert "none/d" in done.stderr
 
 
 def test_the_stock_commands_go_round(server):

@@ -102,7 +102,7 @@ FS_API void fs_server_set_log(struct fs_server *server, fs_server_log *log, void
 
 /* Opens data folder, strategy, store and listeners and starts the threads; returns once the server
  * is ready.  On failure everything is closed again and start may be tried anew.
- * Returns 0, -EINVAL (configuration), -EADDRINUSE, -EACCES, -EBUSY (the data folder is in use),
+ * Returns 0, -EINVAL (configuration, also a file, folder or strategy that it names), -EADDRINUSE, -EACCES, -EBUSY (the data folder is in use),
  * -ETIMEDOUT (the store), -EINTR (fs_server_stop_now()), or what the system said.  -EBUSY also after a stop that returned it. */
 FS_API int fs_server_start(struct fs_server *server, struct fs_error *error);
 
