@@ -90,15 +90,14 @@ static void begin_stop(struct serving *serving)
 static void take_signal(struct serving *serving)
 {
     struct signalfd_siginfo info;
-    struct fs_error error;
+    struct fs_error error; /* the log tells */
 
     if (read(serving->signal_fd, &info, sizeof(info)) != sizeof(info))
         return;
     if (info.ssi_signo != SIGHUP)
         begin_stop(serving);
-    else if (serving->is_serving && !serving->is_stopping &&
-             fs_server_reload(serving->server, &error) != 0)
-        fprintf(stderr, "flashsale: reload changed nothing: %s\n", error.text);
+    else if (serving->is_serving && !serving->is_stopping)
+        fs_server_reload(serving->server, &error);
 }
 
 /* Returns whether the server serves. */

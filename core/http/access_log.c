@@ -20,6 +20,13 @@ struct fs_access_log {
     enum fs_log_format format;
 };
 
+static int open_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+    return fd < 0 ? -errno : fd;
+}
+
 int fs_access_log_open(const char *path, enum fs_log_format format, struct fs_access_log **opened)
 {
     struct fs_access_log *log = calloc(1, sizeof(*log));
@@ -29,9 +36,9 @@ int fs_access_log_open(const char *path, enum fs_log_format format, struct fs_ac
     log->format = format;
     log->fd = STDERR_FILENO;
     if (strcmp(path, "stderr") != 0) {
-        log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+        log->fd = open_file(path);
         if (log->fd < 0) {
-            int error = -errno;
+            int error = log->fd;
 
             free(log);
             return error;
@@ -40,6 +47,22 @@ int fs_access_log_open(const char *path, enum fs_log_format format, struct fs_ac
     }
     *opened = log;
     return 0;
+}
+
+/* The number stays, so that no loop needs to be told. */
+int fs_access_log_reopen(struct fs_access_log *log, const char *path)
+{
+    int fd;
+    int rc;
+
+    if (!log->owns_fd)
+        return 0;
+    fd = open_file(path);
+    if (fd < 0)
+        return fd;
+    rc = dup3(fd, log->fd, O_CLOEXEC) < 0 ? -errno : 0;
+    close(fd);
+    return rc;
 }
 
 void fs_access_log_close(struct fs_access_log *log)

@@ -22,6 +22,11 @@ struct fs_access {
 /* path: "stderr", or a file that is appended to, made with mode 0640.
  * Returns 0, -ENOMEM, or a negative errno of open(2).  [main] */
 int fs_access_log_open(const char *path, enum fs_log_format format, struct fs_access_log **log);
+
+/* Opens the file anew, where an earlier one was moved away; standard error stays.  On failure lines go
+ * on to the old one.  Returns 0 or a negative errno of open(2) or dup(2).  [main] */
+int fs_access_log_reopen(struct fs_access_log *log, const char *path);
+
 void fs_access_log_close(struct fs_access_log *log); /* NULL: does nothing.  [main] */
 
 /* One write(2) a line: lines of several loops do not mix.  A line that cannot be written is lost:

@@ -3,85 +3,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/access_log.h"
 #include "server/server.h"
 #include "server/settings.h"
 
-static bool texts_equal(const struct fs_config_texts *a, const struct fs_config_texts *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->items[i], b->items[i]) != 0)
-            return false;
-    return true;
-}
+/* What a reload takes over; every other key waits for the next start. */
+static const char *const reloadable[] = {
+    "shutdown_timeout",
+    "purchase.max_quantity",
+    "http.connections_max",
+    "http.connections_per_address_max",
+    "auth.demo_password",
+    "auth.users_file",
+    "auth.token_ttl",
+    "auth.jwt_algorithm",
+    "auth.jwt_key_file",
+    "auth.jwt_issuer",
+    "auth.jwt_audience",
+    "auth.login_failures_max",
+    "auth.login_failures_address_max",
+    "log.level",
+};
 
-static bool options_equal(const struct fs_config *a, const struct fs_config *b)
+static bool is_reloadable(const char *path)
 {
-    if (a->strategy_option_count != b->strategy_option_count)
-        return false;
-    for (size_t i = 0; i < a->strategy_option_count; i++)
-        if (strcmp(a->strategy_options[i].name, b->strategy_options[i].name) != 0 ||
-            strcmp(a->strategy_options[i].value, b->strategy_options[i].value) != 0)
-            return false;
-    return true;
-}
-
-static bool products_equal(const struct fs_config *a, const struct fs_config *b)
-{
-    if (a->product_count != b->product_count)
-        return false;
-    for (size_t i = 0; i < a->product_count; i++) {
-        const struct fs_config_product *x = &a->products[i];
-        const struct fs_config_product *y = &b->products[i];
-
-        if (strcmp(x->id, y->id) != 0 || x->stock != y->stock ||
-            x->per_user_max != y->per_user_max || x->max_quantity != y->max_quantity ||
-            x->opens_at_ms != y->opens_at_ms || x->closes_at_ms != y->closes_at_ms ||
-            x->state != y->state)
-            return false;
-    }
-    return true;
+    for (size_t i = 0; i < sizeof(reloadable) / sizeof(reloadable[0]); i++)
+        if (strcmp(reloadable[i], path) == 0)
+            return true;
+    return false;
 }
 
 static void name_what_stays(struct fs_server *server, const struct fs_config *new)
 {
-    const struct fs_config *old = server->config;
-    const struct {
-        const char *key;
-        bool is_same;
-    } keys[] = {
-        {"listen", texts_equal(&old->listen, &new->listen)},
-        {"admin.listen", strcmp(old->admin_listen, new->admin_listen) == 0},
-        {"admin.token_file", strcmp(old->admin_token_file, new->admin_token_file) == 0},
-        {"data_dir", strcmp(old->data_dir, new->data_dir) == 0},
-        {"workers", old->workers == new->workers},
-        {"strategy", strcmp(old->strategy, new->strategy) == 0},
-        {"strategy_dir", strcmp(old->strategy_dir, new->strategy_dir) == 0},
-        {"strategy_options", options_equal(old, new)},
-        {"products", products_equal(old, new)},
-        {"purchase.in_flight_max", old->purchase_in_flight_max == new->purchase_in_flight_max},
-        {"purchase.deadline", old->purchase_deadline_us == new->purchase_deadline_us},
-        {"http.request_timeout", old->http_request_timeout_us == new->http_request_timeout_us},
-        {"http.slow_reader_timeout",
-         old->http_slow_reader_timeout_us == new->http_slow_reader_timeout_us},
-        {"http.backlog", old->http_backlog == new->http_backlog},
-        {"http.access_log", strcmp(old->http_access_log, new->http_access_log) == 0},
-        {"tls.certificate", strcmp(old->tls_certificate, new->tls_certificate) == 0},
-        {"tls.key", strcmp(old->tls_key, new->tls_key) == 0},
-        {"auth.mode", old->auth_mode == new->auth_mode},
-        {"auth.token_cache", old->auth_token_cache == new->auth_token_cache},
-        {"auth.login_threads", old->auth_login_threads == new->auth_login_threads},
-        {"redis.urls", texts_equal(&old->redis_urls, &new->redis_urls)},
-        {"redis.prefix", strcmp(old->redis_prefix, new->redis_prefix) == 0},
-        {"log.format", old->log_format == new->log_format},
-    };
+    size_t count;
+    const struct fs_config_key *keys = fs_config_keys(&count);
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (!keys[i].is_same)
+    for (size_t i = 0; i < count; i++)
+        if (!is_reloadable(keys[i].path) && !fs_config_same(&keys[i], server->config, new))
             fs_log_warning(&server->log, "server",
                            "reload: %s has changed and takes effect at the next start",
-                           keys[i].key);
+                           keys[i].path);
 }
 
 static void take_limits(struct fs_worker *worker, void *data)
@@ -110,19 +71,27 @@ static int reload_auth(struct fs_server *server, const struct fs_config *config,
 
     options.mode = first.mode;
     options.login_threads = first.login_threads;
+    options.login_queue_max = first.login_queue_max;
     rc = fs_auth_reload(server->auth, &options, problem);
     return rc == 0 ? 0 : fs_error_set(error, rc, "auth: %s", problem);
 }
 
-int fs_server_reload(struct fs_server *server, struct fs_error *error)
+/* Whatever moved the old file away wants the lines to go to a new one. */
+static int reopen_access_log(struct fs_server *server, struct fs_error *error)
+{
+    const char *path = server->config->http_access_log;
+    int rc = server->access_log ? fs_access_log_reopen(server->access_log, path) : 0;
+
+    return rc == 0 ? 0 : fs_error_set(error, rc, "http.access_log: %s: %s", path, strerror(-rc));
+}
+
+static int reload(struct fs_server *server, struct fs_error *error)
 {
     struct fs_http_settings *limits;
     struct fs_settings *settings;
     struct fs_config *config;
     int rc;
 
-    if (server->stage != FS_STAGE_LISTENING)
-        return fs_error_set(error, -EINVAL, "the server is not started");
     rc = fs_settings_reread(server->settings, &settings, &config, error);
     if (rc != 0)
         return rc;
@@ -131,7 +100,9 @@ int fs_server_reload(struct fs_server *server, struct fs_error *error)
         rc = fs_error_set(error, -ENOMEM, "out of memory");
         goto destroy_settings;
     }
-    rc = reload_auth(server, config, error);
+    rc = reopen_access_log(server, error);
+    if (rc == 0)
+        rc = reload_auth(server, config, error);
     if (rc != 0)
         goto free_limits;
     *limits = (struct fs_http_settings){
@@ -154,5 +125,17 @@ free_limits:
 destroy_settings:
     fs_settings_destroy(settings);
     fs_config_destroy(config);
+    return rc;
+}
+
+int fs_server_reload(struct fs_server *server, struct fs_error *error)
+{
+    int rc;
+
+    if (server->stage != FS_STAGE_LISTENING)
+        return fs_error_set(error, -EINVAL, "the server is not started");
+    rc = reload(server, error);
+    if (rc != 0)
+        fs_log_error(&server->log, "server", "reload changed nothing: %s", error->text);
     return rc;
 }

@@ -118,8 +118,9 @@ FS_API const char *fs_server_summary(const struct fs_server *server);
 /* Commands that a newcomer can paste into a shell: log in, look, buy.  Valid until destroy. */
 FS_API const char *fs_server_examples(const struct fs_server *server);
 
-/* Reads file and environment anew and takes over limits, log level, users and keys; a value that
- * cannot change while running is named in the log.  A bad file changes nothing: -EINVAL. */
+/* Reads file and environment anew and takes over limits, log level, users and keys, and opens the
+ * access log anew; a value that cannot change while running is named in the log.  A bad file changes
+ * nothing, which the log says too: -EINVAL. */
 FS_API int fs_server_reload(struct fs_server *server, struct fs_error *error);
 
 /* Blocks until a thread of the server has failed, or until fs_server_stop() was called by another

@@ -438,10 +438,16 @@ static void a_reload_takes_limits_and_names_what_must_wait(void)
     FS_REQUIRE(fixture_start(&one) == 0);
     FS_REQUIRE(client_login(fixture_address(&one), login, sizeof(login)));
     FS_CHECK_INT(buy(&one, login, "{\"quantity\":3}"), 400);
-    fixture_file(&one, "f.yaml", "purchase:\n  max_quantity: 3\n  deadline: 1s\n", path);
+    fixture_file(&one, "f.yaml",
+                 "purchase:\n  max_quantity: 3\n  deadline: 1s\nredis:\n  stall_timeout: 9s\n"
+                 "auth:\n  login_queue: 9\n  token_ttl: 2h\n",
+                 path);
     FS_CHECK_INT(fs_server_reload(one.server, &one.error), 0);
     FS_CHECK_INT(buy(&one, login, "{\"quantity\":3}"), 200);
     FS_CHECK(fixture_logged(&one, "purchase.deadline", true));
+    FS_CHECK(fixture_logged(&one, "redis.stall_timeout", true));
+    FS_CHECK(fixture_logged(&one, "auth.login_queue", true));
+    FS_CHECK(!fixture_logged(&one, "auth.token_ttl", false));
     FS_CHECK(!fixture_logged(&one, "purchase.max_quantity", false));
     FS_CHECK_INT(fs_server_stop(one.server), 0);
     FS_CHECK_INT(fs_server_reload(one.server, &one.error), -EINVAL);
@@ -462,8 +468,33 @@ static void a_bad_file_changes_nothing(void)
     fixture_file(&one, "f.yaml", "purchase:\n  max_quantity: 9\n  dedline: 1s\n", path);
     FS_CHECK_INT(fs_server_reload(one.server, &one.error), -EINVAL);
     FS_CHECK_CONTAINS(one.error.text, "f.yaml:3");
+    FS_CHECK(fixture_logged(&one, "reload changed nothing: ", true));
     FS_CHECK_INT(buy(&one, login, "{\"quantity\":3}"), 400);
     FS_CHECK_INT(buy(&one, login, "{\"quantity\":2}"), 200);
+    fixture_close(&one);
+}
+
+static void a_reload_opens_the_access_log_anew(void)
+{
+    struct fixture one;
+    struct stat status;
+    char answer[4096];
+    char path[128];
+    char moved[160];
+
+    FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
+    snprintf(path, sizeof(path), "%s/access.log", one.folder);
+    snprintf(moved, sizeof(moved), "%s.1", path);
+    FS_REQUIRE(fixture_set(&one, "http.access_log", path));
+    FS_REQUIRE(fixture_start(&one) == 0);
+    FS_REQUIRE(rename(path, moved) == 0);
+    FS_CHECK_INT(fs_server_reload(one.server, &one.error), 0);
+    FS_CHECK_INT(
+        client_ask(fixture_address(&one), "GET", "/inventory/1", "", "", answer, sizeof(answer)),
+        200);
+    FS_CHECK_INT(fs_server_stop(one.server), 0);
+    FS_CHECK(stat(path, &status) == 0 && status.st_size > 0);
+    FS_CHECK(stat(moved, &status) == 0 && status.st_size == 0);
     fixture_close(&one);
 }
 
@@ -487,6 +518,7 @@ static void a_bad_file_changes_nothing(void)
     T(a_stop_ends_in_time_whatever_a_client_does)                            \
     T(wait_returns_when_another_thread_has_stopped_the_server)               \
     T(a_reload_takes_limits_and_names_what_must_wait)                        \
+    T(a_reload_opens_the_access_log_anew)                                    \
     T(a_bad_file_changes_nothing)
 
 FS_SUITE("server/server", TESTS)
