@@ -98,7 +98,7 @@ struct fs_config {
 
     /* redis */
     struct fs_config_texts redis_urls; /* redis.urls: []: private servers */
-    uint32_t redis_private_servers;    /* redis.private_servers: 1; started when urls is empty */
+    uint32_t redis_private_servers;    /* redis.private_servers: 0: as the strategy likes */
     enum fs_redis_durability_wanted redis_private_fsync; /* redis.private_fsync: always */
     uint64_t redis_command_timeout_us;                   /* redis.command_timeout: 1s */
     uint64_t redis_connect_timeout_us;                   /* redis.connect_timeout: 1s */

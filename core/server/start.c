@@ -150,7 +150,8 @@ static int open_store(struct fs_server *server, struct fs_error *error)
     const struct fs_redis_options options = {
         .urls = (const char *const *)config->redis_urls.items,
         .url_count = config->redis_urls.count,
-        .private_count = config->redis_private_servers,
+        .private_count = config->redis_private_servers > 0 ? config->redis_private_servers
+                                                           : server->module.strategy.stores_wanted,
         .private_durability = config->redis_private_fsync == FS_REDIS_AOF_EVERYSEC
                                   ? FS_DURABILITY_AOF_EVERYSEC
                                   : FS_DURABILITY_AOF_ALWAYS,

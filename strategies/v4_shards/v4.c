@@ -243,6 +243,7 @@ static const struct fs_strategy v4_strategy = {
     .change = change,
     .turn_end = turn_end,
     .probe = probe,
+    .stores_wanted = 2,
 };
 
 FS_STRATEGY_EXPORT(v4_strategy)

@@ -297,6 +297,9 @@ struct fs_strategy {
     /* Optional: asks the store, by running the purchase script in a dry mode, whether a purchase
      * could be decided now: DONE or UNAVAILABLE.  [loop] */
     void (*probe)(void *worker, struct fs_op *op, void *state);
+
+    /* Optional: how many stores suit it where the user names none; 0: one. */
+    uint32_t stores_wanted;
 };
 
 #define FS_STRATEGY_HEAD .abi_version = FS_STRATEGY_ABI, .struct_size = sizeof(struct fs_strategy)
