@@ -103,6 +103,11 @@ struct fs_sale_info fs_v4_ask_sum(const struct fs_v4_read *read, bool is_exact)
 
     if (is_exact)
         return sum;
+    /* A unit that was given back at one shard and sold at another meanwhile counts twice. */
+    if (rest < 0) {
+        sum.units_sold += rest;
+        rest = 0;
+    }
     if (sum.units_in_transit > rest)
         sum.units_in_transit = rest;
     sum.units_left = rest - sum.units_in_transit;

@@ -44,7 +44,7 @@ bool fs_v4_ask_read(struct fs_v4_ask *state, void (*done)(struct fs_v4_read *rea
 void fs_v4_ask_drop(struct fs_v4_ask *state);
 
 /* Sums that obey the conservation rule: those of an exact read are what was there at one instant; of
- * another, units left are what the others leave. */
+ * another they are of several instants, and units left are what the others leave. */
 struct fs_sale_info fs_v4_ask_sum(const struct fs_v4_read *read, bool is_exact);
 
 /* READs until it is exact, a few times at most, and finishes a change that it finds half made.  done:

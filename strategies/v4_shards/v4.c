@@ -61,7 +61,7 @@ static int read_options(struct fs_v4 *v4, const struct fs_host *host,
                         const struct fs_options *options)
 {
     const struct fs_ledger_option known[] = {
-        {"shards", &v4->shard_count, NULL, 1, FS_V4_SHARDS_MAX},
+        {"shards", &v4->shard_count, NULL, 0, FS_V4_SHARDS_MAX},
         {"batch_max", &v4->ledger.batch_max, NULL, 1, FS_LEDGER_BATCH_MAX},
         {"batches", &v4->batches_max, NULL, 1, FS_V4_BATCHES_MAX},
         {"log_max", &v4->ledger.log_max, NULL, 0, FS_LEDGER_LOG_MAX},
@@ -69,6 +69,16 @@ static int read_options(struct fs_v4 *v4, const struct fs_host *host,
     };
 
     return fs_ledger_options_read(host, "v4", options, known, sizeof(known) / sizeof(known[0]));
+}
+
+/* More shards than stores divide a turn's purchases into smaller batches, which cost more. */
+static uint32_t one_each_store(const struct fs_host *host)
+{
+    unsigned store_count = host->store_count(host);
+
+    if (store_count == 0)
+        return 1;
+    return store_count < FS_V4_SHARDS_MAX ? store_count : FS_V4_SHARDS_MAX;
 }
 
 static int open_v4(const struct fs_host *host, const struct fs_options *options, void **strategy)
@@ -79,7 +89,6 @@ static int open_v4(const struct fs_host *host, const struct fs_options *options,
     if (!v4)
         return -ENOMEM;
     strncpy(v4->prefix, options->key_prefix, sizeof(v4->prefix) - 1);
-    v4->shard_count = FS_V4_SHARDS_DEFAULT;
     v4->batches_max = FS_V4_BATCHES_DEFAULT;
     error = fs_ledger_init(&v4->ledger, host, "v4", v4->prefix);
     if (error) {
@@ -93,6 +102,8 @@ static int open_v4(const struct fs_host *host, const struct fs_options *options,
         free(v4);
         return error;
     }
+    if (v4->shard_count == 0)
+        v4->shard_count = one_each_store(host);
     *strategy = v4;
     return 0;
 }

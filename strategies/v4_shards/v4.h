@@ -6,7 +6,6 @@
 #include "ledger/ledger.h"
 
 #define FS_V4_SHARDS_MAX 32u
-#define FS_V4_SHARDS_DEFAULT 8u
 #define FS_V4_NAMED_MAX 64u     /* purchases that one transfer is for */
 #define FS_V4_SALE_BUCKETS 256u /* a power of two; of one worker's table */
 
