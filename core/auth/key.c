@@ -2,14 +2,9 @@
 #include "auth/key.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/core_names.h>
@@ -20,6 +15,7 @@
 #include "auth/fail.h"
 #include "auth/private_file.h"
 #include "base/limits.h"
+#include "base/secret_file.h"
 #include "base/text.h"
 
 #define SECRET_BYTES 32
@@ -27,66 +23,25 @@
 
 /* Making */
 
-static int write_secret(int fd)
+int fs_key_make_if_missing(const char *path, bool *made, char error[FS_AUTH_ERROR_SIZE])
 {
     unsigned char secret[SECRET_BYTES];
     char text[SECRET_BYTES * 2];
     struct fs_buffer line = fs_buffer_of(text, sizeof(text));
-    int rc = 0;
-
-    if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
-        return -EIO;
-    fs_buffer_add_base32(&line, secret, sizeof(secret));
-    fs_buffer_add(&line, FS_TEXT("\n"));
-    if (write(fd, line.data, line.len) != (ssize_t)line.len || fsync(fd) != 0)
-        rc = errno ? -errno : -EIO;
-    explicit_bzero(secret, sizeof(secret));
-    explicit_bzero(text, sizeof(text));
-    return rc;
-}
-
-/* A new name is durable only once its folder is. */
-static void sync_folder_of(const char *path)
-{
-    char copy[PATH_MAX];
-    int fd;
-
-    snprintf(copy, sizeof(copy), "%s", path);
-    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    fsync(fd);
-    close(fd);
-}
-
-int fs_key_make_if_missing(const char *path, bool *made, char error[FS_AUTH_ERROR_SIZE])
-{
-    char draft[PATH_MAX];
-    int fd, rc;
+    int rc;
 
     *made = false;
-    if (access(path, F_OK) == 0)
+    if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
+        return fs_auth_fail(error, -EIO, "key file %s: no random bytes for a key", path);
+    fs_buffer_add_base32(&line, secret, sizeof(secret));
+    fs_buffer_add(&line, FS_TEXT("\n"));
+    rc = fs_secret_file_make(path, line.data, line.len, made);
+    explicit_bzero(secret, sizeof(secret));
+    explicit_bzero(text, sizeof(text));
+    if (rc == 0)
         return 0;
-    if ((size_t)snprintf(draft, sizeof(draft), "%s.XXXXXX", path) >= sizeof(draft))
-        return fs_auth_fail(error, -EINVAL, "the key file's path is too long");
-    fd = mkostemp(draft, O_CLOEXEC); /* exclusive, mode 0600 less the umask */
-    if (fd < 0) {
-        rc = errno == ENOENT || errno == EACCES ? -errno : -EIO;
-        return fs_auth_fail(error, rc, "key file %s cannot be made: %s", path, strerror(errno));
-    }
-    rc = fchmod(fd, 0600) == 0 ? write_secret(fd) : -errno;
-    close(fd);
-    /* A link never replaces: of two starts at once, both use the file of the first. */
-    if (rc == 0 && link(draft, path) != 0)
-        rc = -errno;
-    unlink(draft);
-    if (rc == -EEXIST)
-        return 0;
-    if (rc != 0)
-        return fs_auth_fail(error, -EIO, "key file %s cannot be made: %s", path, strerror(-rc));
-    sync_folder_of(path);
-    *made = true;
-    return 0;
+    return fs_auth_fail(error, rc == -ENOENT || rc == -EACCES || rc == -ENAMETOOLONG ? rc : -EIO,
+                        "key file %s cannot be made: %s", path, strerror(-rc));
 }
 
 /* Secrets */

@@ -18,7 +18,7 @@ struct fs_key {
 /* Makes a secret of 256 random bits, written as one line of text, when path does not exist.  The
  * file has mode 0600 and appears whole or not at all, also after a crash and when several processes
  * start at once.  *made tells whether this call made it.
- * Returns 0; -ENOENT (no such folder), -EACCES, -EIO with a sentence in error.  [any] */
+ * Returns 0; -ENOENT (no such folder), -EACCES, -ENAMETOOLONG, -EIO with a sentence in error.  [any] */
 int fs_key_make_if_missing(const char *path, bool *made, char error[FS_AUTH_ERROR_SIZE]);
 
 /* Reads a secret: the bytes of the file; where it is one line of printable text, without the end of

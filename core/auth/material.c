@@ -27,8 +27,7 @@ static int load_own_key(struct fs_material *made, const struct fs_auth_options *
     if (rc != 0)
         return rc;
     if (is_new)
-        fs_log_info(log, "auth", "made a new token key in %s: earlier tokens are not accepted",
-                    options->token_key_file);
+        fs_log_info(log, "auth", "made a token key in %s", options->token_key_file);
     made->rules.algorithm = FS_AUTH_HS256;
     return fs_key_load_secret(options->token_key_file, &made->rules.key, error);
 }

@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "base/secret_file.h"
 #include "server/settings.h"
 
 #define TOKEN_BYTES 32
@@ -46,32 +48,22 @@ char *fs_admin_token_path(const char *data_dir, const char *configured)
     return asprintf(&path, "%s/admin.token", data_dir) < 0 ? NULL : path;
 }
 
-/* O_EXCL: of two servers that start at once one makes the file, the other then reads it. */
 static int make_token(const char *path, struct fs_error *error)
 {
     unsigned char bytes[TOKEN_BYTES];
     char text[2 * TOKEN_BYTES + 2];
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool is_written;
+    bool is_made;
+    int rc;
 
-    if (fd < 0)
-        return errno == EEXIST
-                   ? 0
-                   : fs_error_set(error, -errno, "%s cannot be made: %s", path, strerror(errno));
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
-        close(fd);
-        unlink(path);
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
         return fs_error_set(error, -EIO, "%s: no random bytes for a token", path);
-    }
     for (size_t i = 0; i < sizeof(bytes); i++)
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
     text[sizeof(text) - 2] = '\n';
-    is_written = write(fd, text, 2 * TOKEN_BYTES + 1) == 2 * TOKEN_BYTES + 1 && fsync(fd) == 0;
-    if (close(fd) != 0 || !is_written) {
-        unlink(path);
-        return fs_error_set(error, -EIO, "%s cannot be written: is the disk full?", path);
-    }
-    return 0;
+    rc = fs_secret_file_make(path, text, 2 * TOKEN_BYTES + 1, &is_made);
+    OPENSSL_cleanse(bytes, sizeof(bytes));
+    OPENSSL_cleanse(text, sizeof(text));
+    return rc == 0 ? 0 : fs_error_set(error, rc, "%s cannot be made: %s", path, strerror(-rc));
 }
 
 static int check_token(const char *path, char *token, ssize_t len, struct fs_error *error)
