@@ -20,15 +20,40 @@
 #include "limits.h"
 #include "segment.h"
 
-static void futex(_Atomic uint32_t *word, int operation, uint32_t value)
+/* span_us 0: without end. */
+static void futex(_Atomic uint32_t *word, int operation, uint32_t value, uint64_t span_us)
 {
-    syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+    const struct timespec span = {
+        .tv_sec = (time_t)(span_us / 1000000),
+        .tv_nsec = (long)(span_us % 1000000) * 1000,
+    };
+
+    syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, span_us > 0 ? &span : NULL,
+            NULL, 0);
+}
+
+static void wake(struct fs_v1_journal *journal)
+{
+    if (atomic_exchange(&journal->is_asleep, 0))
+        futex(&journal->is_asleep, FUTEX_WAKE, 1, 0);
 }
 
 void fs_v1_journal_kick(struct fs_v1_journal *journal)
 {
-    if (atomic_load(&journal->is_asleep) && atomic_exchange(&journal->is_asleep, 0))
-        futex(&journal->is_asleep, FUTEX_WAKE, 1);
+    if (atomic_load(&journal->is_asleep) &&
+        atomic_load(&journal->tail) >= atomic_load(&journal->wanted))
+        wake(journal);
+}
+
+/* Until a kick finds the tail at wanted, or the span is over; also returns for no reason. */
+static void sleep_until(struct fs_v1_journal *journal, uint64_t wanted, uint64_t span_us)
+{
+    atomic_store(&journal->wanted, wanted);
+    /* Either the kick sees the flag, or this sees the tail that was moved in front of it. */
+    atomic_store(&journal->is_asleep, 1);
+    if (atomic_load(&journal->tail) < wanted && !atomic_load(&journal->is_stopping))
+        futex(&journal->is_asleep, FUTEX_WAIT, 1, span_us);
+    atomic_store(&journal->is_asleep, 0);
 }
 
 /* Returns the last position to write, or the durable one when there is nothing and never will be. */
@@ -41,16 +66,13 @@ static uint64_t wait_for_records(struct fs_v1_journal *journal)
 
         if (tail != durable || atomic_load(&journal->is_stopping))
             return tail;
-        /* Either the kick sees the flag, or this sees the tail that was moved in front of it. */
-        atomic_store(&journal->is_asleep, 1);
-        if (atomic_load(&journal->tail) == durable && !atomic_load(&journal->is_stopping))
-            futex(&journal->is_asleep, FUTEX_WAIT, 1);
-        atomic_store(&journal->is_asleep, 0);
+        sleep_until(journal, durable + 1, 0);
     }
 }
 
-/* A batch costs about 50 us of processor time, whatever is in it, so where many are in flight it pays
- * to wait for those whose answers were just given and who are asking again.  Only within
+/* A batch costs about 80 us of processor time, whatever is in it, so where many are in flight it pays
+ * to wait for those whose answers were just given and who are asking again: asleep, until the turn of
+ * a loop that brings enough of them, since each nap would cost as much as two purchases.  Only within
  * FS_V1_GATHER_SPAN_US of the last batch, so never on a disk that is slower than that; and only
  * while records keep coming, since a few in flight would all be waiting for this very batch. */
 static uint64_t gather(struct fs_v1_journal *journal, uint64_t tail)
@@ -58,18 +80,22 @@ static uint64_t gather(struct fs_v1_journal *journal, uint64_t tail)
     const struct fs_host *host = journal->setup.folder->host;
     uint64_t durable = fs_v1_journal_durable(journal);
     uint64_t until_us = journal->batch_began_us + FS_V1_GATHER_SPAN_US;
-    uint64_t enough = (journal->batch_records + (tail - durable)) * 3 / 4;
-    const struct timespec nap = {.tv_nsec = FS_V1_GATHER_NAP_US * 1000};
+    uint64_t in_flight = journal->batch_records + (tail - durable);
+    uint64_t enough = in_flight * FS_V1_GATHER_PERCENT / 100;
 
-    if (journal->batch_records + (tail - durable) < FS_V1_GATHER_IN_FLIGHT_MIN)
+    if (in_flight < FS_V1_GATHER_IN_FLIGHT_MIN)
         return tail;
     if (enough > FS_V1_GATHER_RECORDS)
         enough = FS_V1_GATHER_RECORDS;
-    while (tail - durable < enough && host->now_us() < until_us &&
-           !atomic_load(&journal->is_stopping)) {
+    while (tail - durable < enough && !atomic_load(&journal->is_stopping)) {
+        uint64_t now_us = host->now_us();
         uint64_t before = tail;
 
-        nanosleep(&nap, NULL);
+        if (now_us >= until_us)
+            break;
+        sleep_until(journal, durable + enough,
+                    until_us - now_us < FS_V1_GATHER_IDLE_US ? until_us - now_us
+                                                             : FS_V1_GATHER_IDLE_US);
         tail = atomic_load(&journal->tail);
         if (tail == before)
             break;
@@ -146,7 +172,7 @@ static void *journal_main(void *data)
     struct fs_v1_journal *journal = data;
 
     prctl(PR_SET_NAME, "v1-journal");
-    prctl(PR_SET_TIMERSLACK, 1000ul); /* a nap of 100 us is not one of 150 */
+    prctl(PR_SET_TIMERSLACK, 1000ul); /* a sleep of 600 us is not one of 650 */
     for (;;) {
         uint64_t last = wait_for_records(journal);
 
@@ -178,6 +204,7 @@ int fs_v1_journal_start(struct fs_v1_journal *journal, const struct fs_v1_journa
     journal->batches = journal->batch_records = journal->batch_began_us = 0;
     atomic_init(&journal->tail, setup->position_last);
     atomic_init(&journal->durable, setup->position_last);
+    atomic_init(&journal->wanted, 0);
     atomic_init(&journal->is_asleep, 0);
     atomic_init(&journal->is_stopping, false);
     journal->ring = fs_v1_reserve(setup->ring_records * sizeof(*journal->ring));
@@ -200,7 +227,7 @@ int fs_v1_journal_start(struct fs_v1_journal *journal, const struct fs_v1_journa
 void fs_v1_journal_stop(struct fs_v1_journal *journal)
 {
     atomic_store(&journal->is_stopping, true);
-    fs_v1_journal_kick(journal);
+    wake(journal);
     pthread_join(journal->thread, NULL);
     release(journal);
 }

@@ -10,9 +10,9 @@
  *     durable  last position on disk; moved by the journal thread, which may read the ring's records
  *              up to tail, and lets go of them by moving durable
  *
- * Wake-ups: a kick costs a system call only while the thread sleeps, and it sleeps only when all is
- * durable.  While it is busy, what comes in meanwhile is the next batch; see gather() in journal.c for
- * when it waits a little for more. */
+ * Wake-ups: a kick costs a system call only while the thread sleeps and the tail has come to where it
+ * wants to be woken: at the first record when all is durable, at enough for a batch while it gathers
+ * (see gather() in journal.c).  While it is busy, what comes in meanwhile is the next batch. */
 #ifndef FS_V1_JOURNAL_H
 #define FS_V1_JOURNAL_H
 
@@ -60,6 +60,7 @@ struct fs_v1_journal {
     _Alignas(64) _Atomic uint64_t tail;
     _Alignas(64) _Atomic uint64_t durable;
     _Alignas(64) _Atomic uint32_t is_asleep; /* a futex */
+    _Atomic uint64_t wanted;                 /* while asleep: the tail to be woken for */
     _Atomic bool is_stopping;
 };
 
@@ -88,7 +89,7 @@ static inline void fs_v1_journal_publish(struct fs_v1_journal *journal, uint64_t
     atomic_store(&journal->tail, position);
 }
 
-/* After publish(), with or without the mutex: the thread sleeps no longer.  [any] */
+/* After publish(), with or without the mutex: the thread sleeps no longer, but for more.  [any] */
 void fs_v1_journal_kick(struct fs_v1_journal *journal);
 
 static inline uint64_t fs_v1_journal_durable(struct fs_v1_journal *journal)
