@@ -26,8 +26,10 @@ static const struct command commands[] = {
      fs_cli_check_config},
     {"strategies", "strategies [--json]", "Lists the strategies that are here.", FS_CLI_STRATEGIES,
      0, fs_cli_strategies},
-    {"stock", "stock list | show ID | set ID N | add ID N | audit ID  [OPTION]...",
-     "Looks at the sales of a running server and changes them.", FS_CLI_STOCK, 3, fs_cli_stock},
+    {"stock", "stock list | show ID | set ID N [--reset] | add ID N | audit ID  [OPTION]...",
+     "Looks at the sales of a running server and changes them; set needs --reset for one that is "
+     "there.",
+     FS_CLI_STOCK, 3, fs_cli_stock},
     {"healthcheck", "healthcheck [OPTION]...",
      "Asks a running server whether it is ready: exit code 0 or 1.", FS_CLI_HEALTH, 0,
      fs_cli_healthcheck},

@@ -14,13 +14,14 @@ struct column {
     const char *member;
     const char *title;
     int width;
+    bool is_limit; /* 0: none */
 };
 
 static const struct column columns[] = {
-    {"product_id", "PRODUCT", -16}, {"state", "STATE", -9},
-    {"stock", "LEFT", 9},           {"sold", "SOLD", 9},
-    {"initial", "INITIAL", 9},      {"restocked", "RESTOCKED", 10},
-    {"per_user_max", "A BUYER", 8}, {"max_quantity", "AN ORDER", 9},
+    {"product_id", "PRODUCT", -16, false}, {"state", "STATE", -9, false},
+    {"stock", "LEFT", 9, false},           {"sold", "SOLD", 9, false},
+    {"initial", "INITIAL", 9, false},      {"restocked", "RESTOCKED", 10, false},
+    {"per_user_max", "A BUYER", 8, true},  {"max_quantity", "AN ORDER", 9, true},
 };
 
 #define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
@@ -47,11 +48,14 @@ static void print_head(FILE *out)
 
 static void print_sale(FILE *out, const json_t *sale)
 {
-    char text[128];
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        const json_t *value = json_object_get(sale, columns[i].member);
+        bool is_none = columns[i].is_limit && json_integer_value(value) == 0;
+        char text[128];
 
-    for (size_t i = 0; i < COLUMN_COUNT; i++)
         fprintf(out, "%s%*s", i == 0 ? "" : " ", columns[i].width,
-                show(json_object_get(sale, columns[i].member), text));
+                is_none ? "-" : show(value, text));
+    }
     fputc('\n', out);
 }
 
@@ -76,22 +80,22 @@ static void print_json(FILE *out, const json_t *value)
     fputc('\n', out);
 }
 
-/* Says what the server said; the sentence for people is the problem's detail. */
+/* Says what the server said; the sentence for people is the problem's detail, but where it talks of
+ * JSON that nobody typed. */
 static int refused(const struct fs_cli_answer *answer, const struct fs_cli_io *io)
 {
     const char *detail = json_string_value(json_object_get(answer->body, "detail"));
     const char *title = json_string_value(json_object_get(answer->body, "title"));
     const char *code = json_string_value(json_object_get(answer->body, "code"));
 
+    if (code && strcmp(code, "sale_exists") == 0)
+        return fs_cli_fail(io, "there is such a sale already: stock add gives it more units; stock "
+                               "set with --reset starts it anew and forgets what was sold");
     fs_cli_fail(io, "%s (%ld%s%s)",
                 detail  ? detail
                 : title ? title
                         : "the server refused",
                 answer->status, code ? " " : "", code ? code : "");
-    if (code && strcmp(code, "sale_exists") == 0)
-        fputs("stock add gives a sale that is there more units; stock set with --reset starts it "
-              "anew and forgets what was sold.\n",
-              io->err);
     return FS_CLI_FAILED;
 }
 
@@ -134,14 +138,38 @@ static int ask(const struct fs_cli_options *options, const struct fs_cli_io *io,
     return rc;
 }
 
+/* Numbers by their value and before words. */
+static int compare_sales(const void *a, const void *b)
+{
+    const json_t *x = json_object_get(*(const json_t *const *)a, "product_id");
+    const json_t *y = json_object_get(*(const json_t *const *)b, "product_id");
+    json_int_t p = json_integer_value(x);
+    json_int_t q = json_integer_value(y);
+
+    if (json_is_integer(x) != json_is_integer(y))
+        return json_is_integer(x) ? -1 : 1;
+    if (json_is_integer(x))
+        return (p > q) - (p < q);
+    return json_is_string(x) && json_is_string(y)
+               ? strcmp(json_string_value(x), json_string_value(y))
+               : 0;
+}
+
 static void print_list(FILE *out, const json_t *body)
 {
-    json_t *products = json_object_get(body, "products");
-    json_t *sale;
-    size_t i;
+    const json_t *products = json_object_get(body, "products");
+    size_t count = json_array_size(products);
+    const json_t **sales = calloc(count + 1, sizeof(*sales));
 
     print_head(out);
-    json_array_foreach(products, i, sale) print_sale(out, sale);
+    for (size_t i = 0; sales && i < count; i++)
+        sales[i] = json_array_get(products, i);
+    if (sales)
+        qsort(sales, count, sizeof(*sales), compare_sales);
+    /* Without memory as they came. */
+    for (size_t i = 0; i < count; i++)
+        print_sale(out, sales ? sales[i] : json_array_get(products, i));
+    free(sales);
 }
 
 static void print_one(FILE *out, const json_t *body)

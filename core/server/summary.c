@@ -1,8 +1,10 @@
 /* What was started, line by line, for the people who started it. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <h2o/version.h>
 #include <openssl/crypto.h>
@@ -113,6 +115,20 @@ static void write_login(FILE *out, const struct fs_server *server)
     fputs(" | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n", out);
 }
 
+/* The program is seldom in PATH when it has just been built; an embedder's is another one. */
+static void write_stock_list(FILE *out, const struct fs_server *server)
+{
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    const char *slash;
+
+    path[len > 0 ? len : 0] = '\0';
+    slash = strrchr(path, '/');
+    fprintf(out, "  %s stock list --admin %s --token-file %s\n",
+            slash && strcmp(slash, "/flashsale") == 0 ? path : "flashsale", server->admin_address,
+            server->admin_token_file);
+}
+
 static void write_examples(FILE *out, const struct fs_server *server)
 {
     const struct fs_config *config = server->config;
@@ -128,6 +144,7 @@ static void write_examples(FILE *out, const struct fs_server *server)
             product);
     if (strncmp(server->admin_address, "unix:", 5) != 0)
         fprintf(out, "  curl -s http://%s/metrics\n", server->admin_address);
+    write_stock_list(out, server);
 }
 
 static int write_text(const struct fs_server *server,

@@ -3,11 +3,12 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
 
-from flashsale import TREE, Server, run, strategy
+from flashsale import TREE, Server, clean_environment, run, strategy
 
 
 def cli_flags(server):
@@ -107,10 +108,27 @@ def test_the_stock_commands_go_round(server):
 
 def test_stock_set_on_a_sale_that_is_there_sets_it_or_says_why_not(server):
     done = stock(server, "set", "1", "55")
-    if done.returncode == 0:
-        assert server.stock("1") == 55
-    else:
-        assert "reset" in done.stderr and server.stock("1") == 100
+    assert done.returncode == 1 and server.stock("1") == 100
+    assert "--reset" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "true" not in done.stderr and "409" not in done.stderr, done.stderr
+    assert stock(server, "set", "1", "55", "--reset").returncode == 0
+    assert server.stock("1") == 55
+    assert "--reset" in run("help", "stock").stdout.splitlines()[0]
+
+
+def test_the_printed_example_of_an_admin_call_works_as_it_is(server):
+    line = re.search(r"^  (\S+ stock list .*)$", server.output(), re.M)
+    assert line, server.output()
+    done = subprocess.run(line[1].split(), capture_output=True, text=True, timeout=20, check=False,
+                          env=clean_environment())
+    assert done.returncode == 0 and "PRODUCT" in done.stdout, done.stderr
+
+
+def test_stock_list_is_in_the_order_of_numbers_and_shows_no_limit_as_none(server):
+    server.sale("a-word", stock=5, per_user_max=3)
+    lines = [line.split() for line in stock(server, "list").stdout.splitlines()]
+    assert [line[0] for line in lines[1:]] == [*map(str, range(1, 11)), "a-word"], lines
+    assert lines[1][-2:] == ["-", "-"] and lines[-1][-2:] == ["3", "-"], lines
 
 
 @pytest.mark.parametrize("args", [["show", "nothing"], ["audit", "nothing"], ["add", "nothing", "1"]])
