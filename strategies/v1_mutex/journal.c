@@ -72,7 +72,7 @@ static uint64_t wait_for_records(struct fs_v1_journal *journal)
 
 /* A batch costs about 80 us of processor time, whatever is in it, so where many are in flight it pays
  * to wait for those whose answers were just given and who are asking again: asleep, until the turn of
- * a loop that brings enough of them, since each nap would cost as much as two purchases.  Only within
+ * a loop that brings enough of them.  Only within
  * FS_V1_GATHER_SPAN_US of the last batch, so never on a disk that is slower than that; and only
  * while records keep coming, since a few in flight would all be waiting for this very batch. */
 static uint64_t gather(struct fs_v1_journal *journal, uint64_t tail)
@@ -80,10 +80,9 @@ static uint64_t gather(struct fs_v1_journal *journal, uint64_t tail)
     const struct fs_host *host = journal->setup.folder->host;
     uint64_t durable = fs_v1_journal_durable(journal);
     uint64_t until_us = journal->batch_began_us + FS_V1_GATHER_SPAN_US;
-    uint64_t in_flight = journal->batch_records + (tail - durable);
-    uint64_t enough = in_flight * FS_V1_GATHER_PERCENT / 100;
+    uint64_t enough = journal->in_flight * FS_V1_GATHER_PERCENT / 100;
 
-    if (in_flight < FS_V1_GATHER_IN_FLIGHT_MIN)
+    if (journal->in_flight < FS_V1_GATHER_IN_FLIGHT_MIN)
         return tail;
     if (enough > FS_V1_GATHER_RECORDS)
         enough = FS_V1_GATHER_RECORDS;
@@ -162,7 +161,8 @@ static void write_batch(struct fs_v1_journal *journal, uint64_t last)
     if (journal->zeroed_to < journal->end)
         journal->zeroed_to = journal->end;
     journal->batches++;
-    journal->batch_records = count;
+    /* Before anybody is answered: who asks again would be counted twice. */
+    journal->in_flight = atomic_load(&journal->tail) - first + 1;
     atomic_store(&journal->durable, first + count - 1);
     journal->setup.on_durable(journal->setup.data, first + count - 1);
 }
@@ -201,7 +201,7 @@ int fs_v1_journal_start(struct fs_v1_journal *journal, const struct fs_v1_journa
     journal->segment = setup->segment;
     journal->end = setup->end;
     journal->zeroed_to = setup->zeroed_to;
-    journal->batches = journal->batch_records = journal->batch_began_us = 0;
+    journal->batches = journal->in_flight = journal->batch_began_us = 0;
     atomic_init(&journal->tail, setup->position_last);
     atomic_init(&journal->durable, setup->position_last);
     atomic_init(&journal->wanted, 0);

@@ -53,7 +53,7 @@ struct fs_v1_journal {
     uint64_t end;
     uint64_t zeroed_to;
     uint64_t batches;
-    uint64_t batch_records;  /* of the last one */
+    uint64_t in_flight;      /* records of the last batch and those that came during it */
     uint64_t batch_began_us; /* its write */
 
     /* changing, shared */
