@@ -44,7 +44,7 @@ static const struct option_spec specs[] = {
     {ID_CONFIG, SERVER_COMMANDS | CLIENT_COMMANDS, "config", "FILE", NULL,
      "read this YAML file (else $FLASHSALE_CONFIG, else defaults)"},
     {ID_STRATEGY, SERVER_COMMANDS, "strategy", "NAME|PATH.so", "strategy",
-     "how purchases are decided: v1, v2, v3 or a shared object"},
+     "how purchases are decided: v1 to v4, or a shared object"},
     {ID_LISTEN, SERVER_COMMANDS, "listen", "A:P", "listen",
      "address of the shop, 127.0.0.1:8000; may be repeated"},
     {ID_ADMIN, SERVER_COMMANDS | CLIENT_COMMANDS, "admin", "A:P|unix:PATH", "admin.listen",
