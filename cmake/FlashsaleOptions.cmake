@@ -1,6 +1,7 @@
 # The compiler's settings, the same for people and CI; presets choose among them.
 set(FLASHSALE_SANITIZE "" CACHE STRING "Sanitizers: empty, address (with undefined) or thread")
 set_property(CACHE FLASHSALE_SANITIZE PROPERTY STRINGS "" address thread)
+option(FLASHSALE_NIGHTLY "Register the tests that are too long for each change" OFF)
 option(FLASHSALE_WERROR "Warnings are errors" OFF)
 
 if(NOT CMAKE_BUILD_TYPE)

@@ -13,7 +13,9 @@ esac
 # Each time, since a changed preset is not seen by ninja; it takes a part of a second.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! cmake --preset "$preset" >"$log" 2>&1; then
+nightly=OFF
+[ "${FS_PROFILE:-ci}" != nightly ] || nightly=ON
+if ! cmake --preset "$preset" -DFLASHSALE_NIGHTLY=$nightly >"$log" 2>&1; then
     cat "$log"
     exit 1
 fi
