@@ -119,7 +119,10 @@ static void answered(struct fake_call *held, const struct fs_reply *reply)
 
 static void inner_done(struct fs_call *call, const struct fs_reply *reply)
 {
-    answered(FS_CONTAINER_OF(call, struct fake_call, inner), reply);
+    struct fake_call *held = FS_CONTAINER_OF(call, struct fake_call, inner);
+
+    fs_link_remove(&held->link);
+    answered(held, reply);
 }
 
 static void answer_unexecuted(struct fake_call *held, enum fs_reply_kind kind)
@@ -181,6 +184,7 @@ static void fake_command(struct fs_store *store, struct fs_call *call, struct fs
     if (!held)
         return;
     if (inner) {
+        fs_link_append(&held->fake->asked, &held->link);
         inner->type->command(inner, &held->inner, key, deadline_us, argc, argv);
         return;
     }
@@ -198,6 +202,7 @@ static void fake_script(struct fs_store *store, struct fs_call *call,
     if (!held)
         return;
     if (inner) {
+        fs_link_append(&held->fake->asked, &held->link);
         inner->type->script(inner, &held->inner, script, deadline_us, key_count, argc, argv);
         return;
     }
@@ -299,6 +304,7 @@ void fs_fake_store_init(struct fs_fake_store *fake, struct fs_store *inner,
     assert(!inner != !serve);
     *fake = (struct fs_fake_store){
         .store = {.type = &fake_type}, .inner = inner, .serve = serve, .data = data};
+    fs_link_init(&fake->asked);
     fs_link_init(&fake->sent);
     fs_link_init(&fake->ready);
     fs_link_init(&fake->delayed);
@@ -307,8 +313,13 @@ void fs_fake_store_init(struct fs_fake_store *fake, struct fs_store *inner,
 
 void fs_fake_store_dispose(struct fs_fake_store *fake)
 {
+    struct fs_link *link;
+
     assert(fs_link_is_alone(&fake->sent) && fs_link_is_alone(&fake->ready) &&
            fs_link_is_alone(&fake->delayed) && fs_link_is_alone(&fake->held));
+    /* What nobody waits for may still be under way; the inner store answers no more. */
+    while ((link = fs_link_shift(&fake->asked)))
+        free_call(fake_call_of(link));
 }
 
 void fs_fake_store_inject(struct fs_fake_store *fake, enum fs_fault fault, uint64_t first,

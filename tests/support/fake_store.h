@@ -45,6 +45,7 @@ struct fs_fake_store {
     /* changing [loop] */
     uint64_t call_count;    /* taken so far */
     uint64_t execute_count; /* handed to the server so far */
+    struct fs_link asked;   /* of the inner store */
     struct fs_link sent;    /* to be served by the next flush */
     struct fs_link ready;   /* answered by the next expire */
     struct fs_link delayed; /* answered when due */
