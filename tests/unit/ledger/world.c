@@ -28,8 +28,9 @@ static void destroy(void *data, struct fs_store *store)
     struct world *world = data;
     struct fs_store *inner = fake_of(store)->inner;
 
-    fs_fake_store_dispose(fake_of(store));
+    /* The inner one first: it still holds the calls that nobody waits for. */
     world->inner.offered.destroy(world->inner.offered.data, inner);
+    fs_fake_store_dispose(fake_of(store));
 }
 
 static size_t watch(void *data, struct fs_store *store, struct pollfd *fds)
