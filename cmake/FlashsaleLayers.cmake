@@ -19,6 +19,25 @@ function(fs_layer layer)
     set_property(GLOBAL APPEND PROPERTY FS_LAYERS fs_${layer})
 endfunction()
 
+# fs_bench_layer(<layer> SOURCES a.c ... [USES layer ...] [CORE layer ...] [LIBRARIES target ...]): a
+# folder of load_tests as fs_bench_<layer>; USES names folders of load_tests, CORE those of core.
+function(fs_bench_layer layer)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;USES;CORE;LIBRARIES")
+    set(folder ${CMAKE_BINARY_DIR}/layers/load_tests/${layer})
+    file(MAKE_DIRECTORY ${folder})
+    file(CREATE_LINK ${CMAKE_SOURCE_DIR}/load_tests/${layer} ${folder}/${layer} SYMBOLIC)
+    add_library(fs_bench_${layer} OBJECT ${arg_SOURCES})
+    target_include_directories(fs_bench_${layer} PUBLIC ${folder} ${CMAKE_SOURCE_DIR}/core/include)
+    foreach(used IN LISTS arg_USES)
+        target_include_directories(fs_bench_${layer} PUBLIC
+            ${CMAKE_BINARY_DIR}/layers/load_tests/${used})
+    endforeach()
+    foreach(used IN LISTS arg_CORE)
+        target_include_directories(fs_bench_${layer} PUBLIC ${CMAKE_BINARY_DIR}/layers/${used})
+    endforeach()
+    target_link_libraries(fs_bench_${layer} PUBLIC Threads::Threads ${arg_LIBRARIES})
+endfunction()
+
 # fs_strategy(<name> SOURCES a.c ... [TEST_ONLY]): a shared object that exports one symbol, and
 # fs_strategy_<name>, the same objects for tests to link, exporting flashsale_strategy_<name>().
 function(fs_strategy name)
