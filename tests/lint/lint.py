@@ -29,11 +29,13 @@ MAY_USE = {
 # Who may include which library.
 LIBRARIES = [
     (re.compile(r"^h2o(\.h|/)"), {"core/server/", "core/http/", "core/store/loop_h2o."}),
-    (re.compile(r"^(hiredis/|hiredis\.h|async\.h)"), {"core/store/"}),
-    (re.compile(r"^jansson\.h"), {"core/config/", "core/http/", "core/auth/", "core/cli/"}),
+    (re.compile(r"^(hiredis/|hiredis\.h|async\.h)"), {"core/store/", "load_tests/run/"}),
+    (re.compile(r"^jansson\.h"), {"core/config/", "core/http/", "core/auth/", "core/cli/",
+                                  "load_tests/"}),
     (re.compile(r"^jwt\.h"), {"core/auth/"}),
     (re.compile(r"^yaml\.h"), {"core/config/", "load_tests/"}),
-    (re.compile(r"^curl/"), {"core/cli/"}),
+    (re.compile(r"^curl/"), {"core/cli/", "load_tests/"}),
+    (re.compile(r"^http_parser\.h"), {"load_tests/load/"}),
     (re.compile(r"^crypt\.h"), {"core/auth/"}),
     (re.compile(r"^(event\.h|event2/)"), {"load_tests/"}),
     (re.compile(r"^openssl/"), {"core/auth/", "core/http/", "core/server/", "core/purchase/",
