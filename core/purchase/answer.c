@@ -87,6 +87,15 @@ static void ops_tell_term(struct fs_op *op, struct fs_text name, int64_t value)
         op->client->on_term(op, op->data, name, value);
 }
 
+static bool ops_asked(struct fs_op *op, bool is_asked)
+{
+    assert_open(op);
+    assert(op->kind == FS_OP_PURCHASE || op->kind == FS_OP_CANCEL || op->kind == FS_OP_CHANGE);
+    if (!op->timed_out)
+        op->asked = is_asked;
+    return !op->timed_out;
+}
+
 #define BIT(verdict) (1u << (verdict))
 #define NO_ANSWER (BIT(FS_BUSY) | BIT(FS_UNAVAILABLE) | BIT(FS_UNDETERMINED))
 
@@ -145,4 +154,5 @@ void fs_ops_offer(struct fs_host *host)
     host->tell_order = ops_tell_order;
     host->tell_term = ops_tell_term;
     host->complete = fs_op_complete;
+    host->asked = ops_asked;
 }

@@ -16,7 +16,7 @@
  *   C S        on_end with the outcome, free
  *   C A S      no on_end, free
  *   A C S      no on_end, free
- *   D C S      on_end with FS_UNDETERMINED at D, free at S
+ *   D C S      on_end at D, with FS_UNDETERMINED or, when nothing was asked for it, FS_BUSY; free at S
  *
  * Only S frees, and S runs at the end of a turn, when no function of the strategy and none of the
  * client's is on the stack but on_end() itself, after which the op is not touched: so nothing is
@@ -200,6 +200,15 @@ static void set_deadline(struct fs_op *op)
     }
 }
 
+/* Whether units may be taken or given back from the start, for all that the strategy says. */
+static bool is_asked_at_once(const struct fs_op *op)
+{
+    bool can_change =
+        op->kind == FS_OP_PURCHASE || op->kind == FS_OP_CANCEL || op->kind == FS_OP_CHANGE;
+
+    return can_change && (op->ops->loop->strategy->flags & FS_STRATEGY_SAYS_ASKED) == 0;
+}
+
 /* The op may be completed, but not freed, when this returns. */
 static void hand_over(struct fs_op *op)
 {
@@ -244,6 +253,7 @@ void fs_op_submit(struct fs_op *op)
 
     assert(op->kind != 0 && !op->submitted);
     op->submitted = true;
+    op->asked = is_asked_at_once(op);
     op->submitted_us = fs_clock_now_us();
     op->deadline_us = op->submitted_us + ops->deadline_span_us;
     set_deadline(op);
@@ -276,7 +286,8 @@ static size_t answer_late(struct fs_ops *ops)
             break;
         fs_link_remove(&op->by_deadline);
         op->answered = op->timed_out = true;
-        op->outcome = (struct fs_outcome){.verdict = FS_UNDETERMINED, .units_left = -1};
+        op->outcome =
+            (struct fs_outcome){.verdict = op->asked ? FS_UNDETERMINED : FS_BUSY, .units_left = -1};
         op->client->on_end(op, op->data);
         answered_count++;
     }

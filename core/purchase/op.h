@@ -8,7 +8,7 @@
  *
  *                 complete()                    settle: on_end(), answered
  *   taken ──┬──────────────────► completed ─────────────────────────────► free
- *           │ abandon(), or the deadline: on_end() with FS_UNDETERMINED
+ *           │ abandon(), or the deadline: on_end() with FS_UNDETERMINED, or FS_BUSY
  *           └──────────────────► answered ──── complete(), settle ───────► free
  */
 #ifndef FS_PURCHASE_OP_H
@@ -58,6 +58,7 @@ struct fs_op {
     bool answered;
     bool completed;
     bool timed_out; /* the outcome is the deadline's, not the strategy's */
+    bool asked;     /* units may be taken or given back for it: what the deadline's outcome says */
     uint64_t submitted_us;
     uint64_t deadline_us;
     const struct fs_op_client *client; /* borrowed, constant */
@@ -101,7 +102,7 @@ struct fs_ops {
     uint32_t in_flight;       /* slots taken: not yet both answered and completed */
 };
 
-/* Fills the members of host that concern ops: complete and tell_*. */
+/* Fills the members of host that concern ops: complete, asked and tell_*. */
 void fs_ops_offer(struct fs_host *host); /* [main] */
 
 /* in_flight_max: 1 to FS_OPS_MAX.  deadline_span_us: 1 or more.  Returns 0 or -ENOMEM.  [main] */

@@ -129,6 +129,10 @@ static void send_change(struct fs_ledger_ask *state)
     struct fs_ledger_worker *worker = state->worker;
     struct fs_ledger_change_args args;
 
+    if (!worker->ledger->asked(state->op, true)) {
+        fs_ledger_ask_end(state, state->may_be_made ? FS_UNDETERMINED : FS_BUSY);
+        return;
+    }
     fs_ledger_change_write(state, state->product, &args);
     state->trips++;
     state->call.done = change_done;

@@ -8,6 +8,21 @@
 
 #define HEAD_MAX 16u /* keys and arguments before the ops of a batch */
 
+static bool may_always(struct fs_op *op, bool is_asked)
+{
+    (void)op;
+    (void)is_asked;
+    return true;
+}
+
+/* An older host has no such member, and takes every op for asked. */
+static bool (*asked_of(const struct fs_host *host))(struct fs_op *, bool)
+{
+    if (host->struct_size >= offsetof(struct fs_host, asked) + sizeof(host->asked) && host->asked)
+        return host->asked;
+    return may_always;
+}
+
 int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const char *name,
                    const char *prefix)
 {
@@ -19,6 +34,7 @@ int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const c
         .batch_max = FS_LEDGER_BATCH_DEFAULT,
         .log_max = FS_LEDGER_LOG_DEFAULT,
         .audit_max = FS_LEDGER_AUDIT_DEFAULT,
+        .asked = asked_of(host),
     };
     if (ledger->prefix.len > FS_LEDGER_PREFIX_LEN_MAX || memchr(prefix, '{', ledger->prefix.len) ||
         memchr(prefix, '}', ledger->prefix.len)) {
@@ -232,26 +248,65 @@ struct fs_ledger_op *fs_ledger_queue_cut(struct fs_ledger_queue *queue, uint32_t
     return first;
 }
 
-void fs_ledger_queue_return(struct fs_ledger_queue *queue, struct fs_ledger_op *first)
-{
-    struct fs_ledger_op *last = first;
-
-    if (!first)
-        return;
-    while (last->next)
-        last = last->next;
-    last->next = queue->first;
-    if (!queue->first)
-        queue->last = last;
-    queue->first = first;
-}
-
 void fs_ledger_complete(struct fs_ledger_op *state, enum fs_verdict verdict)
 {
     const struct fs_outcome outcome = {
         .verdict = verdict, .store_trips = state->trips, .units_left = -1};
 
     state->product->worker->ledger->host->complete(state->op, &outcome);
+}
+
+bool fs_ledger_op_asked(struct fs_ledger_op *state, bool is_asked)
+{
+    return state->product->worker->ledger->asked(state->op, is_asked);
+}
+
+/* At its deadline: what was never asked for, or is known not to be decided, took nothing. */
+static void end_late(struct fs_ledger_op *state)
+{
+    fs_ledger_complete(state, state->may_be_decided ? FS_UNDETERMINED : FS_BUSY);
+}
+
+struct fs_ledger_op *fs_ledger_queue_take(struct fs_ledger_queue *queue, uint32_t max,
+                                          uint32_t *count)
+{
+    struct fs_ledger_op *first = NULL;
+    struct fs_ledger_op **at = &first;
+
+    *count = 0;
+    while (queue->first && *count < max) {
+        struct fs_ledger_op *state = queue->first;
+
+        queue->first = state->next;
+        state->next = NULL;
+        if (!fs_ledger_op_asked(state, true)) {
+            end_late(state);
+            continue;
+        }
+        *at = state;
+        at = &state->next;
+        ++*count;
+    }
+    if (!queue->first)
+        queue->last = NULL;
+    return first;
+}
+
+void fs_ledger_queue_return(struct fs_ledger_queue *queue, struct fs_ledger_op *first)
+{
+    struct fs_ledger_op *last = first;
+
+    if (!first)
+        return;
+    fs_ledger_op_asked(last, last->may_be_decided);
+    while (last->next) {
+        last = last->next;
+        fs_ledger_op_asked(last, last->may_be_decided);
+    }
+    last->next = queue->first;
+    if (!queue->first)
+        queue->last = last;
+    queue->first = first;
 }
 
 void fs_ledger_queue_expire(struct fs_ledger_product *product)
@@ -262,13 +317,13 @@ void fs_ledger_queue_expire(struct fs_ledger_product *product)
     if (!queue->first)
         return;
     now_us = product->worker->ledger->host->now_us();
-    while (queue->first && queue->first->deadline_us <= now_us + FS_LEDGER_EARLY_US) {
+    while (queue->first && queue->first->deadline_us <= now_us) {
         struct fs_ledger_op *state = queue->first;
 
         queue->first = state->next;
         if (!queue->first)
             queue->last = NULL;
-        fs_ledger_complete(state, state->may_be_decided ? FS_UNDETERMINED : FS_BUSY);
+        end_late(state);
     }
 }
 
@@ -291,8 +346,7 @@ void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms
 
     assert(!product->is_waiting);
     if (first) {
-        uint64_t due_us = first->deadline_us - FS_LEDGER_EARLY_US;
-        uint64_t left_us = due_us > now_us ? due_us - now_us : 0;
+        uint64_t left_us = first->deadline_us > now_us ? first->deadline_us - now_us : 0;
 
         if (left_us < (uint64_t)delay_ms * 1000)
             delay_ms = (uint32_t)((left_us + 999) / 1000);

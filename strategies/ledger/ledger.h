@@ -34,6 +34,7 @@ struct fs_ledger {
     uint32_t batch_max;
     uint32_t log_max;
     uint32_t audit_max;
+    bool (*asked)(struct fs_op *op, bool is_asked); /* the host's, or one that says yes */
 
     /* guarded by mutex; never taken twice for one batch */
     pthread_mutex_t mutex;
@@ -94,7 +95,8 @@ struct fs_ledger_product {
 
     /* of a strategy whose products are parts of a sale; set after take */
     struct fs_text told_name; /* what clients call it; borrowed while the product is there */
-    bool is_part;             /* units left here are not told: they are not the sale's */
+    bool is_part;             /* units left here are not the sale's: told with a purchase alone,
+                                 which is given what is left elsewhere */
     bool is_kept;             /* not let go of */
 
     /* changing [loop] */
@@ -154,16 +156,25 @@ void fs_ledger_queue_op(struct fs_ledger_worker *worker, struct fs_op *op,
                         struct fs_ledger_op *state, struct fs_text product,
                         const struct fs_ledger_op *asked);
 
+/* Tells the host whether units may be taken or given back for the op from now on.  False: it is past
+ * its deadline and its client was answered so: nothing more is sent for it.  [loop] */
+bool fs_ledger_op_asked(struct fs_ledger_op *state, bool is_asked);
+
+/* Takes at most max ops from the front, to be sent by a script that may decide them: each is said to
+ * be asked, those whose client was answered meanwhile are ended.  NULL: none is left.  [loop] */
+struct fs_ledger_op *fs_ledger_queue_take(struct fs_ledger_queue *queue, uint32_t max,
+                                          uint32_t *count);
+
 /* Takes at most max ops from the front.  [loop] */
 struct fs_ledger_op *fs_ledger_queue_cut(struct fs_ledger_queue *queue, uint32_t max,
                                          uint32_t *count);
 
-/* Puts a list of ops back to the front, in their order. */
+/* Puts a list of ops back to the front, in their order.  They are asked only as far as an ask of
+ * theirs was lost. */
 void fs_ledger_queue_return(struct fs_ledger_queue *queue, struct fs_ledger_op *first);
 
-/* Completes what is at its deadline at the front of the queue, a little before the server would say that
- * it does not know: FS_BUSY, or FS_UNDETERMINED where
- * it may have been decided. */
+/* Completes what is past its deadline at the front of the queue: FS_BUSY, or FS_UNDETERMINED where it
+ * may have been decided.  The server says the same by itself when this comes too late. */
 void fs_ledger_queue_expire(struct fs_ledger_product *product);
 
 /* Pumps the product again after delay_ms, or when its oldest op is due.  Not while is_waiting. */

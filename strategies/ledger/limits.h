@@ -25,11 +25,10 @@
 /* Of one epoch.  The scripts write numbers as Lua does, exact below 10^14. */
 #define FS_LEDGER_UNITS_MAX 10000000000000
 
-#define FS_LEDGER_SALES_MAX 1000u  /* that may be created: as many as a server shows */
-#define FS_LEDGER_EPOCHS_MAX 4096u /* sales, or shards of them, whose epochs are kept */
-#define FS_LEDGER_LIST_MAX 4096u   /* names that list() reads */
-#define FS_LEDGER_RETRY_MS 10u     /* between two asks for what may have been decided */
-#define FS_LEDGER_EARLY_US 10000u  /* before its deadline, an op that was not sent is told so */
+#define FS_LEDGER_SALES_MAX 1000u       /* that may be created: as many as a server shows */
+#define FS_LEDGER_EPOCHS_MAX 4096u      /* sales, or shards of them, whose epochs are kept */
+#define FS_LEDGER_LIST_MAX 4096u        /* names that list() reads */
+#define FS_LEDGER_RETRY_MS 10u          /* between two asks for what may have been decided */
 #define FS_LEDGER_PRODUCT_BUCKETS 1024u /* a power of two; of one worker's table */
 
 #endif

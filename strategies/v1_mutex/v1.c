@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,8 @@ int fs_v1_open(const struct fs_host *host, const struct fs_options *options,
         return -ENOMEM;
     memset(v1, 0, sizeof(*v1));
     v1->host = host;
+    v1->says_asked =
+        host->struct_size >= offsetof(struct fs_host, asked) + sizeof(host->asked) && host->asked;
     fs_v1_files_init(&v1->system_files);
     usual.files = &v1->system_files;
     error = fs_v1_options_read(host, options, &v1->options);
@@ -182,7 +185,7 @@ static const struct fs_strategy v1_strategy = {
     FS_STRATEGY_HEAD,
     .name = "v1",
     .summary = "one mutex in this process, durable by a journal with group commit",
-    .flags = FS_STRATEGY_PROCESS_LOCAL,
+    .flags = FS_STRATEGY_PROCESS_LOCAL | FS_STRATEGY_SAYS_ASKED,
     .state_size = sizeof(struct fs_v1_pending),
     .open = open_strategy,
     .close = close_strategy,

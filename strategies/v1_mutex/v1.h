@@ -31,6 +31,7 @@ struct fs_v1_worker;
 struct fs_v1 {
     /* constant after open */
     const struct fs_host *host; /* borrowed */
+    bool says_asked;            /* the host listens: an older one has no such member */
     struct fs_v1_options options;
     struct fs_v1_files system_files;
 

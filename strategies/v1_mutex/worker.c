@@ -108,6 +108,8 @@ static void answer(struct fs_v1_worker *worker, struct fs_op *op, void *state,
         v1->host->complete(op, &decision->outcome);
         return;
     }
+    if (v1->says_asked && (decision->wrote || decision->outcome.replayed))
+        v1->host->asked(op, true); /* a deadline that comes first then says "undetermined" */
     fs_v1_waiting_add(&worker->waiting, op, state, decision->position, &decision->outcome);
 }
 

@@ -48,15 +48,18 @@ static void on_write(struct fs_call *call, const struct fs_reply *reply)
     fs_ledger_batch_answer(first, reply);
 }
 
-static void write_fenced(struct fs_ledger_product *product)
+/* False: none of them is to be decided any more. */
+static bool write_fenced(struct fs_ledger_product *product)
 {
     const struct fs_ledger_batch_kind kind = {
         .script = &fs_v2_write, .has_lock = true, .owner = owner_of(fs_v2_lock_of(product))};
     uint32_t count;
     struct fs_ledger_op *first =
-        fs_ledger_queue_cut(&product->queue, fs_v2_of(product)->ops_per_lock, &count);
+        fs_ledger_queue_take(&product->queue, fs_v2_of(product)->ops_per_lock, &count);
 
-    fs_ledger_batch_send(product, first, count, &kind, on_write);
+    if (first)
+        fs_ledger_batch_send(product, first, count, &kind, on_write);
+    return first != NULL;
 }
 
 /* textbook */
@@ -181,6 +184,13 @@ static void on_read(struct fs_call *call, const struct fs_reply *reply)
     struct fs_v2_decided *decided = &fs_v2_lock_of(product)->decided;
     size_t len;
 
+    if (reply->kind == FS_REPLY_LOST) { /* a read decides nothing: again, with the same token */
+        product->in_flight--;
+        fs_ledger_product_touch(product);
+        fs_ledger_queue_return(&product->queue, state);
+        fs_ledger_product_wait(product, FS_LEDGER_RETRY_MS);
+        return;
+    }
     if (!fs_ledger_batch_is_whole(reply, 1) ||
         fs_ledger_batch_decision(reply, 0).record.len > FS_V2_RECORD_MAX) {
         fs_ledger_batch_answer(state, reply);
@@ -195,10 +205,15 @@ static void on_read(struct fs_call *call, const struct fs_reply *reply)
     len = decided->decision.record.len;
     memcpy(decided->record, decided->decision.record.data, len);
     decided->decision.record.data = decided->record;
-    if (decided->decision.code == FS_DONE)
-        apply(product);
-    else
+    if (decided->decision.code != FS_DONE) {
         release(product, state->deadline_us);
+    } else if (fs_ledger_op_asked(state, true)) {
+        apply(product);
+    } else {
+        decided->state = NULL;
+        fs_ledger_complete(state, state->may_be_decided ? FS_UNDETERMINED : FS_BUSY);
+        release(product, 0);
+    }
 }
 
 static void read_first(struct fs_ledger_product *product)
@@ -219,6 +234,6 @@ void fs_v2_held(struct fs_ledger_product *product)
         release(product, 0); /* too late to start anything; the pump tells the op */
     else if (fs_v2_of(product)->is_textbook)
         read_first(product);
-    else
-        write_fenced(product);
+    else if (!write_fenced(product))
+        release(product, 0);
 }

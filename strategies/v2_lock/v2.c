@@ -170,7 +170,7 @@ static const struct fs_strategy v2_strategy = {
     FS_STRATEGY_HEAD,
     .name = "v2",
     .summary = "a lock in Redis with an owner, a lease and a fence; the write is guarded by them",
-    .flags = FS_STRATEGY_USES_STORE,
+    .flags = FS_STRATEGY_USES_STORE | FS_STRATEGY_SAYS_ASKED,
     .state_size = sizeof(union state),
     .open = open_v2,
     .close = close_v2,

@@ -44,9 +44,10 @@ static void pump(struct fs_ledger_product *product)
     while (product->queue.first && product->in_flight < v3->batches_max) {
         uint32_t count;
         struct fs_ledger_op *first =
-            fs_ledger_queue_cut(&product->queue, v3->ledger.batch_max, &count);
+            fs_ledger_queue_take(&product->queue, v3->ledger.batch_max, &count);
 
-        fs_ledger_batch_send(product, first, count, &kind, on_batch);
+        if (first)
+            fs_ledger_batch_send(product, first, count, &kind, on_batch);
     }
 }
 
@@ -171,7 +172,7 @@ static const struct fs_strategy v3_strategy = {
     FS_STRATEGY_HEAD,
     .name = "v3",
     .summary = "one Lua script in Redis decides each turn's purchases of a product as a batch",
-    .flags = FS_STRATEGY_USES_STORE,
+    .flags = FS_STRATEGY_USES_STORE | FS_STRATEGY_SAYS_ASKED,
     .state_size = sizeof(union state),
     .open = open_v3,
     .close = close_v3,

@@ -230,13 +230,22 @@ struct fs_host {
     /* Counts a store command that decides purchases, and how many, for the metrics.  Not every host
      * has it: look at struct_size.  [loop] */
     void (*batch)(struct fs_loop *loop, uint32_t purchases);
+
+    /* Says whether units may be taken or given back for op: true before the first thing is sent that
+     * can do so, false again once it is certain that none of it did.  At an op's deadline the server
+     * answers by this alone, however late the strategy is: FS_UNDETERMINED for an op that is asked,
+     * FS_BUSY for one that is not.  False: that answer has been given; send nothing more for op, and
+     * complete it.  Only with FS_STRATEGY_SAYS_ASKED: else what can change units is asked from the
+     * start.  Reads never are.  Not every host has it: look at struct_size.  [loop, the op's own] */
+    bool (*asked)(struct fs_op *op, bool is_asked);
 };
 
 /* Strategy */
 
 enum {
-    FS_STRATEGY_USES_STORE = 1u << 0,   /* the server is ready only once the store answers */
-    FS_STRATEGY_PROCESS_LOCAL = 1u << 1 /* the units live in this process: run only one */
+    FS_STRATEGY_USES_STORE = 1u << 0,    /* the server is ready only once the store answers */
+    FS_STRATEGY_PROCESS_LOCAL = 1u << 1, /* the units live in this process: run only one */
+    FS_STRATEGY_SAYS_ASKED = 1u << 2     /* calls host->asked(): its ops begin as not asked */
 };
 
 struct fs_option {

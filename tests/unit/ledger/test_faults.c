@@ -5,6 +5,9 @@
  * TESTED_VALUE an option of it or NULL. */
 #include "world.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include "support/random.h"
 
 const struct fs_strategy *TESTED(void);
@@ -183,6 +186,12 @@ static void a_lost_answer_is_asked_again_until_it_is_known(void)
     world_close(&world);
 }
 
+static void *bring_all(void *requests)
+{
+    fs_driver_run(&world.driver, requests, ASKED, ASKED);
+    return NULL;
+}
+
 static void what_stays_lost_is_undetermined_and_told_by_lookup(void)
 {
     struct fs_request bought;
@@ -203,6 +212,49 @@ static void what_stays_lost_is_undetermined_and_told_by_lookup(void)
         if (run == 1 || bought.outcome.verdict == FS_BUSY)
             FS_CHECK_INT(found.outcome.verdict, FS_UNKNOWN);
     }
+    world_close(&world);
+}
+
+static void sleep_past_the_deadline(int number)
+{
+    (void)number;
+    usleep(250000);
+}
+
+/* The loop sleeps over the deadline as on a machine that has no time for it, and Redis stands still:
+ * the strategy comes too late to say anything, and each answer is true all the same. */
+static void who_only_waited_is_told_busy_however_late_the_loop_is(void)
+{
+    struct sigaction sleeps = {.sa_handler = sleep_past_the_deadline};
+    const char *option = mode_option[0].name;
+    bool decides_one = option && strcmp(option, "ops_per_lock") != 0;
+    unsigned verdicts[FS_VERDICT_COUNT] = {0};
+    struct fs_request requests[ASKED];
+    pthread_t thread;
+
+    begin(300000, 1);
+    FS_CHECK_INT(world_create(&world, "shoe", 100).outcome.verdict, FS_DONE);
+    sigaction(SIGUSR1, &sleeps, NULL);
+    play_number = 0;
+    set_purchases(requests, "shoe");
+    fs_redis_server_pause(&server);
+    FS_REQUIRE(pthread_create(&thread, NULL, bring_all, requests) == 0);
+    poll(NULL, 0, 200);
+    pthread_kill(world.driver.loops[0].thread, SIGUSR1);
+    pthread_join(thread, NULL);
+    fs_redis_server_resume(&server);
+    fs_driver_settle(&world.driver);
+    for (unsigned i = 0; i < ASKED; i++) {
+        enum fs_verdict verdict = requests[i].outcome.verdict;
+
+        verdicts[verdict]++;
+        if (verdict == FS_BUSY)
+            FS_CHECK_INT(world_lookup(&world, "shoe", requests[i].order).outcome.verdict,
+                         FS_UNKNOWN);
+    }
+    FS_CHECK_INT(verdicts[FS_BUSY] + verdicts[FS_UNDETERMINED], ASKED);
+    if (decides_one)
+        FS_CHECK(verdicts[FS_UNDETERMINED] <= 1);
     world_close(&world);
 }
 
@@ -317,6 +369,7 @@ static void names_that_nobody_sells_leave_nothing_behind(void)
     T(answers_out_of_order_meet_their_own_ops)                \
     T(a_lost_answer_is_asked_again_until_it_is_known)         \
     T(what_stays_lost_is_undetermined_and_told_by_lookup)     \
+    T(who_only_waited_is_told_busy_however_late_the_loop_is)  \
     T(a_store_that_is_away_answers_unavailable_at_once)       \
     T(a_store_that_forgot_what_it_acknowledged_sells_nothing) \
     T(a_script_that_fails_pauses_the_sale)                    \

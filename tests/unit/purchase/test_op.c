@@ -217,6 +217,70 @@ static void the_deadline_is_the_span_after_submit_and_the_strategy_is_told(void)
     tear_down(&fixture);
 }
 
+/* What a strategy says is known when its op's deadline comes, however late the strategy itself is. */
+static void at_its_deadline_an_op_that_nothing_was_asked_for_is_busy(void)
+{
+    struct fixture fixture;
+    struct fs_strategy says;
+
+    for (unsigned i = 0; i < 8; i++) {
+        bool says_asked = i & 1;
+        bool was_asked = i & 2;
+        bool is_withdrawn = i & 4;
+        bool is_asked = !says_asked || (was_asked && !is_withdrawn);
+        struct fs_op *op;
+
+        set_up(&fixture, 1);
+        says = *fixture.loop.strategy;
+        says.flags = says_asked ? FS_STRATEGY_SAYS_ASKED : 0;
+        fixture.loop.strategy = &says;
+        submit_purchase(&fixture.ops, &fixture.client);
+        op = fixture.worker.held[0];
+        if (says_asked && was_asked)
+            FS_CHECK(fixture.host.host.asked(op, true));
+        if (says_asked && is_withdrawn)
+            FS_CHECK(fixture.host.host.asked(op, false));
+        op->deadline_us = 1;
+        FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+        FS_CHECK_INT(fixture.client.outcome.verdict, is_asked ? FS_UNDETERMINED : FS_BUSY);
+        FS_CHECK(!fixture.host.host.asked(op, true)); /* too late to send anything */
+        fixture.host.host.complete(op, &done_outcome);
+        fs_ops_settle(&fixture.ops);
+        FS_CHECK_INT(fixture.client.ends, 1);
+        tear_down(&fixture);
+    }
+}
+
+static void an_op_whose_client_left_may_still_be_asked_for(void)
+{
+    struct fixture fixture;
+
+    set_up(&fixture, 1);
+    submit_purchase(&fixture.ops, &fixture.client);
+    fs_op_abandon(fixture.worker.held[0]);
+    FS_CHECK(fixture.host.host.asked(fixture.worker.held[0], true));
+    fixture.host.host.complete(fixture.worker.held[0], &done_outcome);
+    fs_ops_settle(&fixture.ops);
+    tear_down(&fixture);
+}
+
+static void a_read_past_its_deadline_took_nothing(void)
+{
+    struct fixture fixture;
+    struct fs_op *op;
+
+    set_up(&fixture, 1);
+    op = fs_op_take(&fixture.ops, FS_OP_COUNT, &client_type, &fixture.client);
+    fs_op_set_product(op, FS_TEXT("shoe"));
+    fs_op_submit(op);
+    op->deadline_us = 1;
+    fs_ops_settle(&fixture.ops);
+    FS_CHECK_INT(fixture.client.outcome.verdict, FS_BUSY);
+    fixture.host.host.complete(op, &(struct fs_outcome){.verdict = FS_UNAVAILABLE});
+    fs_ops_settle(&fixture.ops);
+    tear_down(&fixture);
+}
+
 static void the_state_is_zero_for_each_op(void)
 {
     struct fixture fixture;
@@ -339,6 +403,9 @@ static void a_change_keeps_its_texts(void)
     T(an_op_abandoned_by_the_answer_to_another_is_not_answered)       \
     T(late_ops_are_answered_before_those_that_were_completed)         \
     T(the_deadline_is_the_span_after_submit_and_the_strategy_is_told) \
+    T(at_its_deadline_an_op_that_nothing_was_asked_for_is_busy)       \
+    T(an_op_whose_client_left_may_still_be_asked_for)                 \
+    T(a_read_past_its_deadline_took_nothing)                          \
     T(the_state_is_zero_for_each_op)                                  \
     T(when_all_are_in_flight_none_is_given_and_it_is_counted)         \
     T(a_purchase_that_nobody_waits_for_is_counted_by_its_completion)  \
