@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FS_ORDER_ID_SIZE 32 /* bytes, with the NUL; the server's are 26 characters */
+#define FS_ORDER_ID_SIZE 33 /* bytes, with the NUL; the server's are 32 characters */
 
 enum fs_operation_kind {
     FS_OPERATION_PURCHASE = 1,
@@ -45,8 +45,10 @@ bool fs_answer_is_error(enum fs_answer answer);
 
 struct fs_operation {
     uint64_t intended_us; /* since the run's clock started: when it should have been sent */
-    uint64_t sent_us;     /* its last byte was given to the kernel */
-    uint64_t answered_us; /* its answer was read whole, or it ended; 0: never */
+    uint64_t sent_us;     /* read before the call that gave the kernel its last byte: the server
+                             cannot have acted earlier, and the audit builds on that */
+    uint64_t answered_us; /* read after the call that brought its answer whole, or when it ended;
+                             0: never */
     uint64_t attempt;     /* names the purchase: all requests with one idempotency key share it */
     int64_t remaining;    /* of a sold purchase; stock of an inventory; -1: none told */
     uint32_t user;        /* index, user_<index + 1> */

@@ -63,6 +63,8 @@ struct fs_load_result {
     size_t second_count;
     struct fs_load_progress totals; /* without warm-up */
     uint64_t warmup_requests;
+    uint64_t
+        run; /* random; names the run in its idempotency keys: fs_attempt_key() in load/key.h */
     uint64_t started_wall_ms;
     uint64_t measured_us; /* without warm-up */
     uint64_t
