@@ -23,7 +23,6 @@
 #define BACKOFF_US_MIN 10000u
 #define BACKOFF_US_MAX 500000u /* back within a second of Redis' return */
 #define BACKOFF_DOUBLINGS 6u
-#define STEADY_US 1000000u /* a connection that lived this long begins its backoff anew */
 #define KEEPALIVE_IDLE_S 5
 #define KEEPALIVE_INTERVAL_S 2
 #define KEEPALIVE_PROBES 3
@@ -49,17 +48,20 @@ void fs_connection_fail(struct fs_connection *connection, const char *format, ..
     va_end(args);
 }
 
-/* Full jitter: from nothing to the bound, which doubles (Brooker, "Exponential Backoff And Jitter",
- * AWS Architecture Blog, 2015): servers that lost the same Redis do not come back in step. */
-static uint64_t backoff_us(struct fs_connection *connection)
+static uint64_t backoff_bound_us(const struct fs_connection *connection)
 {
     uint32_t doublings = connection->failure_count < BACKOFF_DOUBLINGS ? connection->failure_count
                                                                        : BACKOFF_DOUBLINGS;
     uint64_t bound_us = (uint64_t)BACKOFF_US_MIN << doublings;
 
-    if (bound_us > BACKOFF_US_MAX)
-        bound_us = BACKOFF_US_MAX;
-    return next_random(&connection->random) % bound_us + 1;
+    return bound_us < BACKOFF_US_MAX ? bound_us : BACKOFF_US_MAX;
+}
+
+/* Full jitter: from nothing to the bound, which doubles (Brooker, "Exponential Backoff And Jitter",
+ * AWS Architecture Blog, 2015): servers that lost the same Redis do not come back in step. */
+static uint64_t backoff_us(struct fs_connection *connection)
+{
+    return next_random(&connection->random) % backoff_bound_us(connection) + 1;
 }
 
 static void go_down(struct fs_connection *connection)
@@ -67,7 +69,8 @@ static void go_down(struct fs_connection *connection)
     uint64_t now_us = fs_clock_now_us();
     bool was_ready = connection->state == FS_CONNECTION_READY;
 
-    if (was_ready && now_us - connection->ready_at_us >= STEADY_US)
+    /* It was worth the wait for it: the next wait is short again. */
+    if (was_ready && now_us - connection->ready_at_us >= backoff_bound_us(connection))
         connection->failure_count = 0;
     if (was_ready || connection->down_at_us == 0)
         connection->down_at_us = now_us;
@@ -172,8 +175,12 @@ static void on_writable(struct fs_watch *watch)
 static void on_readable(struct fs_watch *watch)
 {
     struct fs_connection *connection = FS_CONTAINER_OF(watch, struct fs_connection, watch);
+    bool was_ready = connection->state == FS_CONNECTION_READY;
+    uint32_t awaited = connection->reader.awaited;
 
     redisAsyncHandleRead(connection->context);
+    if (was_ready && connection->context && connection->reader.awaited < awaited)
+        connection->failure_count = 0; /* it answered a command */
     if (connection->context && connection->context->c.reader->len > FS_STORE_REPLY_LEN_MAX)
         fs_connection_fail(connection, "a reply is larger than 16 MiB");
 }

@@ -98,6 +98,15 @@ static void strike(struct fs_redis_proxy *proxy)
     proxy->struck_count++;
 }
 
+/* Whether one more message passes before a fault that is to come. */
+static bool let_pass(struct fs_redis_proxy *proxy)
+{
+    if (proxy->fault == FS_PROXY_NONE || proxy->passing == 0)
+        return false;
+    proxy->passing--;
+    return true;
+}
+
 static void from_client(struct fs_redis_proxy *proxy, struct fs_proxy_pair *pair, const char *data,
                         size_t len)
 {
@@ -106,7 +115,7 @@ static void from_client(struct fs_redis_proxy *proxy, struct fs_proxy_pair *pair
         proxy->held_len += len;
         return;
     }
-    switch (proxy->fault) {
+    switch (proxy->fault != FS_PROXY_DELAY && let_pass(proxy) ? FS_PROXY_NONE : proxy->fault) {
     case FS_PROXY_CUT_BEFORE:
         strike(proxy);
         pair_end(pair);
@@ -135,7 +144,7 @@ static void from_server(struct fs_redis_proxy *proxy, struct fs_proxy_pair *pair
         pair_end(pair);
         return;
     }
-    if (proxy->fault == FS_PROXY_DELAY) {
+    if (proxy->fault == FS_PROXY_DELAY && !let_pass(proxy)) {
         keep(&pair->late, &pair->late_len, data, len);
         return;
     }
@@ -294,10 +303,20 @@ void fs_redis_proxy_stop(struct fs_redis_proxy *proxy)
     pthread_mutex_destroy(&proxy->mutex);
 }
 
+void fs_redis_proxy_fault_after(struct fs_redis_proxy *proxy, enum fs_proxy_fault fault,
+                                unsigned passing)
+{
+    pthread_mutex_lock(&proxy->mutex);
+    proxy->fault = fault;
+    proxy->passing = passing;
+    pthread_mutex_unlock(&proxy->mutex);
+}
+
 void fs_redis_proxy_fault(struct fs_redis_proxy *proxy, enum fs_proxy_fault fault)
 {
     pthread_mutex_lock(&proxy->mutex);
     proxy->fault = fault;
+    proxy->passing = 0;
     if (fault == FS_PROXY_HOLD) {
         for (int i = 0; i < FS_REDIS_PROXY_PAIRS; i++)
             proxy->pairs[i].is_holding = proxy->pairs[i].client_fd >= 0;

@@ -43,6 +43,7 @@ struct fs_redis_proxy {
 
     /* guarded by mutex */
     enum fs_proxy_fault fault; /* the one to come; back to NONE when it has struck */
+    unsigned passing;          /* messages that pass before it does */
     struct fs_proxy_pair pairs[FS_REDIS_PROXY_PAIRS];
     bool is_stopping;
     unsigned accepted_count;
@@ -57,6 +58,11 @@ void fs_redis_proxy_start(struct fs_redis_proxy *proxy, const char *dir, const c
 void fs_redis_proxy_stop(struct fs_redis_proxy *proxy);
 
 void fs_redis_proxy_fault(struct fs_redis_proxy *proxy, enum fs_proxy_fault fault);
+
+/* As fs_redis_proxy_fault(), for the next but passing of what clients send; of what they are answered,
+ * where that is delayed.  Not FS_PROXY_HOLD. */
+void fs_redis_proxy_fault_after(struct fs_redis_proxy *proxy, enum fs_proxy_fault fault,
+                                unsigned passing);
 
 /* Lets go of what was held or delayed, also of clients that hung up. */
 void fs_redis_proxy_release(struct fs_redis_proxy *proxy);

@@ -1,7 +1,7 @@
 /* A strategy while its Redis is killed, and while the way to it breaks at a known place.
  *
  * Compiled once for each strategy and mode: TESTED is its table, TESTED_OPTION and TESTED_VALUE an
- * option of it or NULL. */
+ * option of it or NULL, TESTED_TRIPS the commands that a purchase takes. */
 #include "world.h"
 
 #include "base/clock.h"
@@ -14,7 +14,10 @@ const struct fs_strategy *TESTED(void);
 #define STOCK 2500
 #define AT_ONCE 8u
 #define KILLS_DEFAULT 6u
-#define FAULTS_DEFAULT 40u /* the link waits longer the oftener it is cut: a quarter second each */
+#define FAULTS_DEFAULT 100u
+#ifndef TESTED_TRIPS
+#define TESTED_TRIPS 1u /* commands that a purchase takes: each is struck in turn */
+#endif
 
 static struct fs_redis_server server;
 static struct world worlds[SERVERS];
@@ -212,7 +215,7 @@ static void break_the_way(enum fs_proxy_fault fault, uint64_t deadline_span_us)
         char order[32];
 
         snprintf(order, sizeof(order), "o%u", i);
-        fs_redis_proxy_fault(&proxy, fault);
+        fs_redis_proxy_fault_after(&proxy, fault, i % TESTED_TRIPS);
         bought = world_buy(&worlds[0], "shoe", order, 1);
         fs_redis_proxy_fault(&proxy, FS_PROXY_NONE);
         fs_redis_proxy_release(&proxy);
