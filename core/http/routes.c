@@ -14,6 +14,7 @@ const struct fs_route fs_main_routes[] = {
     {"DELETE", "/orders/", "", FS_ENDPOINT_CANCEL, FS_PROBLEM_UNKNOWN_ORDER, false,
      fs_serve_cancel},
     {"POST", "/login", NULL, FS_ENDPOINT_LOGIN, FS_PROBLEM_NONE, false, fs_serve_login},
+    {"GET", "/openapi.json", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_document},
 };
 const size_t fs_main_route_count = sizeof(fs_main_routes) / sizeof(fs_main_routes[0]);
 
@@ -30,6 +31,7 @@ const struct fs_route fs_admin_routes[] = {
      fs_serve_product_patch},
     {"GET", "/admin/products/", "/audit", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
      fs_serve_audit},
+    {"GET", "/openapi.json", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_document},
 };
 const size_t fs_admin_route_count = sizeof(fs_admin_routes) / sizeof(fs_admin_routes[0]);
 

@@ -36,6 +36,7 @@ import pytest
 import yaml
 
 import http1
+import openapi
 from flashsale import PASSWORD, bearer, slowness
 
 CASES = pathlib.Path(__file__).parent / "cases"
@@ -71,8 +72,9 @@ def load_cases():
 class Play:
     """One case on its way: its variables, buyers and connections."""
 
-    def __init__(self, server, values):
+    def __init__(self, server, document, values):
         self.server = server
+        self.document = document
         self.number = next(NUMBERS)
         self.values = {**values, "long": "a" * 65, "longest": "a" * 64, "huge": "k" * 3000}
         self.tokens = {}
@@ -130,6 +132,8 @@ class Play:
         if answer.closes:
             assert self.wires.pop(listener).is_ended(2), "said close, but did not"
         self.judge(answer, step.get("expect", {}), method)
+        if method != "HEAD" and isinstance(answer.get("content-type"), str):
+            self.document.check(method, path, answer, listener)
         for name, member in step.get("save", {}).items():
             self.values[name] = answer.body if member == "_body" else answer.json()[member]
 
@@ -209,10 +213,20 @@ def check_times(answer):
         walk(answer.json())
 
 
+@pytest.fixture(scope="module", name="document")
+def fixture_document(shared_server):
+    """The server's description of itself; in the end, all of it was asked for."""
+    document = openapi.Document(shared_server)
+    yield document
+    if len({name for name, _, _ in document.used}) > 3:  # not when one case was chosen
+        asked = {(method, path) for method, path, _ in document.used}
+        assert document.operations() - asked == set()
+
+
 @pytest.mark.limit(20)
 @pytest.mark.parametrize("case, values", load_cases())
-def test_case(shared_server, case, values):
-    play = Play(shared_server, values)
+def test_case(shared_server, document, case, values):
+    play = Play(shared_server, document, values)
     if "product" in case:
         play.values["product"] = f"c{play.number}"
         terms = play.fill(case["product"])

@@ -2,7 +2,7 @@
 # file of pytest against build/flashsale, with the first Python that has what the tests need.
 include_guard(GLOBAL)
 
-set(FS_PYTHON_MODULES "pytest, pytest_asyncio, aiohttp, yaml")
+set(FS_PYTHON_MODULES "pytest, pytest_asyncio, aiohttp, jsonschema, yaml")
 
 # Debian's own interpreter first: another python3 may come earlier in PATH, without the packages.
 if(NOT FLASHSALE_PYTHON)
@@ -17,7 +17,7 @@ if(NOT FLASHSALE_PYTHON)
 endif()
 if(NOT FLASHSALE_PYTHON)
     message(WARNING "No Python with ${FS_PYTHON_MODULES}: the tests http/* and e2e/* will fail. "
-            "apt install python3-pytest python3-pytest-asyncio python3-aiohttp python3-yaml, "
+            "apt install python3-pytest python3-pytest-asyncio python3-aiohttp python3-jsonschema python3-yaml, "
             "or set FLASHSALE_PYTHON.")
 endif()
 
