@@ -102,6 +102,7 @@ struct fs_config {
     enum fs_redis_durability_wanted redis_private_fsync; /* redis.private_fsync: always */
     uint64_t redis_command_timeout_us;                   /* redis.command_timeout: 1s */
     uint64_t redis_connect_timeout_us;                   /* redis.connect_timeout: 1s */
+    uint64_t redis_start_timeout_us;                     /* redis.start_timeout: 1s */
     uint64_t redis_stall_timeout_us;                     /* redis.stall_timeout: 5s */
     uint32_t redis_in_flight_max; /* redis.in_flight_max: 1024 commands, loop and node */
     char *redis_prefix;           /* redis.prefix: "fs:" */

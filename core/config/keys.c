@@ -180,6 +180,11 @@ static const struct fs_config_key KEYS[] = {
      MINUTE, "1s", "", "Until a command without a deadline of its own is given up.", NULL, NULL},
     {"redis.connect_timeout", FS_CONFIG_DURATION, FIELD(redis_connect_timeout_us), 10 * MILLISECOND,
      MINUTE, "1s", "", "Until a connection has to be ready.", NULL, NULL},
+    {"redis.start_timeout", FS_CONFIG_DURATION, FIELD(redis_start_timeout_us), 10 * MILLISECOND,
+     HOUR, "1s", "",
+     "At the start: how long a Redis server of redis.urls may take to be there. The time that it "
+     "loads its data is waited for besides.",
+     NULL, NULL},
     {"redis.stall_timeout", FS_CONFIG_DURATION, FIELD(redis_stall_timeout_us), 100 * MILLISECOND,
      10 * MINUTE, "5s", "", "A connection whose oldest command waits longer is made anew.", NULL,
      NULL},

@@ -160,6 +160,7 @@ static int open_store(struct fs_server *server, struct fs_error *error)
         .command_timeout_us = config->redis_command_timeout_us,
         .connect_timeout_us = config->redis_connect_timeout_us,
         .stall_timeout_us = config->redis_stall_timeout_us,
+        .start_timeout_us = config->redis_urls.count > 0 ? config->redis_start_timeout_us : 0,
         .in_flight_max = config->redis_in_flight_max,
         .is_cut = &server->is_cut,
         .log = &server->log,

@@ -63,7 +63,21 @@ def test_no_redis_there_is_refused_in_time(make_server, folder, seed):
     begun = time.monotonic()
     url = f"redis://127.0.0.1:{free_port()}" if seed % 2 else f"unix:{folder}/nothing.sock"
     refused(make_server, url, "redis")
-    print(f"refused after {time.monotonic() - begun:.1f} s")
+    took = time.monotonic() - begun
+    print(f"refused after {took:.1f} s")
+    assert took < 3.0 * slowness()
+
+
+@pytest.mark.limit(90)
+def test_a_redis_that_comes_later_is_waited_for_as_long_as_is_said(make_server, folder):
+    redis = RedisServer(folder / "r")
+    server = on_redis(make_server, redis.url, "v3", "--set", "redis.start_timeout=20s")
+    server.spawn()
+    time.sleep(2.0)
+    assert server.is_running(), server.log()
+    with redis:
+        assert server.wait_for_end_or_ready(15.0) is None, server.log()
+        assert server.buy("1", server.login("user_1")).status == 200
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:6379", "ftp://x", "127.0.0.1:6379", "redis://",

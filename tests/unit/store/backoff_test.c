@@ -11,6 +11,11 @@
 static struct fs_redis_server server;
 static struct fs_link_fixture link;
 
+static struct fs_connection *the_connection(void)
+{
+    return &link.redis->connections[0];
+}
+
 static bool open_straight(void)
 {
     const struct fs_link_options options = {.urls = {server.unix_url}};
@@ -28,7 +33,7 @@ static void close_all(void)
 /* From the other end, as a proxy or a restart does it. */
 static void cut_connection(void)
 {
-    FS_CHECK_INT(shutdown(link.redis->connections[0].watch.fd, SHUT_RDWR), 0);
+    FS_CHECK_INT(shutdown(the_connection()->watch.fd, SHUT_RDWR), 0);
     fs_link_turn_for(&link, 1);
 }
 
@@ -44,8 +49,8 @@ static void check_waits_stay_short(unsigned served_ms)
         else
             fs_link_ask(&link, &asked, "INCR n");
         cut_connection();
-        if (link.redis->connections[0].failure_count > failures_max)
-            failures_max = link.redis->connections[0].failure_count;
+        if (the_connection()->failure_count > failures_max)
+            failures_max = the_connection()->failure_count;
         FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 3000));
     }
     FS_CHECK_INT(failures_max, 1); /* so each wait was at most 10 ms */
@@ -71,9 +76,9 @@ static void waits_grow_while_nobody_answers(void)
     FS_REQUIRE(open_straight());
     fs_redis_server_kill(&server);
     until_us = fs_clock_now_us() + 3000000;
-    while (link.redis->connections[0].failure_count < 6 && fs_clock_now_us() < until_us)
+    while (the_connection()->failure_count < 6 && fs_clock_now_us() < until_us)
         fs_link_turn_for(&link, 10);
-    FS_CHECK_INT(link.redis->connections[0].failure_count, 6);
+    FS_CHECK_INT(the_connection()->failure_count, 6);
     close_all();
 }
 
