@@ -189,6 +189,7 @@ static int open_strategy(struct fs_server *server, struct fs_error *error)
     options.list = server->strategy_options;
     fs_strategy_host_init(&server->host, &server->log,
                           server->redis ? fs_redis_node_count(server->redis) : 0);
+    server->host.is_cluster = server->redis && fs_redis_is_cluster(server->redis);
     fs_ops_offer(&server->host.host);
     rc = strategy->open(&server->host.host, &options, &server->strategy);
     if (rc == 0)

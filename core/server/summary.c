@@ -49,6 +49,8 @@ static void write_store(FILE *out, const struct fs_server *server)
         fprintf(out, "%s%s redis %s at %s\n", i == 0 ? "store:        " : "              ",
                 fs_redis_is_private(redis) ? "our own" : "your", fs_redis_node_version(redis, i),
                 fs_redis_node_name(redis, i));
+    if (fs_redis_is_cluster(redis))
+        fprintf(out, "               primaries of a Redis Cluster, followed as its slots move\n");
 }
 
 static void write_strategy(FILE *out, const struct fs_server *server)

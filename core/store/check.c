@@ -197,11 +197,6 @@ int fs_check_judge(const struct fs_check_facts *facts, const char *name, unsigne
         return refuse(
             error, "Redis at %s is version %s: use %u.%u or later (tested with " VERSION_TESTED ")",
             name, facts->version, VERSION_MAJOR_MIN, VERSION_MINOR_MIN);
-    if (facts->is_cluster)
-        return refuse(error,
-                      "Redis at %s is a node of a Redis Cluster, which is not supported: name "
-                      "servers that have cluster-enabled no",
-                      name);
     if (strcmp(facts->role, "master") != 0)
         return refuse(error,
                       "Redis at %s is a replica, and a sale must be decided by the primary: name "

@@ -313,6 +313,8 @@ void fs_connection_look_after(struct fs_connection *connection, uint64_t now_us)
 {
     if (connection->context && !connection->problem[0])
         check_time(connection, now_us);
+    if (connection->context && connection->is_resting && connection->in_flight == 0)
+        fs_connection_fail(connection, "not needed any more");
     if (connection->context && connection->problem[0])
         redisAsyncFree(connection->context);
     if (connection->context && connection->second_half_due)
@@ -322,9 +324,12 @@ void fs_connection_look_after(struct fs_connection *connection, uint64_t now_us)
     else
         fs_requests_drop_again(connection);
     fs_requests_expire(connection, now_us);
-    if (connection->is_unreported || connection->reported[0])
+    if (connection->is_resting)
+        connection->is_unreported = false;
+    else if (connection->is_unreported || connection->reported[0])
         report(connection);
-    if (connection->state == FS_CONNECTION_DOWN && now_us >= connection->retry_at_us)
+    if (connection->state == FS_CONNECTION_DOWN && !connection->is_resting &&
+        now_us >= connection->retry_at_us)
         start_connecting(connection, now_us);
 }
 
@@ -332,12 +337,14 @@ uint64_t fs_connection_next_due_us(const struct fs_connection *connection)
 {
     uint64_t due_us;
 
-    if (connection->is_unreported || !fs_link_is_alone(&connection->again) ||
-        connection->second_half_due || (connection->context && connection->problem[0]))
+    if ((connection->is_unreported && !connection->is_resting) ||
+        !fs_link_is_alone(&connection->again) || connection->second_half_due ||
+        (connection->context && connection->problem[0]) ||
+        (connection->context && connection->is_resting && connection->in_flight == 0))
         return 0;
     switch (connection->state) {
     case FS_CONNECTION_DOWN:
-        return connection->retry_at_us;
+        return connection->is_resting ? UINT64_MAX : connection->retry_at_us;
     case FS_CONNECTION_CONNECTING:
     case FS_CONNECTION_HANDSHAKE:
         return connection->connect_until_us;

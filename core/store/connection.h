@@ -32,7 +32,9 @@
 
 /* Calls to be answered.  The anchors of one loop; delivered by the store. */
 struct fs_answers {
-    struct fs_link replied;  /* requests, with reply and perhaps call */
+    struct fs_link replied; /* requests, with reply and perhaps call */
+    struct fs_link
+        redirected; /* requests that a node of a cluster did not run, with reply and call */
     struct fs_link not_sent; /* calls, linked by their reserved words */
     struct fs_link lost;     /* calls, likewise */
 };
@@ -56,14 +58,15 @@ struct fs_connection_settings {
     uint64_t connect_timeout_us;
     uint64_t stall_timeout_us; /* a command that waits longer for its reply ends the connection */
     uint32_t in_flight_max;    /* 1 to FS_STORE_IN_FLIGHT_MAX, per connection */
+    bool is_cluster;           /* a command may have to go to another node: its words are kept */
 };
 
 /* One command under way. */
 struct fs_request {
-    struct fs_link link; /* in waiting, again, free, or answers->replied */
+    struct fs_link link; /* in waiting, again, free, answers->replied or ->redirected, or parked */
     struct fs_connection *connection;
     struct fs_call *call;         /* NULL: answered already */
-    const struct fs_reply *reply; /* in answers->replied: in the connection's memory */
+    const struct fs_reply *reply; /* in answers: in the connection's memory */
     uint64_t asked_at_us;
     uint64_t queued_at_us; /* given to hiredis; later than asked_at_us when sent again */
     uint64_t deadline_us;
@@ -72,9 +75,17 @@ struct fs_request {
     struct fs_script_entry *script; /* NULL: a plain command */
     bool by_source;                 /* the script goes as EVAL, not EVALSHA */
     size_t key_count;
-    size_t word_count;    /* KEYS and ARGV of the script */
+    size_t word_count;    /* KEYS and ARGV of the script; of a plain command all, 0: not kept */
     char *copy;           /* owned, kept: lengths, then bytes, of these words */
     size_t copy_capacity; /* bytes */
+
+    /* of a cluster, redirect.c's */
+    unsigned slot;
+    bool is_asking;     /* ASKING goes before it */
+    uint8_t hop_count;  /* redirections so far */
+    uint8_t place;      /* parked: where it is to go; FS_PLACE_NONE: where the map says then */
+    uint32_t place_age; /* the place's age then */
+    uint64_t retry_at_us;
 };
 
 enum fs_connection_state {
@@ -126,12 +137,13 @@ struct fs_connection {
     struct fs_link again;   /* requests whose script Redis did not know, to be sent by source */
     struct fs_link free;    /* requests given back, last used at the end */
     uint32_t requests_touched;
-    uint32_t in_flight;        /* requests in waiting, again and answers->replied */
+    uint32_t in_flight;        /* requests in waiting, again, answers and parked */
     uint64_t first_due_us;     /* no call is due before it */
     uint64_t write_count;      /* attempts to write */
     bool is_dirty;             /* there is something to write at the end of the turn */
     bool is_blocked;           /* the socket took no more */
     bool is_writing;           /* inside redisAsyncHandleWrite() */
+    bool is_resting;           /* nobody needs it: it ends when idle, and is not made again */
     char problem[192];         /* not empty: to be dropped, and why */
     char reported[192];        /* the problem that was logged last, until it is over */
     bool is_unreported;        /* it went down and nobody has been told */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "store/cluster_start.h"
 #include "store/managed.h"
 #include "store/redis_store.h"
 #include "store/session.h"
@@ -35,6 +36,8 @@ struct fs_redis {
 
     /* owned */
     struct fs_topology topology;
+    struct fs_topology seeds; /* of a cluster: what the user named */
+    struct fs_finder *finder; /* of a cluster; NULL: none */
     struct fs_managed *managed[FS_STORE_NODES_MAX];
     unsigned managed_count;
 };
@@ -120,6 +123,20 @@ static int reach(const struct fs_redis *redis, const struct fs_node *node,
     }
 }
 
+/* Takes the primaries for the servers that were named. */
+static int find_cluster(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)
+{
+    const struct fs_cluster_start start = {.seeds = &redis->seeds,
+                                           .connect_timeout_us = redis->connect_timeout_us,
+                                           .start_timeout_us = redis->start_timeout_us,
+                                           .is_cut = is_cut,
+                                           .log = redis->log};
+
+    redis->seeds = redis->topology;
+    redis->topology = (struct fs_topology){.node_count = 0};
+    return fs_cluster_find(&start, &redis->topology, &redis->finder, error);
+}
+
 static int check_server(struct fs_redis *redis, unsigned index, const _Atomic bool *is_cut,
                         struct fs_error *error)
 {
@@ -130,6 +147,8 @@ static int check_server(struct fs_redis *redis, unsigned index, const _Atomic bo
     unsigned state = 0;
     int rc = reach(redis, node, is_cut, &facts, error);
 
+    if (rc == 0 && facts.is_cluster && !redis->topology.is_cluster)
+        return -ESTALE; /* it was not up yet when it was asked for its cluster */
     if (rc == 0)
         rc = fs_check_judge(&facts, node->name, redis->loop_count + CLIENTS_SPARE, error);
     if (rc != 0)
@@ -141,6 +160,34 @@ static int check_server(struct fs_redis *redis, unsigned index, const _Atomic bo
         redis->durability = durability;
     memcpy(redis->versions[index], facts.version, sizeof(facts.version));
     return 0;
+}
+
+static int check_each(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < redis->topology.node_count && rc == 0; i++)
+        rc = check_server(redis, i, is_cut, error);
+    return rc;
+}
+
+/* Any of the servers that were named may be a node of a cluster, and may only just have started. */
+static int check_servers(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)
+{
+    unsigned cluster_at = FS_STORE_NODES_MAX;
+    int rc =
+        redis->managed_count > 0
+            ? 0
+            : fs_cluster_detect(&redis->topology, redis->connect_timeout_us, &cluster_at, error);
+
+    if (rc == 0 && cluster_at == FS_STORE_NODES_MAX)
+        rc = check_each(redis, is_cut, error);
+    if (rc != -ESTALE && cluster_at == FS_STORE_NODES_MAX)
+        return rc;
+    rc = find_cluster(redis, is_cut, error);
+    if (rc == 0)
+        rc = check_each(redis, is_cut, error);
+    return rc == 0 ? fs_finder_start(redis->finder) : rc;
 }
 
 int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **redis,
@@ -162,8 +209,8 @@ int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **re
     if (new->in_flight_max > FS_STORE_IN_FLIGHT_MAX)
         new->in_flight_max = FS_STORE_IN_FLIGHT_MAX;
     rc = find_servers(new, options, error);
-    for (unsigned i = 0; i < new->topology.node_count &&rc == 0; i++)
-        rc = check_server(new, i, options->is_cut, error);
+    if (rc == 0)
+        rc = check_servers(new, options->is_cut, error);
     if (rc != 0) {
         fs_redis_destroy(new);
         return rc;
@@ -181,7 +228,9 @@ void fs_redis_stop_private(struct fs_redis *redis)
 void fs_redis_destroy(struct fs_redis *redis)
 {
     fs_redis_stop_private(redis);
+    fs_finder_destroy(redis->finder);
     fs_topology_dispose(&redis->topology);
+    fs_topology_dispose(&redis->seeds);
     free(redis);
 }
 
@@ -198,6 +247,11 @@ const char *fs_redis_node_name(const struct fs_redis *redis, unsigned index)
 const char *fs_redis_node_version(const struct fs_redis *redis, unsigned index)
 {
     return redis->versions[index];
+}
+
+bool fs_redis_is_cluster(const struct fs_redis *redis)
+{
+    return redis->topology.is_cluster;
 }
 
 bool fs_redis_is_private(const struct fs_redis *redis)
@@ -219,6 +273,7 @@ int fs_redis_open(struct fs_redis *redis, struct fs_poller *poller, struct fs_me
                   struct fs_store **store)
 {
     const struct fs_redis_store_options options = {.topology = &redis->topology,
+                                                   .finder = redis->finder,
                                                    .poller = poller,
                                                    .metrics = metrics,
                                                    .log = redis->log,

@@ -57,6 +57,9 @@ const char *fs_redis_node_name(const struct fs_redis *redis, unsigned index);   
 const char *fs_redis_node_version(const struct fs_redis *redis, unsigned index); /* [any] */
 bool fs_redis_is_private(const struct fs_redis *redis);                          /* [any] */
 
+/* The nodes are the primaries of a Redis Cluster, as they were at start.  [any] */
+bool fs_redis_is_cluster(const struct fs_redis *redis);
+
 /* Of the weakest node: "memory", "aof-everysec", "aof-always".  As it was at start.  [any] */
 const char *fs_redis_durability(const struct fs_redis *redis);
 

@@ -27,18 +27,25 @@ static unsigned store_node_count(const struct fs_store *store)
 }
 
 static void send_command(struct fs_redis_store *self, struct fs_text key,
-                         const struct fs_command *command)
+                         struct fs_command *command)
 {
-    unsigned node = fs_topology_node_of(self->topology, key);
+    unsigned place;
 
-    if (fs_connection_send(&self->connections[node], command) != 0)
+    if (self->route) {
+        command->slot = fs_topology_slot(key);
+        place = fs_route_find(self->route, command->slot);
+    } else {
+        place = fs_topology_node_of(self->topology, key);
+    }
+    if (place == FS_PLACE_NONE ||
+        fs_connection_send(&self->places.list[place]->connection, command) != 0)
         fs_call_append(&self->answers.not_sent, command->call);
 }
 
 static void store_command(struct fs_store *store, struct fs_call *call, struct fs_text key,
                           uint64_t deadline_us, size_t argc, const struct fs_text *argv)
 {
-    const struct fs_command command = {
+    struct fs_command command = {
         .call = call, .deadline_us = deadline_us, .argc = argc, .argv = argv};
 
     send_command(self_of(store), key, &command);
@@ -49,12 +56,12 @@ static void store_script(struct fs_store *store, struct fs_call *call,
                          size_t argc, const struct fs_text *argv)
 {
     struct fs_redis_store *self = self_of(store);
-    const struct fs_command command = {.call = call,
-                                       .deadline_us = deadline_us,
-                                       .script = fs_scripts_find(&self->scripts, script),
-                                       .key_count = key_count,
-                                       .argc = argc,
-                                       .argv = argv};
+    struct fs_command command = {.call = call,
+                                 .deadline_us = deadline_us,
+                                 .script = fs_scripts_find(&self->scripts, script),
+                                 .key_count = key_count,
+                                 .argc = argc,
+                                 .argv = argv};
 
     if (command.script)
         send_command(self, key_count > 0 ? argv[0] : (struct fs_text){NULL, 0}, &command);
@@ -67,9 +74,9 @@ static void store_flush(struct fs_store *store)
     struct fs_redis_store *self = self_of(store);
     uint64_t in_flight = 0;
 
-    for (unsigned i = 0; i < self->topology->node_count; i++) {
-        fs_connection_flush(&self->connections[i]);
-        in_flight += self->connections[i].in_flight;
+    for (unsigned i = 0; i < self->places.count; i++) {
+        fs_connection_flush(&self->places.list[i]->connection);
+        in_flight += self->places.list[i]->connection.in_flight;
     }
     fs_counter_set(&self->settings.metrics->store_in_flight, in_flight);
 }
@@ -77,13 +84,13 @@ static void store_flush(struct fs_store *store)
 static uint64_t store_next_due_us(const struct fs_store *store)
 {
     const struct fs_redis_store *self = const_self_of(store);
-    uint64_t due_us = UINT64_MAX;
+    uint64_t due_us = self->route ? fs_route_next_due_us(self->route) : UINT64_MAX;
 
     if (!fs_link_is_alone(&self->answers.replied) || !fs_link_is_alone(&self->answers.not_sent) ||
         !fs_link_is_alone(&self->answers.lost))
         return 0;
-    for (unsigned i = 0; i < self->topology->node_count; i++) {
-        uint64_t node_due_us = fs_connection_next_due_us(&self->connections[i]);
+    for (unsigned i = 0; i < self->places.count; i++) {
+        uint64_t node_due_us = fs_connection_next_due_us(&self->places.list[i]->connection);
 
         due_us = node_due_us < due_us ? node_due_us : due_us;
     }
@@ -119,16 +126,18 @@ static void answer_replied(struct fs_redis_store *self, uint64_t now_us)
         fs_request_give(request);
     }
     /* Also without an answer: a late reply takes memory like any other. */
-    for (unsigned i = 0; i < self->topology->node_count; i++)
-        fs_reply_reader_recycle(&self->connections[i].reader);
+    for (unsigned i = 0; i < self->places.count; i++)
+        fs_reply_reader_recycle(&self->places.list[i]->connection.reader);
 }
 
 static void store_expire(struct fs_store *store, uint64_t now_us)
 {
     struct fs_redis_store *self = self_of(store);
 
-    for (unsigned i = 0; i < self->topology->node_count; i++)
-        fs_connection_look_after(&self->connections[i], now_us);
+    for (unsigned i = 0; i < self->places.count; i++)
+        fs_connection_look_after(&self->places.list[i]->connection, now_us);
+    if (self->route)
+        fs_route_look_after(self->route, now_us);
     answer_replied(self, now_us);
     answer_without_reply(self, &self->answers.lost, FS_REPLY_LOST);
     answer_without_reply(self, &self->answers.not_sent, FS_REPLY_NOT_SENT);
@@ -143,20 +152,41 @@ static const struct fs_store_type redis_store_type = {
     .expire = store_expire,
 };
 
-static void free_store(struct fs_redis_store *store)
+void fs_redis_store_destroy(struct fs_redis_store *store)
 {
+    struct fs_link *link;
+
+    while ((link = fs_link_shift(&store->answers.replied)))
+        fs_request_give(FS_CONTAINER_OF(link, struct fs_request, link));
+    if (store->route)
+        fs_route_dispose(store->route);
+    fs_places_dispose(&store->places);
     fs_word_list_dispose(&store->words);
-    free(store->connections);
+    free(store->route);
     free(store);
+}
+
+static int open_places(struct fs_redis_store *store, const struct fs_redis_store_options *options)
+{
+    int rc = 0;
+
+    if (!options->finder) {
+        for (unsigned i = 0; i < options->topology->node_count && rc == 0; i++)
+            rc = fs_places_add(&store->places, &options->topology->nodes[i]);
+        return rc;
+    }
+    store->route = malloc(sizeof(*store->route));
+    if (!store->route)
+        return -ENOMEM;
+    return fs_route_init(store->route, &store->places, &store->answers, options->finder,
+                         &options->topology->nodes[0]);
 }
 
 int fs_redis_store_create(const struct fs_redis_store_options *options,
                           struct fs_redis_store **store)
 {
-    unsigned node_count = options->topology->node_count;
     struct fs_redis_store *new = calloc(1, sizeof(*new));
-    unsigned done = 0;
-    int rc = -ENOMEM;
+    int rc;
 
     if (!new)
         return -ENOMEM;
@@ -172,45 +202,27 @@ int fs_redis_store_create(const struct fs_redis_store_options *options,
                                         .command_timeout_us = options->command_timeout_us,
                                         .connect_timeout_us = options->connect_timeout_us,
                                         .stall_timeout_us = options->stall_timeout_us,
-                                        .in_flight_max = options->in_flight_max};
+                                        .in_flight_max = options->in_flight_max,
+                                        .is_cluster = options->finder != NULL};
     fs_link_init(&new->answers.replied);
+    fs_link_init(&new->answers.redirected);
     fs_link_init(&new->answers.not_sent);
     fs_link_init(&new->answers.lost);
-    new->connections = calloc(node_count, sizeof(*new->connections));
-    if (!new->connections)
-        goto free_new;
-    for (done = 0; done < node_count; done++) {
-        rc = fs_connection_init(&new->connections[done], &new->settings,
-                                &options->topology->nodes[done], done);
-        if (rc != 0)
-            goto dispose_connections;
+    fs_places_init(&new->places, &new->settings);
+    rc = open_places(new, options);
+    if (rc != 0) {
+        fs_redis_store_destroy(new);
+        return rc;
     }
     *store = new;
     return 0;
-
-dispose_connections:
-    while (done > 0)
-        fs_connection_dispose(&new->connections[--done]);
-free_new:
-    free_store(new);
-    return rc;
-}
-
-void fs_redis_store_destroy(struct fs_redis_store *store)
-{
-    struct fs_link *link;
-
-    while ((link = fs_link_shift(&store->answers.replied)))
-        fs_request_give(FS_CONTAINER_OF(link, struct fs_request, link));
-    for (unsigned i = 0; i < store->topology->node_count; i++)
-        fs_connection_dispose(&store->connections[i]);
-    free_store(store);
 }
 
 bool fs_redis_store_is_ready(const struct fs_redis_store *store)
 {
-    for (unsigned i = 0; i < store->topology->node_count; i++)
-        if (store->connections[i].state != FS_CONNECTION_READY)
+    for (unsigned i = 0; i < store->places.count; i++)
+        if (store->places.list[i]->is_wanted &&
+            store->places.list[i]->connection.state != FS_CONNECTION_READY)
             return false;
-    return true;
+    return store->places.count > 0;
 }

@@ -4,6 +4,8 @@
 #define FS_STORE_REDIS_STORE_H
 
 #include "store/connection.h"
+#include "store/place.h"
+#include "store/route.h"
 #include "store/store.h"
 
 struct fs_redis_store {
@@ -17,12 +19,14 @@ struct fs_redis_store {
     struct fs_scripts scripts;
     struct fs_word_list words;
     struct fs_answers answers;
-    struct fs_connection *connections; /* one a node */
+    struct fs_places places; /* one a node */
+    struct fs_route *route;  /* of a cluster; NULL: independent servers */
 };
 
 /* What create() is to know of its loop and of the configuration. */
 struct fs_redis_store_options {
     const struct fs_topology *topology; /* borrowed until destroy */
+    struct fs_finder *finder;           /* of a cluster, borrowed until destroy; NULL: none */
     struct fs_poller *poller;           /* borrowed until destroy */
     struct fs_metrics *metrics;         /* borrowed until destroy */
     struct fs_log *log;                 /* borrowed until destroy */
@@ -40,7 +44,7 @@ int fs_redis_store_create(const struct fs_redis_store_options *options,
 /* Calls under way are answered no more: the strategy has been detached.  [loop] */
 void fs_redis_store_destroy(struct fs_redis_store *store);
 
-/* Every node's connection carries commands.  [loop] */
+/* Every node's connection carries commands, in a cluster of those that have slots.  [loop] */
 bool fs_redis_store_is_ready(const struct fs_redis_store *store);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "store/cluster.h"
 
 #define COPY_KEPT_SIZE 65536u      /* bytes of a copy that its request keeps */
 #define BUFFERED_LEN_MAX 67108864u /* bytes that wait for a socket to take them */
@@ -108,7 +109,7 @@ static void word_set(struct fs_word_list *words, size_t at, const char *data, si
     words->lens[at] = len;
 }
 
-/* Keeps the words of a script, since they may have to be sent twice. */
+/* Keeps the words of a command, since they may have to be sent twice. */
 static int copy_words(struct fs_request *request, const struct fs_command *command, size_t len)
 {
     size_t head_size = command->argc * sizeof(size_t);
@@ -157,6 +158,14 @@ static void end_without_reply(struct fs_request *request)
     fs_request_give(request);
 }
 
+static bool is_redirection(const struct fs_connection *connection, const struct fs_reply *reply)
+{
+    struct fs_redirect redirect;
+
+    return connection->settings->is_cluster && reply->kind == FS_REPLY_REFUSED &&
+           fs_redirect_read(reply->text, &redirect);
+}
+
 static void on_reply(redisAsyncContext *context, void *object, void *data)
 {
     struct fs_request *request = data;
@@ -179,7 +188,31 @@ static void on_reply(redisAsyncContext *context, void *object, void *data)
         return;
     }
     request->reply = reply;
-    fs_link_append(&connection->settings->answers->replied, &request->link);
+    fs_link_append(is_redirection(connection, reply) ? &connection->settings->answers->redirected
+                                                     : &connection->settings->answers->replied,
+                   &request->link);
+}
+
+static void on_asking(redisAsyncContext *context, void *object, void *data)
+{
+    struct fs_connection *connection = data;
+
+    (void)context;
+    if (object) /* was it refused, then the command behind it is redirected again */
+        (void)fs_reply_reader_take(&connection->reader, object);
+}
+
+/* Lets the next command use a slot that its node is being given. */
+static int queue_asking(struct fs_connection *connection)
+{
+    const char *word = "ASKING";
+    const size_t len = 6;
+
+    if (redisAsyncCommandArgv(connection->context, on_asking, connection, 1, &word, &len) !=
+        REDIS_OK)
+        return -ENOMEM;
+    connection->reader.awaited++;
+    return 0;
 }
 
 /* Hands the gathered words to hiredis, which copies them. */
@@ -188,9 +221,14 @@ static int queue(struct fs_request *request, size_t word_count, uint64_t now_us)
     struct fs_connection *connection = request->connection;
     struct fs_word_list *words = connection->settings->words;
 
-    if (redisAsyncCommandArgv(connection->context, on_reply, request, (int)word_count, words->data,
-                              words->lens) != REDIS_OK)
+    if (request->is_asking && queue_asking(connection) != 0)
         return -ENOMEM;
+    if (redisAsyncCommandArgv(connection->context, on_reply, request, (int)word_count, words->data,
+                              words->lens) != REDIS_OK) {
+        if (request->is_asking) /* which must not meet another command */
+            fs_connection_fail(connection, "out of memory");
+        return -ENOMEM;
+    }
     connection->reader.awaited++;
     connection->is_dirty = true;
     request->queued_at_us = now_us;
@@ -201,31 +239,34 @@ static int queue(struct fs_request *request, size_t word_count, uint64_t now_us)
     return 0;
 }
 
-static int queue_script(struct fs_request *request, uint64_t now_us)
+/* From the copy that was kept; a script goes by its digest or its source. */
+static int queue_copied(struct fs_request *request, uint64_t now_us)
 {
     struct fs_word_list *words = request->connection->settings->words;
     const struct fs_script_entry *script = request->script;
     const size_t *lens = (const size_t *)(const void *)request->copy;
     const char *bytes = request->copy + request->word_count * sizeof(size_t);
+    size_t head = script ? 3 : 0;
     char number[NUMBER_SIZE];
     int number_len = snprintf(number, sizeof(number), "%zu", request->key_count);
 
     assert(request->copy);
-    if (words_reserve(words, request->word_count + 3) != 0)
+    if (words_reserve(words, request->word_count + head) != 0)
         return -ENOMEM;
-    if (request->by_source) {
+    if (script && request->by_source) {
         word_set(words, 0, "EVAL", 4);
         word_set(words, 1, script->source.data, script->source.len);
-    } else {
+    } else if (script) {
         word_set(words, 0, "EVALSHA", 7);
         word_set(words, 1, script->digest, FS_SCRIPT_DIGEST_LEN);
     }
-    word_set(words, 2, number, (size_t)number_len);
+    if (script)
+        word_set(words, 2, number, (size_t)number_len);
     for (size_t i = 0; i < request->word_count; i++) {
-        word_set(words, i + 3, bytes, lens[i]);
+        word_set(words, i + head, bytes, lens[i]);
         bytes += lens[i];
     }
-    return queue(request, request->word_count + 3, now_us);
+    return queue(request, request->word_count + head, now_us);
 }
 
 static int queue_plain(struct fs_request *request, const struct fs_command *command,
@@ -273,6 +314,22 @@ static int measure(const struct fs_command *command, size_t *len)
     return 0;
 }
 
+/* A request for a command that may be sent now; NULL: *rc says why not. */
+static struct fs_request *take_if_ready(struct fs_connection *connection, uint64_t deadline_us,
+                                        uint64_t now_us, int *rc)
+{
+    struct fs_request *request = NULL;
+
+    if (connection->state != FS_CONNECTION_READY || !connection->context || connection->problem[0])
+        *rc = -ENOTCONN;
+    else if (deadline_us && deadline_us <= now_us)
+        *rc = -ETIME;
+    else if (sdslen(connection->context->c.obuf) > BUFFERED_LEN_MAX ||
+             !(request = request_take(connection)))
+        *rc = -ENOBUFS;
+    return request;
+}
+
 int fs_connection_send(struct fs_connection *connection, const struct fs_command *command)
 {
     uint64_t now_us = fs_clock_now_us();
@@ -284,30 +341,68 @@ int fs_connection_send(struct fs_connection *connection, const struct fs_command
         return rc;
     if (!command->script && (command->argc == 0 || changes_connection(command->argv[0])))
         return -EINVAL;
-    if (connection->state != FS_CONNECTION_READY || !connection->context || connection->problem[0])
-        return -ENOTCONN;
-    if (command->deadline_us && command->deadline_us <= now_us)
-        return -ETIME;
-    if (sdslen(connection->context->c.obuf) > BUFFERED_LEN_MAX)
-        return -ENOBUFS;
-    request = request_take(connection);
+    request = take_if_ready(connection, command->deadline_us, now_us, &rc);
     if (!request)
-        return -ENOBUFS;
+        return rc;
     request->call = command->call;
     request->asked_at_us = now_us;
     request->deadline_us = command->deadline_us ? command->deadline_us
                                                 : now_us + connection->settings->command_timeout_us;
     request->script = command->script;
     request->by_source = false;
-    if (command->script) {
+    request->slot = command->slot;
+    request->is_asking = false;
+    request->hop_count = 0;
+    request->word_count = 0;
+    if (command->script || connection->settings->is_cluster)
         rc = copy_words(request, command, len);
-        rc = rc == 0 ? queue_script(request, now_us) : rc;
-    } else {
-        rc = queue_plain(request, command, now_us);
-    }
+    if (rc == 0)
+        rc =
+            command->script ? queue_copied(request, now_us) : queue_plain(request, command, now_us);
     if (rc != 0)
         fs_request_give(request);
     return rc;
+}
+
+static void swap_copies(struct fs_request *a, struct fs_request *b)
+{
+    char *copy = a->copy;
+    size_t capacity = a->copy_capacity;
+
+    a->copy = b->copy;
+    a->copy_capacity = b->copy_capacity;
+    b->copy = copy;
+    b->copy_capacity = capacity;
+}
+
+int fs_request_forward(struct fs_request *request, struct fs_connection *to, bool is_asking)
+{
+    uint64_t now_us = fs_clock_now_us();
+    int rc = 0;
+    struct fs_request *new = take_if_ready(to, request->deadline_us, now_us, &rc);
+
+    if (!new)
+        return rc;
+    swap_copies(new, request);
+    new->call = request->call;
+    new->asked_at_us = request->asked_at_us;
+    new->deadline_us = request->deadline_us;
+    new->script = request->script;
+    new->by_source = false;
+    new->key_count = request->key_count;
+    new->word_count = request->word_count;
+    new->slot = request->slot;
+    new->is_asking = is_asking;
+    new->hop_count = request->hop_count;
+    rc = queue_copied(new, now_us);
+    if (rc != 0) {
+        swap_copies(new, request);
+        new->call = NULL;
+        fs_request_give(new);
+        return rc;
+    }
+    fs_request_give(request);
+    return 0;
 }
 
 void fs_requests_send_again(struct fs_connection *connection, uint64_t now_us)
@@ -320,7 +415,7 @@ void fs_requests_send_again(struct fs_connection *connection, uint64_t now_us)
         request->by_source = true;
         /* Redis said that it did not run it; past its deadline nothing new is started. */
         if (!connection->context || request->deadline_us <= now_us ||
-            queue_script(request, now_us) != 0) {
+            queue_copied(request, now_us) != 0) {
             request->queued_at_write = connection->write_count;
             end_without_reply(request);
         }

@@ -12,6 +12,7 @@ struct fs_command {
     size_t key_count;
     size_t argc;
     const struct fs_text *argv;
+    unsigned slot; /* of a cluster */
 };
 
 /* Queues a command; it leaves with the connection's next flush.  Returns 0, and then the call is
@@ -19,6 +20,11 @@ struct fs_command {
  * when in_flight_max are under way or the socket takes nothing, -ETIME past the deadline, -E2BIG,
  * -EINVAL for a command that changes the connection itself (SUBSCRIBE, MULTI, ...), -ENOMEM.  [loop] */
 int fs_connection_send(struct fs_connection *connection, const struct fs_command *command);
+
+/* Sends on another connection, for the same call, what a node of a cluster did not run; is_asking:
+ * with ASKING before it.  Returns 0, and then request was given back; or, with nothing done, -ENOTCONN,
+ * -ENOBUFS, -ETIME or -ENOMEM as above.  [loop] */
+int fs_request_forward(struct fs_request *request, struct fs_connection *to, bool is_asking);
 
 /* Queues again, by source, what was sent by a digest that Redis did not know.  [loop] */
 void fs_requests_send_again(struct fs_connection *connection, uint64_t now_us);

@@ -29,6 +29,7 @@ struct fs_node {
 struct fs_topology {
     struct fs_node nodes[FS_STORE_NODES_MAX];
     unsigned node_count;
+    bool is_cluster; /* the nodes are the primaries of a Redis Cluster, as they were at start */
 };
 
 /* redis://[[user]:password@]host[:port][/database], or unix:/path[?db=database]; user and password

@@ -47,6 +47,11 @@ static unsigned host_store_count(const struct fs_host *host)
     return strategy_host_of(host)->store_count;
 }
 
+static bool host_store_is_cluster(const struct fs_host *host)
+{
+    return strategy_host_of(host)->is_cluster;
+}
+
 static void answer_not_sent_later(struct fs_loop *loop, struct fs_call *call)
 {
     fs_link_append(&loop->unsent, link_of(call));
@@ -126,7 +131,8 @@ void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log, un
                  .wait = host_wait,
                  .post = host_post,
                  .lock_event = host_lock_event,
-                 .batch = host_batch},
+                 .batch = host_batch,
+                 .store_is_cluster = host_store_is_cluster},
         .log = log,
         .store_count = store_count,
     };

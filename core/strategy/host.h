@@ -23,6 +23,7 @@ struct fs_strategy_host {
     struct fs_host host;
     struct fs_log *log; /* borrowed, as long as the server */
     unsigned store_count;
+    bool is_cluster; /* false after init */
 };
 
 void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log,

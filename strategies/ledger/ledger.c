@@ -23,6 +23,16 @@ static bool (*asked_of(const struct fs_host *host))(struct fs_op *, bool)
     return may_always;
 }
 
+/* A script may name a key of all products only where it lives on the same node as each of theirs: in a
+ * cluster of one primary it does not, since there a script has one slot. */
+static bool has_one_node(const struct fs_host *host)
+{
+    bool says_cluster =
+        host->struct_size >= offsetof(struct fs_host, store_is_cluster) + sizeof(void (*)(void));
+
+    return host->store_count(host) == 1 && !(says_cluster && host->store_is_cluster(host));
+}
+
 int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const char *name,
                    const char *prefix)
 {
@@ -30,7 +40,7 @@ int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const c
         .host = host,
         .name = name,
         .prefix = {prefix, strlen(prefix)},
-        .has_claims = host->store_count(host) == 1,
+        .has_claims = has_one_node(host),
         .batch_max = FS_LEDGER_BATCH_DEFAULT,
         .log_max = FS_LEDGER_LOG_DEFAULT,
         .audit_max = FS_LEDGER_AUDIT_DEFAULT,

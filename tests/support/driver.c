@@ -282,6 +282,7 @@ int fs_driver_open(struct fs_driver *driver, const struct fs_driver_config *conf
                 config->quiet ? drop_line : NULL, NULL);
     fs_strategy_host_init(&driver->host, &driver->log,
                           config->store ? config->store->node_count : 0);
+    driver->host.is_cluster = config->store && config->store->is_cluster;
     fs_ops_offer(&driver->host.host);
     error = config->strategy->open(&driver->host.host, &options, &driver->strategy);
     if (error)

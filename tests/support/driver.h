@@ -71,6 +71,7 @@ void fs_request_change(struct fs_request *request, enum fs_change_kind kind, con
  * on the test's thread, used on the loop's. */
 struct fs_driver_store {
     unsigned node_count;
+    bool is_cluster;
     struct fs_store *(*create)(void *data, unsigned loop_index);
     void (*destroy)(void *data, struct fs_store *store);
     /* What to poll for besides the mailbox: fills at most FS_DRIVER_FDS_MAX, returns how many; and

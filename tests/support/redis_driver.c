@@ -52,6 +52,7 @@ void fs_redis_driver_init(struct fs_redis_driver *self, struct fs_redis *redis)
 {
     *self = (struct fs_redis_driver){.redis = redis};
     self->offered = (struct fs_driver_store){.node_count = fs_redis_node_count(redis),
+                                             .is_cluster = fs_redis_is_cluster(redis),
                                              .create = create,
                                              .destroy = destroy,
                                              .watch = watch,

@@ -238,6 +238,11 @@ struct fs_host {
      * complete it.  Only with FS_STRATEGY_SAYS_ASKED: else what can change units is asked from the
      * start.  Reads never are.  Not every host has it: look at struct_size.  [loop, the op's own] */
     bool (*asked)(struct fs_op *op, bool is_asked);
+
+    /* The store is a Redis Cluster: a script's keys must have one hash tag, slots decide where keys live
+     * and may move, and store_count() is the number of primaries at start.  Not every host has it.
+     * [any] */
+    bool (*store_is_cluster)(const struct fs_host *host);
 };
 
 /* Strategy */

@@ -60,11 +60,6 @@ static void spoil_clients(struct fs_check_facts *facts)
     facts->connected_clients = 4;
 }
 
-static void spoil_cluster(struct fs_check_facts *facts)
-{
-    facts->is_cluster = true;
-}
-
 static void each_refusal_says_what_to_change(void)
 {
     static const struct {
@@ -73,8 +68,6 @@ static void each_refusal_says_what_to_change(void)
     } rows[] = {
         {spoil_name, "what answers at db:1 is no Redis server: its INFO names no version"},
         {spoil_version, "Redis at db:1 is version 6.0.16: use 6.2 or later (tested with 7.0.15)"},
-        {spoil_cluster, "Redis at db:1 is a node of a Redis Cluster, which is not supported: name "
-                        "servers that have cluster-enabled no"},
         {spoil_role, "Redis at db:1 is a replica, and a sale must be decided by the primary: name "
                      "its primary, or run REPLICAOF NO ONE there"},
         {spoil_policy,

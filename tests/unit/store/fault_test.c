@@ -44,7 +44,7 @@ static bool open_straight(struct fs_link_options *options)
 /* Rounds need no pauses that grow. */
 static bool come_back(void)
 {
-    link.redis->connections[0].failure_count = 0;
+    link.redis->places.list[0]->connection.failure_count = 0;
     return fs_redis_poll_until_ready(&link.loop, link.store, 3000);
 }
 
@@ -73,7 +73,7 @@ static long long cut(enum fs_proxy_fault fault)
             return -2;
     }
     FS_CHECK_INT(proxy.struck_count, cut_rounds());
-    FS_CHECK_INT(link.redis->connections[0].in_flight, 0);
+    FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 0);
     fs_link_ask(&link, &asked, "INCRBY other 5");
     FS_CHECK_INT(asked.integer, 5);
     sold = fs_redis_server_number(&server, "GET n");
@@ -104,7 +104,7 @@ static void a_call_whose_bytes_never_left_is_not_sent(void)
     FS_REQUIRE(open_straight(&options));
     for (int i = 0; i < 3; i++)
         fs_link_command(&link, &asked[i], "INCR n", 0);
-    fs_connection_fail(&link.redis->connections[0], "the test wants it");
+    fs_connection_fail(&link.redis->places.list[0]->connection, "the test wants it");
     for (int i = 0; i < 3; i++) {
         fs_link_await(&link, &asked[i]);
         FS_CHECK_INT(asked[i].kind, FS_REPLY_NOT_SENT);
@@ -186,7 +186,7 @@ static void a_call_past_its_deadline_is_lost_in_time(void)
     fs_link_command(&link, &asked, "INCR n", fs_clock_now_us() + 2000000);
     fs_link_await(&link, &asked);
     FS_CHECK_INT(asked.integer, 3); /* both had reached Redis */
-    FS_CHECK_INT(link.redis->connections[0].in_flight, 0);
+    FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 0);
     fs_link_command(&link, &asked, "INCR n", fs_clock_now_us() - 1);
     fs_link_await(&link, &asked);
     FS_CHECK_INT(asked.kind, FS_REPLY_NOT_SENT);
@@ -212,9 +212,9 @@ static void a_store_that_hangs_is_dropped_and_what_was_under_way_is_bounded(void
         sent += asked[i].kind == FS_REPLY_LOST;
     }
     FS_CHECK_INT(sent, 16);
-    FS_CHECK_INT(link.redis->connections[0].in_flight, 16);
+    FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 16);
     fs_link_turn_for(&link, 300);
-    FS_CHECK_INT(link.redis->connections[0].in_flight, 0);
+    FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 0);
     FS_CHECK_CONTAINS(link.log_text, "had no answer for 0.200 s");
     fs_redis_server_resume(&server);
     FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 2000));
@@ -262,8 +262,8 @@ static void late_replies_never_reach_a_wrong_call(void)
     FS_CHECK(late > LATE_ROUNDS / 10);
     FS_CHECK(answered > LATE_ROUNDS / 10);
     fs_link_turn_for(&link, 20);
-    FS_CHECK_INT(link.redis->connections[0].in_flight, 0);
-    FS_CHECK_INT(link.redis->connections[0].ready_count, 1);
+    FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 0);
+    FS_CHECK_INT(link.redis->places.list[0]->connection.ready_count, 1);
     close_all();
 }
 
@@ -281,11 +281,11 @@ static void memory_of_late_replies_is_used_again(void)
         fs_link_await(&link, &asked);
         fs_redis_proxy_release(&proxy);
         FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
-        while (link.redis->connections[0].in_flight > 0)
+        while (link.redis->places.list[0]->connection.in_flight > 0)
             fs_redis_poll_turn(&link.loop, link.store, 5);
     }
-    FS_CHECK_INT(link.redis->connections[0].ready_count, 1);
-    FS_CHECK(link.redis->connections[0].reader.arenas[0].len < 200000);
+    FS_CHECK_INT(link.redis->places.list[0]->connection.ready_count, 1);
+    FS_CHECK(link.redis->places.list[0]->connection.reader.arenas[0].len < 200000);
     close_all();
 }
 
@@ -305,8 +305,8 @@ static long long let_go_of_an_old_copy(bool is_fenced)
     FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
     FS_CHECK(fs_redis_proxy_held(&proxy) > 0);
     if (!is_fenced)
-        link.redis->connections[0].fence.client_id = 0;
-    while (link.redis->connections[0].ready_count == 1)
+        link.redis->places.list[0]->connection.fence.client_id = 0;
+    while (link.redis->places.list[0]->connection.ready_count == 1)
         fs_link_turn_for(&link, 5);
     fs_link_ask(&link, &asked, "GET stale"); /* what the retry sees: it did not run */
     FS_CHECK_INT(asked.kind, FS_REPLY_NIL);

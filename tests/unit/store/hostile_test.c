@@ -56,7 +56,7 @@ static bool shake_hands(void)
     fs_link_turn_for(&fixture, 5);
     say(":7\r\n$71\r\nredis_version:7.0.15\r\nrun_id:" RUN_ID "\r\n\r\n");
     fs_link_turn_for(&fixture, 5);
-    if (fixture.redis->connections[0].fence.client_id)
+    if (fixture.redis->places.list[0]->connection.fence.client_id)
         say(":1\r\n");
     say("+OK\r\n+PONG\r\n");
     return fs_redis_poll_until_ready(&fixture.loop, fixture.store, 1000);
@@ -90,7 +90,7 @@ static void what_redis_would_not_say_ends_the_connection_only(void)
         fs_link_await(&fixture, &asked);
         FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
         FS_CHECK_INT(asked.answer_count, 1);
-        fixture.redis->connections[0].failure_count = 0;
+        fixture.redis->places.list[0]->connection.failure_count = 0;
         FS_REQUIRE(shake_hands());
     }
     fs_link_close(&fixture);
@@ -106,9 +106,9 @@ static void a_reply_nobody_asked_for_ends_the_connection_only(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         say(rows[i]);
         fs_link_turn_for(&fixture, 2);
-        fixture.redis->connections[0].failure_count = 0;
+        fixture.redis->places.list[0]->connection.failure_count = 0;
         FS_REQUIRE(shake_hands());
-        FS_CHECK_INT(fixture.redis->connections[0].ready_count, i + 2);
+        FS_CHECK_INT(fixture.redis->places.list[0]->connection.ready_count, i + 2);
     }
     FS_CHECK_CONTAINS(fixture.log_text, "a reply came that nobody had asked for");
     fs_link_close(&fixture);

@@ -104,7 +104,7 @@ static void one_turn_is_one_write(void)
     uint64_t before;
 
     FS_REQUIRE(open_plain());
-    connection = &link.redis->connections[0];
+    connection = &link.redis->places.list[0]->connection;
     before = connection->write_count;
     for (int i = 0; i < 200; i++)
         fs_link_command(&link, &asked[i], "INCR n", 0);
@@ -172,7 +172,7 @@ static void a_forgotten_script_is_sent_by_source_and_answered_once(void)
     }
     evals = fs_redis_server_number(&server, "GET n");
     FS_CHECK_INT(evals, 11);
-    FS_CHECK_INT(link.redis->connections[0].in_flight, 0);
+    FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 0);
     close_all();
 }
 

@@ -137,11 +137,11 @@ static void what_a_socket_does_not_take_at_once_follows(void)
     memset(big, 'x', sizeof(big));
     redis->store.type->command(&redis->store, &count.call, words[1], 0, 4, words);
     redis->store.type->flush(&redis->store);
-    FS_CHECK(redis->connections[0].is_blocked);
+    FS_CHECK(redis->places.list[0]->connection.is_blocked);
     while (count.answered == 0)
         turn(100);
     FS_CHECK_INT(count.last, sizeof(big));
-    FS_CHECK(!redis->connections[0].is_blocked);
+    FS_CHECK(!redis->places.list[0]->connection.is_blocked);
     close_link();
 }
 

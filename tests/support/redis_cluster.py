@@ -1,0 +1,197 @@
+"""A Redis Cluster of a test's own: plain redis-server processes on free ports of 127.0.0.1.
+
+    with RedisCluster(folder, primaries=3, replicas=1) as cluster:
+        server = Server(folder / "s", "--redis", cluster.url)
+        cluster.primary_of("{tv}").kill()
+        cluster.await_promotion(...)
+"""
+import time
+
+from flashsale import slowness
+from redis_server import RedisError, RedisServer, free_port
+
+SLOTS = 16384
+NODE_TIMEOUT_MS = 500
+
+
+def slot_of(key):
+    """As the specification of Redis Cluster has it: CRC16 of the hash tag."""
+    data = key.encode()
+    start = data.find(b"{")
+    if start >= 0:
+        end = data.find(b"}", start + 1)
+        if end > start + 1:
+            data = data[start + 1:end]
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xffff
+    return crc % SLOTS
+
+
+def until(condition, what, timeout=15.0, pause=0.01):
+    limit = time.monotonic() + timeout * slowness()
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < limit, f"not within {timeout} s: {what}"
+        time.sleep(pause)
+
+
+class Node(RedisServer):
+    """One node; ends with its cluster."""
+
+    def __init__(self, folder, node_timeout_ms, **settings):
+        self.bus = free_port()
+        super().__init__(folder, tcp=True, cluster_enabled="yes", cluster_port=self.bus,
+                         cluster_config_file="nodes.conf", cluster_node_timeout=node_timeout_ms,
+                         cluster_replica_validity_factor="0", repl_diskless_sync_delay="0",
+                         repl_ping_replica_period="1", repl_timeout="5", **settings)
+        self.id = None
+
+    def start(self, timeout=15.0):
+        super().start(timeout)
+        self.id = self.ask("CLUSTER", "MYID")
+        return self
+
+    def info(self, section):
+        lines = self.ask("INFO", section).split("\r\n")
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def cluster_info(self):
+        lines = self.ask("CLUSTER", "INFO").split("\r\n")
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    @property
+    def is_alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def is_primary(self):
+        try:
+            return self.is_alive and self.ask("ROLE")[0] == "master"
+        except (OSError, RedisError):
+            return False
+
+
+class RedisCluster:
+    def __init__(self, folder, primaries=3, replicas=1, node_timeout_ms=NODE_TIMEOUT_MS,
+                 **settings):
+        self.primary_count = primaries
+        self.nodes = [Node(folder / f"n{n}", node_timeout_ms, **settings)
+                      for n in range(primaries * (1 + replicas))]
+
+    def start(self):
+        for number, node in enumerate(self.nodes):
+            node.start()
+            node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        primaries = self.nodes[:self.primary_count]
+        for number, node in enumerate(primaries):
+            first = SLOTS * number // len(primaries)
+            last = SLOTS * (number + 1) // len(primaries) - 1
+            node.ask("CLUSTER", "ADDSLOTSRANGE", first, last)
+        for one in self.nodes:
+            for other in self.nodes:
+                if one is not other:
+                    one.ask("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus)
+        until(lambda: all(self._knows_all(node) for node in self.nodes), "all nodes know all")
+        for number, node in enumerate(self.nodes[self.primary_count:]):
+            node.ask("CLUSTER", "REPLICATE", primaries[number % len(primaries)].id)
+        until(self.is_well, "the cluster is whole, and its replicas follow")
+        return self
+
+    def _knows_all(self, node):
+        known = node.ask("CLUSTER", "NODES")
+        return (node.cluster_info()["cluster_known_nodes"] == str(len(self.nodes))
+                and "handshake" not in known and all(other.id in known for other in self.nodes))
+
+    def is_well(self):
+        for node in self.alive:
+            if node.cluster_info()["cluster_state"] != "ok":
+                return False
+            info = node.info("replication")
+            if info["role"] == "slave" and info["master_link_status"] != "up":
+                return False
+        return True
+
+    @property
+    def alive(self):
+        return [node for node in self.nodes if node.is_alive]
+
+    @property
+    def urls(self):
+        return [f"redis://127.0.0.1:{node.port}" for node in self.nodes]
+
+    @property
+    def url(self):
+        return self.urls[0]
+
+    @property
+    def primaries(self):
+        return [node for node in self.nodes if node.is_primary]
+
+    def primary_of(self, key):
+        """The node that serves a key, as the nodes that are alive see it."""
+        slot = slot_of(key)
+        for node in self.alive:
+            for first, last, (_, port, *_), *_ in node.ask("CLUSTER", "SLOTS"):
+                if first <= slot <= last:
+                    found = [one for one in self.alive if one.port == port]
+                    if found:
+                        return found[0]
+        return None
+
+    def replicas_of(self, primary):
+        return [node for node in self.alive if node is not primary and not node.is_primary
+                and node.info("replication")["master_port"] == str(primary.port)]
+
+    def kill_primary_of(self, key):
+        """SIGKILL, and the replica takes over by itself; returns (the dead, the promoted)."""
+        dead = self.primary_of(key)
+        dead.kill()
+        return dead, self.await_promotion(key, dead)
+
+    def await_promotion(self, key, old, timeout=20.0):
+        def promoted():
+            node = self.primary_of(key)
+            return node if (node is not None and node is not old and node.is_primary
+                            and node.cluster_info()["cluster_state"] == "ok") else None
+
+        return until(promoted, f"a new primary for {key}", timeout)
+
+    def come_back(self, node):
+        """A node that was killed, as a replica of whoever took over."""
+        node.start()
+        until(self.is_well, "the node that came back follows")
+
+    def move_slot(self, slot, source, target, between=None):
+        """As redis-cli --cluster reshard does it; between(n) is called after each key."""
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        if between:
+            between(0)
+        moved = 0
+        while True:
+            keys = source.ask("CLUSTER", "GETKEYSINSLOT", slot, 1)
+            if not keys:
+                break
+            source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+            moved += len(keys)
+            if between:
+                between(moved)
+        for node in (target, source, *(n for n in self.primaries if n not in (source, target))):
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
+        return moved
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *exc):
+        for node in self.nodes:
+            node.kill()
