@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "http/trace.h"
 
 #define LINE_SIZE 4096u    /* room for all of a line, each byte escaped */
 #define SHOWN_LEN_MAX 256u /* bytes of a path */
@@ -98,6 +99,22 @@ static struct fs_text shortened(struct fs_text text)
     return (struct fs_text){text.data, text.len < SHOWN_LEN_MAX ? text.len : SHOWN_LEN_MAX};
 }
 
+static void add_trace(struct fs_buffer *line, const struct fs_access *access, bool is_json)
+{
+    struct fs_trace trace;
+    const char *sampled;
+
+    if (fs_trace_parse(access->traceparent, &trace) != 0)
+        return;
+    sampled = trace.is_sampled ? "true" : "false";
+    fs_buffer_add(line, is_json ? FS_TEXT(",\"trace_id\":\"") : FS_TEXT(" trace_id="));
+    fs_buffer_add(line, trace.trace_id);
+    fs_buffer_add(line, is_json ? FS_TEXT("\",\"parent_id\":\"") : FS_TEXT(" parent_id="));
+    fs_buffer_add(line, trace.span_id);
+    fs_buffer_add(line, is_json ? FS_TEXT("\",\"sampled\":") : FS_TEXT(" sampled="));
+    fs_buffer_add(line, fs_text_of(sampled));
+}
+
 static void write_json(struct fs_buffer *line, const char *time, const struct fs_access *access)
 {
     fs_buffer_add_format(line, "{\"time\":\"%s\",\"peer\":\"", time);
@@ -110,6 +127,7 @@ static void write_json(struct fs_buffer *line, const char *time, const struct fs
                          access->body_len, (unsigned long long)access->duration_us);
     fs_buffer_add(line, FS_TEXT(",\"request_id\":"));
     fs_buffer_add_json(line, access->request_id);
+    add_trace(line, access, true);
     fs_buffer_add(line, FS_TEXT("}\n"));
 }
 
@@ -125,6 +143,7 @@ static void write_text(struct fs_buffer *line, const char *time, const struct fs
     fs_buffer_add_format(line, " %d %zu %lluus ", access->status, access->body_len,
                          (unsigned long long)access->duration_us);
     fs_buffer_add(line, access->request_id);
+    add_trace(line, access, false);
     fs_buffer_add(line, FS_TEXT("\n"));
 }
 

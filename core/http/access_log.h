@@ -17,6 +17,7 @@ struct fs_access {
     size_t body_len; /* bytes */
     uint64_t duration_us;
     struct fs_text request_id;
+    struct fs_text traceparent; /* as it came; what is malformed is left out */
 };
 
 /* path: "stderr", or a file that is appended to, made with mode 0640.

@@ -61,6 +61,7 @@ static void read_headers(struct fs_exchange *exchange)
 {
     const struct fs_text key_name = FS_TEXT("idempotency-key");
     const struct fs_text request_id_name = FS_TEXT("x-request-id");
+    const struct fs_text traceparent_name = FS_TEXT("traceparent");
     const h2o_headers_t *headers = &exchange->req->headers;
     struct fs_text request_id = {0};
 
@@ -74,6 +75,8 @@ static void read_headers(struct fs_exchange *exchange)
             take_once(exchange, &exchange->idempotency_key, header);
         else if (fs_text_equals(name, request_id_name))
             request_id = (struct fs_text){header->value.base, header->value.len};
+        else if (fs_text_equals(name, traceparent_name))
+            exchange->traceparent = (struct fs_text){header->value.base, header->value.len};
     }
     if (request_id.data && fs_request_id_is_valid(request_id)) {
         memcpy(exchange->request_id, request_id.data, request_id.len);
@@ -167,6 +170,7 @@ static void log_access(const struct fs_exchange *exchange, int status, size_t bo
         .body_len = body_len,
         .duration_us = duration_us,
         .request_id = {exchange->request_id, exchange->request_id_len},
+        .traceparent = exchange->traceparent,
     };
 
     fs_access_log_write(exchange->http->server->access_log, &access);

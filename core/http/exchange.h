@@ -23,6 +23,7 @@ struct fs_exchange {
     struct fs_text authorization;   /* the header's value; no data: none */
     struct fs_text idempotency_key; /* the header's value; no data: none */
     bool has_double_header;         /* two of a header that may be there once */
+    struct fs_text traceparent;     /* the header's value; no data: none */
     uint32_t request_id_len;
     char request_id[FS_REQUEST_ID_LEN_MAX];
 

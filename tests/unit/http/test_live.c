@@ -505,7 +505,8 @@ static void each_access_is_one_line_of_json(void)
 
     fixture_start(&fixture, &options);
     client_ask(fixture.main_path,
-               "GET /in\"ventory/\xff?secret=1 HTTP/1.1\r\nHost: a\r\nX-Request-Id: r1\r\n\r\n",
+               "GET /in\"ventory/\xff?secret=1 HTTP/1.1\r\nHost: a\r\nX-Request-Id: r1\r\n"
+               "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
                &answer);
     client_ask(fixture.main_path, "GET /inventory/sold HTTP/1.1\r\nHost: a\r\n\r\n", &answer);
     FS_CHECK(fixture_is_quiet(&fixture));
@@ -520,6 +521,10 @@ static void each_access_is_one_line_of_json(void)
         FS_CHECK_STR(json_string_value(json_object_get(entry, "method")), "GET");
         FS_CHECK_STR(json_string_value(json_object_get(entry, "peer")), "unix");
         FS_CHECK_INT(json_integer_value(json_object_get(entry, "status")), line_count ? 200 : 404);
+        FS_CHECK((json_object_get(entry, "trace_id") != NULL) == (line_count == 0));
+        if (line_count == 0)
+            FS_CHECK_STR(json_string_value(json_object_get(entry, "trace_id")),
+                         "4bf92f3577b34da6a3ce929d0e0e4736");
         line_count++;
         json_decref(entry);
     }

@@ -29,6 +29,8 @@ static void each_address_of_the_contract_has_its_function(void)
         {host_main, "POST", "/purchase/a-b_C", "a-b_C", fs_serve_purchase, FS_ENDPOINT_PURCHASE},
         {host_main, "GET", "/orders/x", "x", fs_serve_order, FS_ENDPOINT_ORDER},
         {host_main, "DELETE", "/orders/x", "x", fs_serve_cancel, FS_ENDPOINT_CANCEL},
+        {host_main, "GET", "/openapi.json", "", fs_serve_document, FS_ENDPOINT_OTHER},
+        {host_admin, "GET", "/openapi.json", "", fs_serve_document, FS_ENDPOINT_ADMIN},
         {host_admin, "GET", "/livez", "", fs_serve_livez, FS_ENDPOINT_ADMIN},
         {host_admin, "GET", "/readyz", "", fs_serve_readyz, FS_ENDPOINT_ADMIN},
         {host_admin, "GET", "/metrics", "", fs_serve_metrics, FS_ENDPOINT_ADMIN},
