@@ -35,6 +35,34 @@ cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,pe
 echo "== shellcheck"
 shellcheck scripts/*.sh .ci/run || failed="$failed shellcheck"
 
+echo "== compose files"
+for file in docker/docker-compose.yml docker/docker-compose.test.yml; do
+    docker-compose -f "$file" --profile cluster --profile headless config --quiet ||
+        failed="$failed $file"
+done
+
+echo "== Dockerfile, workflows, API document"
+mkdir -p build-check/npm
+cp scripts/check/package.json build-check/npm/
+if npm install --no-audit --no-fund --no-package-lock --prefix build-check/npm \
+    >build-check/npm.log 2>&1; then
+    bin=build-check/npm/node_modules/.bin
+    $bin/dockerfilelint docker/Dockerfile >build-check/dockerfile.log || {
+        cat build-check/dockerfile.log
+        failed="$failed Dockerfile"
+    }
+    for file in .github/workflows/*.yml; do
+        $bin/action-validator "$file" || failed="$failed $file"
+    done
+    REDOCLY_TELEMETRY=off $bin/redocly lint core/http/openapi.json 2>build-check/redocly.log || {
+        cat build-check/redocly.log
+        failed="$failed openapi.json"
+    }
+else
+    cat build-check/npm.log
+    failed="$failed npm"
+fi
+
 echo "== lint"
 ctest --test-dir build-check -L lint --output-on-failure || failed="$failed lint"
 

@@ -12,7 +12,8 @@ build="gcc libc6-dev make cmake ninja-build pkg-config libh2o-evloop-dev libhire
   libhttp-parser-dev redis-server"
 test="libcunit1-dev python3 python3-pytest python3-pytest-asyncio python3-aiohttp
   python3-jsonschema python3-yaml curl openssl apache2-utils prometheus binutils wrk nghttp2-client"
-check="clang clang-format clang-tidy cppcheck shellcheck"
+check="clang clang-format clang-tidy cppcheck docker-compose shellcheck"
+command -v npm >/dev/null 2>&1 || check="$check npm" # Node.js may have come from elsewhere
 
 # Which of the named packages are not installed.
 missing() {
