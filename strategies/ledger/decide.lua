@@ -13,7 +13,9 @@
 --       5 log_max  entries that the log keeps, about; 0: all
 --       6 mode     "run"; "dry": decides and writes nothing, but freezes a sale that is behind
 --       7 deadline Unix ms by the store's clock, past which nothing new is decided; 0: none
---       8 owner    of the lock, for guard.lua
+--       8 owner    of the lock, for guard.lua; or "|epoch|units": so many units of the epoch are left
+--                  elsewhere, and a purchase tells and records them as left too; what follows is of a
+--                  script around this one
 --       then for each op: order, buyer, units (0: cancel)
 -- Returns  {epoch, now in Unix ms, then for each op: code, units left, seq, record or ""}
 --       code: enum fs_verdict; + 100 when replayed; a closed sale is 200 + enum fs_sale_state;
@@ -33,6 +35,7 @@ local KEY_REUSED, NOT_CANCELLABLE = 8, 10
 local REPLAYED, STATE, FROZEN, LATE = 100, 200, 300, 301
 local OPEN, CLOSED, NOT_OPEN = 1, 3, 4
 local FIRST, STRIDE = 9, 3
+local DIGITS = {[0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}
 
 local ARGV = ARGV
 local argc = #ARGV
@@ -75,7 +78,7 @@ if sale[6] then
     return refuse_all(epoch, FROZEN)
 end
 
--- What the batch names, in one read each.  The witness comes after the names.
+-- What the batch names, in one read each.  The witness comes before the names.
 local names, people, count = {}, {}, 0
 for i = FIRST, argc, STRIDE do
     count = count + 1
@@ -84,28 +87,17 @@ end
 if count == 0 then
     return {epoch, 0}
 end
-local is_witnessed = seen_epoch == epoch and seen_seq > 0
-if is_witnessed then
-    names[count + 1] = ARGV[3]
-end
-local found = redis.call('HMGET', KEYS[2], unpack(names))
+local found = redis.call('HMGET', KEYS[2], ARGV[3], unpack(names))
 local behind = epoch < seen_epoch
-if is_witnessed then
-    local record = found[count + 1]
-    behind = not record or string.match(record, '^%a%d*|%d+|%d+|(%d+)|') ~= ARGV[2]
+if seen_epoch == epoch and seen_seq > 0 then
+    behind = not found[1] or string.match(found[1], '^%a%d*|%d+|%d+|(%d+)|') ~= ARGV[2]
 end
 if behind then
     redis.call('HSET', KEYS[1], 'frozen', 'behind')
     return refuse_all(epoch, FROZEN)
 end
-local orders, had, claims = {}, {}, {}
-for i = 1, count do orders[names[i]] = found[i] end
-found = redis.call('HMGET', KEYS[3], unpack(people))
-for i = 1, count do had[people[i]] = tonumber(found[i]) or 0 end
-if product then
-    found = redis.call('HMGET', KEYS[5], unpack(names, 1, count))
-    for i = 1, count do claims[names[i]] = found[i] end
-end
+local bought = redis.call('HMGET', KEYS[3], unpack(people))
+local claims = product and redis.call('HMGET', KEYS[5], unpack(names)) or {}
 
 -- A key of another type is found here and not by the write.
 redis.call('XLEN', KEYS[4])
@@ -123,104 +115,118 @@ end
 if per_buyer == 0 then per_buyer = math.huge end
 if per_order == 0 then per_order = math.huge end
 
-local log, new_claims, touched = {}, {}, {}
-local logged, claimed = 0, 0
-local sold_head, sold_tail = '|' .. epoch .. '|', '|' .. now .. '|0|'
+local of_epoch, elsewhere = string.match(ARGV[8], '^|(%d+)|(%d+)')
+elsewhere = tonumber(of_epoch) == epoch and tonumber(elsewhere) or 0
 
-local function purchase(order, buyer, units_text)
-    local units = tonumber(units_text)
-    local text = orders[order]
-    if text then
-        local of_units, of_seq, of_left, of_buyer =
-            string.match(text, '^%a%d*|(%d+)|%d+|(%d+)|(%d+)|%d+|%d+|(.*)$')
-        if of_buyer ~= buyer or tonumber(of_units) ~= units then
-            return KEY_REUSED, left, seq, ''
-        end
-        return DONE + REPLAYED, tonumber(of_left), tonumber(of_seq), text
-    end
-    if product and claims[order] and claims[order] ~= product then
+-- What the batch has changed: records by order, units had by buyer; and the pairs of order and record.
+local made, had, log, logged = {}, {}, {}, 0
+
+local function replay(text, buyer, units)
+    local of_units, of_seq, of_left, of_buyer =
+        string.match(text, '^%a%d*|(%d+)|%d+|(%d+)|(%d+)|%d+|%d+|(.*)$')
+    if of_buyer ~= buyer or tonumber(of_units) ~= units then
         return KEY_REUSED, left, seq, ''
-    elseif late then
-        return LATE, left, seq, ''
-    elseif state ~= OPEN then
-        return STATE + state, left, seq, ''
-    elseif units > per_order then
-        return TOO_MANY, left, seq, ''
     end
-    local now_had = had[buyer] + units
-    if now_had > per_buyer then
-        return LIMIT, left, seq, ''
-    elseif units > left then
-        return SOLD_OUT, left, seq, ''
-    end
-    seq, left, sold = seq + 1, left - units, sold + units
-    had[buyer], touched[buyer] = now_had, true
-    text = 'S|' .. units_text .. sold_head .. seq .. '|' .. left .. sold_tail .. buyer
-    orders[order] = text
-    log[logged + 1], log[logged + 2] = order, text
-    logged = logged + 2
-    if product then
-        claims[order] = product
-        new_claims[claimed + 1], new_claims[claimed + 2] = order, product
-        claimed = claimed + 2
-    end
-    return DONE, left, seq, dry and text or ''
+    return DONE + REPLAYED, tonumber(of_left), tonumber(of_seq), text
 end
 
-local function cancel(order, buyer)
-    local text = orders[order]
-    local status, cancel_seq, units, of_epoch, of_seq, of_left, sold_ms, of_buyer
+local function cancel(text, order, buyer, had_before)
+    local status, cancel_seq, units, record_epoch, of_seq, of_left, sold_ms, of_buyer
     if text then
-        status, cancel_seq, units, of_epoch, of_seq, of_left, sold_ms, of_buyer =
+        status, cancel_seq, units, record_epoch, of_seq, of_left, sold_ms, of_buyer =
             string.match(text, '^(%a)(%d*)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|%d+|(.*)$')
     end
     if not status or of_buyer ~= buyer then
         return UNKNOWN, left, seq, ''
     elseif status == 'C' then
         return DONE + REPLAYED, left, tonumber(cancel_seq), text
-    elseif tonumber(of_epoch) ~= epoch then
+    elseif tonumber(record_epoch) ~= epoch then
         return NOT_CANCELLABLE, left, tonumber(of_seq), text
     elseif late then
         return LATE, left, seq, ''
     end
     seq, left, sold = seq + 1, left + units, sold - units
-    had[buyer], touched[buyer] = had[buyer] - units, true
-    text = 'C' .. seq .. '|' .. units .. '|' .. of_epoch .. '|' .. of_seq .. '|' .. of_left ..
+    had[buyer] = had_before - units
+    text = 'C' .. seq .. '|' .. units .. '|' .. record_epoch .. '|' .. of_seq .. '|' .. of_left ..
         '|' .. sold_ms .. '|' .. now .. '|' .. buyer
-    orders[order] = text
+    made[order] = text
     log[logged + 1], log[logged + 2] = order, text
     logged = logged + 2
     return DONE, left, seq, text
 end
 
-local answer = {epoch, now}
-local n = 2
-for i = FIRST, argc, STRIDE do
-    local code, units_left, at, text
-    if ARGV[i + 2] ~= '0' then
-        code, units_left, at, text = purchase(ARGV[i], ARGV[i + 1], ARGV[i + 2])
-    else
-        code, units_left, at, text = cancel(ARGV[i], ARGV[i + 1])
+-- The text of a number but for its last digit is kept: making it costs more than all else here, and
+-- seq and left change by little.
+local seq_tens, seq_head, left_tens, left_head
+local units_of = {['1'] = 1} -- tonumber() looks twice
+local middle, tail = '|' .. epoch .. '|', '|' .. now .. '|0|'
+local answer, n = {epoch, now}, 2
+for i = 1, count do
+    local order, buyer, units_text = names[i], people[i], ARGV[FIRST - 1 + STRIDE * i]
+    local units = units_of[units_text]
+    if not units then
+        units = tonumber(units_text)
+        units_of[units_text] = units
     end
-    answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = code, units_left, at, text
+    local text = made[order] or found[i + 1]
+    local had_before = had[buyer] or bought[i] and tonumber(bought[i]) or 0
+    local code, units_left, at, record = nil, left, seq, ''
+    if units == 0 then
+        code, units_left, at, record = cancel(text, order, buyer, had_before)
+    elseif text then
+        code, units_left, at, record = replay(text, buyer, units)
+    elseif claims[i] and claims[i] ~= product then
+        code = KEY_REUSED
+    elseif late then
+        code = LATE
+    elseif state ~= OPEN then
+        code = STATE + state
+    elseif units > per_order then
+        code = TOO_MANY
+    elseif had_before + units > per_buyer then
+        code = LIMIT
+    elseif units > left then
+        code = SOLD_OUT
+    else
+        seq, left, sold = seq + 1, left - units, sold + units
+        had[buyer] = had_before + units
+        code, units_left, at = DONE, left + elsewhere, seq
+        local seq_digit, left_digit = seq % 10, units_left % 10
+        if seq - seq_digit ~= seq_tens then
+            seq_tens = seq - seq_digit
+            seq_head = seq_tens > 0 and middle .. seq_tens / 10 or middle
+        end
+        if units_left - left_digit ~= left_tens then
+            left_tens = units_left - left_digit
+            left_head = left_tens > 0 and '|' .. left_tens / 10 or '|'
+        end
+        text = 'S|' .. units_text .. seq_head .. DIGITS[seq_digit] .. left_head ..
+            DIGITS[left_digit] .. tail .. buyer
+        made[order] = text
+        log[logged + 1], log[logged + 2] = order, text
+        logged = logged + 2
+        record = dry and text or ''
+    end
+    answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = code, units_left, at, record
     n = n + 4
 end
 
 if logged > 0 and not dry then
-    local new_had, m = {}, 0
-    for buyer in pairs(touched) do
-        new_had[m + 1], new_had[m + 2] = buyer, had[buyer]
+    local shares, m = {}, 0
+    for buyer, units in pairs(had) do
+        shares[m + 1], shares[m + 2] = buyer, DIGITS[units] or units
         m = m + 2
     end
     redis.call('HSET', KEYS[2], unpack(log))
-    redis.call('HSET', KEYS[3], unpack(new_had))
-    if claimed > 0 then
-        redis.call('HSET', KEYS[5], unpack(new_claims))
-    end
+    redis.call('HSET', KEYS[3], unpack(shares))
     if ARGV[5] == '0' then
         redis.call('XADD', KEYS[4], '*', unpack(log))
     else
         redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[5], '*', unpack(log))
+    end
+    if product then
+        for i = 2, logged, 2 do log[i] = product end -- pairs of order and product now
+        redis.call('HSET', KEYS[5], unpack(log))
     end
     redis.call('HSET', KEYS[1], 'seq', seq, 'left', left, 'sold', sold)
 end
