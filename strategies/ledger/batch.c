@@ -95,6 +95,8 @@ void fs_ledger_batch_send(struct fs_ledger_product *product, struct fs_ledger_op
         argv[argc++] = state->buyer;
         argv[argc++] = fs_ledger_number(worker->numbers[index++], state->units);
         state->trips++;
+        if (!state->was_lost)
+            state->sequence_before = product->sequence_seen;
         if (state->deadline_us > deadline_us)
             deadline_us = state->deadline_us;
     }
@@ -147,7 +149,7 @@ static void acknowledge(struct fs_ledger_op *state, uint64_t epoch, int64_t sequ
 {
     struct fs_ledger_product *product = state->product;
 
-    if (epoch != product->seen_epoch)
+    if (epoch != product->seen_epoch || (uint64_t)sequence <= product->witness_sequence)
         return; /* a late answer, from before a new epoch */
     product->witness_sequence = (uint64_t)sequence;
     product->witness_len = (uint8_t)state->order.len;
@@ -164,6 +166,28 @@ static void tell_frozen(struct fs_ledger_product *product)
                   "script on it failed; audit it, then reset it to sell again",
                   product->worker->ledger->name, (int)product->name.len, product->name.data);
     product->is_frozen = true;
+}
+
+/* Whether a decision from before is the op's own, of an ask whose answer was lost: to its client it is
+ * then the first answer and no replay.  It is another's when it was known before the op was asked for,
+ * or was cancelled since.  What stays open is a request with the same key that was decided meanwhile
+ * from elsewhere: whose ask had run nobody can tell, and both are told one order, as of the first. */
+static bool is_own_decision(const struct fs_ledger_op *state, uint64_t epoch,
+                            const struct fs_ledger_decision *decision)
+{
+    struct fs_order_info info;
+    uint64_t cancel_sequence;
+
+    return state->was_lost && decision->code == FS_DONE + FS_LEDGER_REPLAYED &&
+           (uint64_t)decision->sequence > state->sequence_before &&
+           fs_ledger_read_order(decision->record, &info, &cancel_sequence) && info.epoch == epoch &&
+           (state->units == 0 || info.status == FS_ORDER_SOLD);
+}
+
+static void note_sequence(struct fs_ledger_product *product, uint64_t epoch, int64_t sequence)
+{
+    if (epoch == product->seen_epoch && (uint64_t)sequence > product->sequence_seen)
+        product->sequence_seen = (uint64_t)sequence;
 }
 
 bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
@@ -183,6 +207,7 @@ bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
         product->has_clock = false;
         return false;
     }
+    note_sequence(product, epoch, decision->sequence);
     if (code == FS_LEDGER_FROZEN) {
         tell_frozen(product);
         outcome.verdict = state->may_be_decided ? FS_UNDETERMINED : FS_UNAVAILABLE;
@@ -192,9 +217,13 @@ bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
         outcome.verdict = FS_CLOSED;
         outcome.state = (enum fs_sale_state)(code - FS_LEDGER_STATE);
     } else {
-        outcome.replayed = code > FS_LEDGER_REPLAYED;
-        outcome.verdict = (enum fs_verdict)(outcome.replayed ? code - FS_LEDGER_REPLAYED : code);
-        if (code == FS_DONE && state->units > 0)
+        bool is_own = is_own_decision(state, epoch, decision);
+
+        if (code > FS_LEDGER_REPLAYED)
+            code -= FS_LEDGER_REPLAYED;
+        outcome.verdict = (enum fs_verdict)code;
+        outcome.replayed = decision->code > FS_LEDGER_REPLAYED && !is_own;
+        if (code == FS_DONE && !outcome.replayed && state->units > 0)
             acknowledge(state, epoch, decision->sequence);
         outcome.epoch = tell_record(state, epoch, decision->record);
     }
@@ -220,6 +249,7 @@ void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch)
     product->seen_epoch = epoch;
     product->witness_sequence = 0;
     product->witness_len = 0;
+    product->sequence_seen = 0;
     fs_ledger_note_epoch(product->worker->ledger, product->name, epoch);
 }
 
@@ -308,6 +338,7 @@ void fs_ledger_batch_fail(struct fs_ledger_op *first, const struct fs_reply *rep
     for (struct fs_ledger_op *state = first; state; state = next) {
         next = state->next;
         state->may_be_decided = state->may_be_decided || is_lost;
+        state->was_lost = state->was_lost || is_lost;
         if (!state->may_be_decided) {
             fs_ledger_complete(state, FS_UNAVAILABLE);
         } else if (state->deadline_us <= now_us) {
@@ -322,6 +353,22 @@ void fs_ledger_batch_fail(struct fs_ledger_op *first, const struct fs_reply *rep
         }
     }
     ask_again(product, again.first);
+}
+
+/* Of several ops of one batch that name the same order, the first is its own. */
+static void leave_to_the_first(struct fs_ledger_op *first, const struct fs_reply *reply)
+{
+    uint32_t index = 0;
+
+    for (struct fs_ledger_op *state = first; state; state = state->next, index++) {
+        int64_t sequence = fs_ledger_batch_decision(reply, index).sequence;
+        uint32_t later = index + 1;
+
+        for (struct fs_ledger_op *other = state->next; other && state->was_lost;
+             other = other->next, later++)
+            if (fs_ledger_batch_decision(reply, later).sequence == sequence)
+                other->was_lost = false;
+    }
 }
 
 void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *reply)
@@ -340,6 +387,7 @@ void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *r
         return;
     }
     fs_ledger_batch_note(first, reply);
+    leave_to_the_first(first, reply);
     for (struct fs_ledger_op *state = first; state; state = next) {
         struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
 

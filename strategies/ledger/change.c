@@ -70,7 +70,8 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
         change_failed(state, reply);
     } else {
         fs_ledger_note_epoch(ledger, state->product, sale.info.epoch);
-        fs_ledger_ask_tell(state, &sale.info, code > REPLAYED);
+        /* Of an ask that was lost it is the change itself that comes back. */
+        fs_ledger_ask_tell(state, &sale.info, code > REPLAYED && !state->may_be_made);
     }
 }
 

@@ -110,6 +110,7 @@ void fs_ledger_share_seen(struct fs_ledger_product *product)
     if (entry && entry->epoch > product->seen_epoch) {
         product->seen_epoch = entry->epoch;
         product->witness_sequence = 0;
+        product->sequence_seen = 0;
     }
     if (entry && entry->witness_sequence > product->witness_sequence) {
         product->witness_sequence = entry->witness_sequence;

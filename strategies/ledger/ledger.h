@@ -58,8 +58,10 @@ struct fs_ledger_op {
     uint64_t sent_us; /* of the batch */
     uint32_t units;   /* 0: a cancel */
     uint32_t trips;
-    uint32_t batch_count; /* of the batch, in its first op */
-    bool may_be_decided;  /* an ask was lost: it may have been decided */
+    uint32_t batch_count;     /* of the batch, in its first op */
+    bool may_be_decided;      /* an ask was lost: it may have been decided */
+    bool was_lost;            /* a batch with it: its own decision comes back as one from before */
+    uint64_t sequence_before; /* the highest of the sale that its worker knew at its first ask */
 };
 
 struct fs_ledger_queue {
@@ -114,6 +116,7 @@ struct fs_ledger_product {
     uint64_t witness_sequence; /* 0: none in this epoch */
     uint8_t witness_len;
     char witness[FS_ORDER_LEN_MAX];
+    uint64_t sequence_seen; /* the highest that this worker was answered in that epoch */
 
     /* The store's clock less ours, at most, ms. */
     bool has_clock;

@@ -181,8 +181,80 @@ static void a_lost_answer_is_asked_again_until_it_is_known(void)
         bought = world_buy(&world, "shoe", order, 1);
         FS_CHECK_INT(bought.outcome.verdict, lost <= 2 ? FS_DONE : FS_SOLD_OUT);
         FS_CHECK(bought.outcome.store_trips >= 2);
+        FS_CHECK(!bought.outcome.replayed); /* its client asked once */
+        bought = world_buy(&world, "shoe", order, 1);
+        FS_CHECK_INT(bought.outcome.verdict, lost <= 2 ? FS_DONE : FS_SOLD_OUT);
+        FS_CHECK_INT(bought.outcome.replayed, lost <= 2);
     }
     world_check_audit(&world, "shoe", 2);
+    world_close(&world);
+}
+
+/* The answer to a second request is lost on its way, not that to the first. */
+static void a_second_request_is_a_replay_also_when_its_answer_was_lost(void)
+{
+    struct fs_request bought;
+
+    begin(0, 1);
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK(!world_buy(&world, "shoe", "o1", 1).outcome.replayed);
+    for (unsigned run = 0; run < 6; run++) {
+        uint64_t struck = world.fakes[0].call_count + 1 + run;
+
+        fs_fake_store_inject(&world.fakes[0], FS_FAULT_LOST_AFTER, struck, struck, 0);
+        bought = world_buy(&world, "shoe", "o1", 1);
+        FS_CHECK_INT(bought.outcome.verdict, FS_DONE);
+        FS_CHECK(bought.outcome.replayed);
+    }
+    world_check_audit(&world, "shoe", 1);
+    world_close(&world);
+}
+
+/* Two at once with one key, and each call's answer lost in turn: one order, and one of the two is told
+ * that it is the first. */
+static void of_two_requests_with_one_key_one_is_the_first_whatever_is_lost(void)
+{
+    struct fs_request requests[2];
+
+    begin(0, 1);
+    FS_CHECK_INT(world_create(&world, "shoe", 100).outcome.verdict, FS_DONE);
+    for (unsigned run = 0; run < 12; run++) {
+        uint64_t struck = world.fakes[0].call_count + 1 + run / 2;
+        char order[16];
+
+        snprintf(order, sizeof(order), "o%u", run);
+        fs_fake_store_inject(&world.fakes[0], run % 2 ? FS_FAULT_LOST_AFTER : FS_FAULT_LOST_BEFORE,
+                             struck, struck, 0);
+        for (unsigned i = 0; i < 2; i++) {
+            requests[i] = (struct fs_request){0};
+            fs_request_purchase(&requests[i], "shoe", order, order, 1);
+        }
+        fs_driver_run(&world.driver, requests, 2, 2);
+        FS_CHECK_INT(requests[0].outcome.verdict, FS_DONE);
+        FS_CHECK_INT(requests[1].outcome.verdict, FS_DONE);
+        FS_CHECK_INT(requests[0].outcome.replayed + requests[1].outcome.replayed, 1);
+    }
+    world_check_audit(&world, "shoe", 12);
+    world_close(&world);
+}
+
+static void a_cancel_whose_answer_was_lost_is_told_as_the_first(void)
+{
+    struct fs_request cancelled = {0};
+    uint64_t struck;
+
+    begin(0, 1);
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 2).outcome.verdict, FS_DONE);
+    struck = world.fakes[0].call_count + 1;
+    fs_fake_store_inject(&world.fakes[0], FS_FAULT_LOST_AFTER, struck, struck + 1, 0);
+    fs_request_ref(&cancelled, FS_OP_CANCEL, "shoe", "o1", "o1");
+    fs_driver_ask(&world.driver, &cancelled);
+    FS_CHECK_INT(cancelled.outcome.verdict, FS_DONE);
+    FS_CHECK(!cancelled.outcome.replayed);
+    fs_driver_ask(&world.driver, &cancelled);
+    FS_CHECK(cancelled.outcome.replayed);
+    world_check_audit(&world, "shoe", 0);
     world_close(&world);
 }
 
@@ -360,20 +432,23 @@ static void names_that_nobody_sells_leave_nothing_behind(void)
     world_close(&world);
 }
 
-#define TESTS(T)                                              \
-    T(a_call_that_is_not_sent_takes_nothing)                  \
-    T(a_call_that_is_refused_takes_nothing)                   \
-    T(a_call_lost_before_it_ran_is_resolved)                  \
-    T(a_call_lost_after_it_ran_is_resolved)                   \
-    T(a_late_answer_is_waited_for)                            \
-    T(answers_out_of_order_meet_their_own_ops)                \
-    T(a_lost_answer_is_asked_again_until_it_is_known)         \
-    T(what_stays_lost_is_undetermined_and_told_by_lookup)     \
-    T(who_only_waited_is_told_busy_however_late_the_loop_is)  \
-    T(a_store_that_is_away_answers_unavailable_at_once)       \
-    T(a_store_that_forgot_what_it_acknowledged_sells_nothing) \
-    T(a_script_that_fails_pauses_the_sale)                    \
-    T(exactly_all_units_are_sold_whatever_the_stock)          \
+#define TESTS(T)                                                      \
+    T(a_call_that_is_not_sent_takes_nothing)                          \
+    T(a_call_that_is_refused_takes_nothing)                           \
+    T(a_call_lost_before_it_ran_is_resolved)                          \
+    T(a_call_lost_after_it_ran_is_resolved)                           \
+    T(a_late_answer_is_waited_for)                                    \
+    T(answers_out_of_order_meet_their_own_ops)                        \
+    T(a_lost_answer_is_asked_again_until_it_is_known)                 \
+    T(a_second_request_is_a_replay_also_when_its_answer_was_lost)     \
+    T(of_two_requests_with_one_key_one_is_the_first_whatever_is_lost) \
+    T(a_cancel_whose_answer_was_lost_is_told_as_the_first)            \
+    T(what_stays_lost_is_undetermined_and_told_by_lookup)             \
+    T(who_only_waited_is_told_busy_however_late_the_loop_is)          \
+    T(a_store_that_is_away_answers_unavailable_at_once)               \
+    T(a_store_that_forgot_what_it_acknowledged_sells_nothing)         \
+    T(a_script_that_fails_pauses_the_sale)                            \
+    T(exactly_all_units_are_sold_whatever_the_stock)                  \
     T(names_that_nobody_sells_leave_nothing_behind)
 
 FS_SUITE("strategy on Redis with faults", TESTS)

@@ -13,7 +13,7 @@ static struct fs_link_fixture link;
 
 static struct fs_connection *the_connection(void)
 {
-    return &link.redis->connections[0];
+    return &link.redis->places.list[0]->connection;
 }
 
 static bool open_straight(void)
