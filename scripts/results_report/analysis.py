@@ -1,0 +1,173 @@
+"""What a run's seconds say that a mean does not: breaking point, recovery, drift."""
+import dataclasses
+import math
+
+import numpy
+from scipy import stats
+
+from . import text
+
+PLAN_P99_MS = 500.0
+PLAN_ERROR_RATE = 0.001
+ANSWERED_SHARE_MIN = 0.95
+RECOVERY_S_MAX = 10
+SLOWDOWN_MAX = 0.10
+
+
+@dataclasses.dataclass
+class Step:
+    """One stage of a stress run, all repetitions together."""
+    name: str
+    users: float
+    offered_per_s: float
+    answered_per_s: float
+    p99_ms: float       # median of the stage's seconds
+    error_rate: float
+
+    @property
+    def answered_share(self):
+        return self.answered_per_s / self.offered_per_s if self.offered_per_s > 0 else math.nan
+
+
+@dataclasses.dataclass
+class Breaking:
+    step: Step
+    before: Step        # the last step that held; None: the first one broke already
+    reason: str
+
+
+def target(cell, metric, default):
+    """The cell's own upper target of a metric, else the plan's."""
+    rows = cell.results.thresholds
+    rows = cell.results.part(rows, (cell.strategy, cell.variant, cell.scenario))
+    own = rows[(rows["metric"] == metric) & rows["comparison"].isin(["<", "<="])] if len(rows) else rows
+    values = own["target"].dropna() if len(own) else []
+    if not len(values):
+        return default
+    unit = own["unit"].iloc[0]
+    return float(min(values)) / (100 if unit == "%" else 1)
+
+
+def steps(cell):
+    """The stages in their order; a stage's seconds while users still climb are left out."""
+    seconds = cell.seconds
+    if not len(seconds):
+        return []
+    found = []
+    for name, part in seconds.groupby("stage", sort=False):
+        held = part[part["users"] >= part["users"].max() * 0.98] if part["users"].notna().any() else part
+        requests = held["offered"].sum()
+        answered = held["answered"].sum()
+        count = len(held)
+        errors = held["errors"].sum() / answered if answered > 0 else float(held["errors"].sum() > 0)
+        found.append((part["second"].min(), Step(
+            str(name), float(held["users"].median()), requests / count, answered / count,
+            float(held["latency_p99_ms"].median()), float(errors))))
+    return [step for _, step in sorted(found, key=lambda pair: pair[0])]
+
+
+def breaking_point(cell):
+    """The first step that crosses the P99 or error target or answers under 95 %; None: none did."""
+    p99_max = target(cell, "latency_p99_ms", PLAN_P99_MS)
+    errors_max = target(cell, "error_rate", PLAN_ERROR_RATE)
+    before = None
+    for step in steps(cell):
+        reasons = []
+        if step.p99_ms > p99_max:
+            reasons.append(f"P99 {step.p99_ms:,.0f} ms is over {p99_max:,.0f} ms")
+        if step.error_rate > errors_max:
+            reasons.append(f"error rate {text.percent(step.error_rate)} is over {text.percent(errors_max)}")
+        if step.answered_share < ANSWERED_SHARE_MIN:
+            reasons.append(f"{text.percent(step.answered_share)} of what was offered was answered, under "
+                           f"{text.percent(ANSWERED_SHARE_MIN)}")
+        if reasons:
+            return Breaking(step, before, " and ".join(reasons))
+        before = step
+    return None
+
+
+@dataclasses.dataclass
+class Drift:
+    """First against last tenth of a soak."""
+    minutes: float
+    p50_first_ms: float
+    p50_last_ms: float
+    p99_first_ms: float
+    p99_last_ms: float
+    rss_first_mib: float
+    rss_last_mib: float
+    rss_mib_per_hour: float    # robust slope (Theil-Sen) without the first tenth; NaN: unknown
+
+    @property
+    def slowdown(self):
+        """Of the median response time: 0.1 is 10 % slower at the end."""
+        return _change(self.p50_first_ms, self.p50_last_ms)
+
+    @property
+    def rss_change(self):
+        return _change(self.rss_first_mib, self.rss_last_mib)
+
+
+def _change(first, last):
+    return last / first - 1 if first > 0 else math.nan
+
+
+def tenths(seconds, column):
+    """Medians of a column over the first and the last tenth of the time."""
+    times = seconds["second"]
+    begin, end = times.min(), times.max()
+    tenth = (end - begin + 1) / 10
+    first = seconds[times < begin + tenth][column].median()
+    last = seconds[times > end - tenth][column].median()
+    return float(first), float(last)
+
+
+def drift(cell):
+    """None when there are fewer than 20 seconds: too few for a tenth to mean anything."""
+    seconds = cell.seconds
+    if not len(seconds) or seconds["second"].max() - seconds["second"].min() < 19:
+        return None
+    memory = cell.resources()
+    memory = memory[memory["process"] == "server"].dropna(subset=["rss_mib"])
+    rss, slope = (math.nan, math.nan), math.nan
+    if len(memory) >= 20:
+        rss = tenths(memory, "rss_mib")
+        steady = memory[memory["second"] > memory["second"].max() * 0.1]
+        step = max(1, len(steady) // 400)
+        slope = stats.theilslopes(steady["rss_mib"][::step], steady["second"][::step])[0] * 3600
+    span = seconds["second"].max() - seconds["second"].min() + 1
+    return Drift(span / 60, *tenths(seconds, "latency_p50_ms"), *tenths(seconds, "latency_p99_ms"),
+                 *rss, float(slope))
+
+
+@dataclasses.dataclass
+class Recovery:
+    before_p99_ms: float
+    peak_p99_ms: float
+    seconds: float      # after the spike until P99 is back; NaN: not within the run
+
+
+def recovery(cell):
+    """How long after the spike the P99 stays over twice its level before (and over 5 ms more)."""
+    seconds = cell.seconds
+    if not len(seconds) or not seconds["users"].notna().any():
+        return None
+    line = seconds.groupby("second")[["users", "latency_p99_ms", "errors"]].median()
+    top = line["users"].max()
+    high = line.index[line["users"] >= top * 0.98]
+    before = line[line.index < line.index[line["users"] > top * 0.5].min()]
+    after = line[line.index > high.max()]
+    if not len(before) or not len(after) or top < 2 * before["users"].max():
+        return None
+    calm = float(before["latency_p99_ms"].median())
+    bound = max(2 * calm, calm + 5)
+    back = after[(after["latency_p99_ms"].isna() | (after["latency_p99_ms"] <= bound))
+                 & (after["errors"].fillna(0) == 0)]
+    peak = float(line.loc[high]["latency_p99_ms"].max())
+    return Recovery(calm, peak, float(back.index.min() - high.max()) if len(back) else math.nan)
+
+
+def busy_share(percents):
+    """A process's CPU in its busiest seconds (90th percentile of seconds), in percent of a core."""
+    known = percents.dropna()
+    return float(numpy.percentile(known, 90)) if len(known) else math.nan
