@@ -1,10 +1,11 @@
 /* Runs the conformance suite on a strategy:
  *
- *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--sharded] [--seed N] [--redis N]
- *                      [FILTER]
+ *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--sharded] [--seed N]
+ *                      [--redis N | --cluster N] [FILTER]
  *
- * FILTER: only the tests whose names contain it.  --redis: starts N redis-servers of its own, which
- * are emptied before each test; they keep nothing on disk, since the suite never ends them. */
+ * FILTER: only the tests whose names contain it.  --redis: starts N redis-servers of its own, --cluster:
+ * a Redis Cluster of N primaries; they are emptied before each test, and keep nothing on disk, since
+ * the suite never ends them. */
 #include "conformance/conformance.h"
 
 #include <getopt.h>
@@ -12,6 +13,7 @@
 
 #include "base/text.h"
 #include "strategy/loader.h"
+#include "support/redis_cluster.h"
 #include "support/redis_driver.h"
 #include "support/redis_server.h"
 
@@ -19,7 +21,8 @@
 #define NODES_MAX 8u
 
 static const char usage[] = "usage: test_conformance STRATEGY.so [--option NAME=VALUE]... "
-                            "[--loops N] [--seed N] [--redis N] [FILTER]\n";
+                            "[--loops N] [--seed N] [--redis N | --cluster N] "
+                            "[FILTER]\n";
 
 struct arguments {
     struct fs_option options[OPTIONS_MAX];
@@ -27,12 +30,14 @@ struct arguments {
     const char *path;
     const char *filter;
     unsigned node_count;
+    bool is_cluster;
 };
 
 /* The redis-servers, while they run: CUnit's functions take no arguments. */
 static struct {
     struct fs_redis_server servers[NODES_MAX];
     unsigned count;
+    struct fs_redis_cluster cluster; /* instead of them */
     struct fs_log log;
     struct fs_redis *redis;
     struct fs_redis_driver drivers[2]; /* of the server, and of the second one */
@@ -68,9 +73,13 @@ static void add_option(struct arguments *arguments, char *text)
 static void read_arguments(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"option", required_argument, NULL, 'o'}, {"loops", required_argument, NULL, 'l'},
-        {"seed", required_argument, NULL, 's'},   {"redis", required_argument, NULL, 'r'},
-        {"sharded", no_argument, NULL, 'h'},      {0},
+        {"option", required_argument, NULL, 'o'},
+        {"loops", required_argument, NULL, 'l'},
+        {"seed", required_argument, NULL, 's'},
+        {"redis", required_argument, NULL, 'r'},
+        {"sharded", no_argument, NULL, 'h'},
+        {"cluster", required_argument, NULL, 'c'},
+        {0},
     };
     const char *seed = getenv("FS_SEED");
     struct fs_conformance_settings *settings = &arguments->settings;
@@ -79,6 +88,7 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv)
     settings->loop_count = 1;
     settings->seed = seed ? number_of(seed, UINT64_MAX) : (uint64_t)time(NULL);
     while ((found = getopt_long(argc, argv, "", names, NULL)) != -1) {
+        arguments->is_cluster = arguments->is_cluster || found == 'c';
         if (found == 'o')
             add_option(arguments, optarg);
         else if (found == 'l')
@@ -87,7 +97,7 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv)
             settings->seed = number_of(optarg, UINT64_MAX);
         else if (found == 'h')
             settings->is_sharded = true;
-        else if (found == 'r')
+        else if (found == 'r' || found == 'c')
             arguments->node_count = (unsigned)number_of(optarg, NODES_MAX);
         else
             fail("unknown option");
@@ -103,6 +113,8 @@ static void empty_nodes(void)
 {
     for (unsigned i = 0; i < nodes.count; i++)
         freeReplyObject(fs_redis_server_ask(&nodes.servers[i], "FLUSHALL"));
+    for (unsigned i = 0; i < nodes.cluster.count; i++)
+        freeReplyObject(fs_redis_server_ask(&nodes.cluster.nodes[i], "FLUSHALL"));
 }
 
 static void drop_line(void *data, enum fs_log_level level, const char *line)
@@ -112,22 +124,30 @@ static void drop_line(void *data, enum fs_log_level level, const char *line)
     (void)line;
 }
 
-static void start_nodes(struct fs_conformance_settings *settings, unsigned count)
+static void start_nodes(struct arguments *arguments)
 {
-    static const char *const arguments[] = {"--maxmemory-policy", "noeviction", NULL};
+    static const char *const redis_arguments[] = {"--maxmemory-policy", "noeviction", NULL};
+    struct fs_conformance_settings *settings = &arguments->settings;
     const char *urls[NODES_MAX];
     struct fs_redis_options options = {.urls = urls,
-                                       .url_count = count,
+                                       .url_count = arguments->node_count,
                                        .loop_count = 2 * settings->loop_count,
                                        .log = &nodes.log};
     struct fs_error error;
 
-    if (count == 0)
+    if (arguments->node_count == 0)
         return;
     fs_log_init(&nodes.log, FS_LOG_ERROR, FS_LOG_TEXT, drop_line, NULL);
-    for (unsigned i = 0; i < count; i++)
-        urls[i] = fs_redis_server_start(&nodes.servers[i], arguments)->unix_url;
-    nodes.count = count;
+    if (arguments->is_cluster) {
+        fs_redis_cluster_start(&nodes.cluster, arguments->node_count, 0);
+        urls[0] = nodes.cluster.nodes[0].tcp_url;
+        options.url_count = 1;
+    }
+    while (!arguments->is_cluster && nodes.count < arguments->node_count) {
+        urls[nodes.count] =
+            fs_redis_server_start(&nodes.servers[nodes.count], redis_arguments)->unix_url;
+        nodes.count++;
+    }
     if (fs_redis_create(&options, &nodes.redis, &error) != 0)
         fail(error.text);
     for (unsigned i = 0; i < 2; i++)
@@ -143,6 +163,7 @@ static void stop_nodes(void)
         fs_redis_destroy(nodes.redis);
     for (unsigned i = 0; i < nodes.count; i++)
         fs_redis_server_stop(&nodes.servers[i]);
+    fs_redis_cluster_stop(&nodes.cluster);
 }
 
 #define ADD_TEST(name) CU_add_test(suite, #name, name);
@@ -183,7 +204,7 @@ int main(int argc, char **argv)
         return 2;
     }
     arguments.settings.strategy = &module.strategy;
-    start_nodes(&arguments.settings, arguments.node_count);
+    start_nodes(&arguments);
     fs_conformance_configure(&arguments.settings);
     printf("%s, %u loops, seed %" PRIu64 "\n", module.path, arguments.settings.loop_count,
            arguments.settings.seed);

@@ -53,7 +53,7 @@ void fs_test_dir_remove(const char *dir)
     nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static int free_port(void)
+int fs_test_free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof(address);
@@ -133,7 +133,7 @@ struct fs_redis_server *fs_redis_server_start(struct fs_redis_server *server,
                                         "yes"};
     char port[16];
 
-    *server = (struct fs_redis_server){.port = free_port()};
+    *server = (struct fs_redis_server){.port = fs_test_free_port()};
     fs_test_dir_make(server->dir);
     snprintf(server->socket, sizeof(server->socket), "%s/redis.sock", server->dir);
     snprintf(server->unix_url, sizeof(server->unix_url), "unix:%s", server->socket);

@@ -51,4 +51,7 @@ long long fs_redis_server_number(struct fs_redis_server *server, const char *lin
 void fs_test_dir_make(char dir[64]);
 void fs_test_dir_remove(const char *dir);
 
+/* A port of 127.0.0.1 on which nobody listens at the moment. */
+int fs_test_free_port(void);
+
 #endif
