@@ -139,6 +139,7 @@ def offered_answered(results, palette):
                              marker=palette.marker(cell.label))
             axes.set(xlabel="offered per second", ylabel="answered per second", xlim=(0, top),
                      ylim=(0, top))
+            axes.xaxis.set_major_locator(ticker.MaxNLocator(5))
             plain(axes.xaxis)
             plain(axes.yaxis)
         return draw

@@ -60,7 +60,8 @@ def verdict(results, found):
     if not wrong and not unknown:
         parts.append("Every audited run sold exactly what it could and answered truly.")
     if len(failed):
-        parts.append(f"Missed: {text.listing(_missed(row) for _, row in failed.iterrows())}.")
+        missed = text.listing((_missed(row) for _, row in failed.iterrows()), 3)
+        parts.append(f"Missed: {missed}.")
     if invalid:
         parts.append(f"No valid measurement of {text.listing(invalid)}.")
     if unknown:
