@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -191,6 +192,17 @@ static int serve(const struct fs_settings *settings, const sigset_t *signals)
     return rc;
 }
 
+/* As far as we may: each buyer is a connection, and the usual 1,024 are few. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct fs_cli_io io = {.out = stdout, .err = stderr, .environment = environ};
@@ -211,6 +223,7 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    raise_descriptor_limit();
     rc = serve(settings, &signals);
     fs_settings_destroy(settings);
     return rc;

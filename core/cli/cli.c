@@ -33,6 +33,10 @@ static const struct command commands[] = {
     {"healthcheck", "healthcheck [OPTION]...",
      "Asks a running server whether it is ready: exit code 0 or 1.", FS_CLI_HEALTH, 0,
      fs_cli_healthcheck},
+    {"doctor", "doctor [-c FILE] [--json] [OPTION]...",
+     "Looks at machine, settings and Redis servers, and says what to change: exit code 1 when a "
+     "sale would fail.",
+     FS_CLI_DOCTOR, 0, fs_cli_doctor},
     {"version", "version [--json]", "Says which version this is.", FS_CLI_VERSION, 0,
      fs_cli_version},
     {"help", "help [COMMAND]", "Says what a command does.", FS_CLI_HELP, 1, help},

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 
 int fs_cli_check_config(const struct fs_cli_options *options, const struct fs_cli_io *io);
+int fs_cli_doctor(const struct fs_cli_options *options, const struct fs_cli_io *io);
 int fs_cli_strategies(const struct fs_cli_options *options, const struct fs_cli_io *io);
 int fs_cli_stock(const struct fs_cli_options *options, const struct fs_cli_io *io);
 int fs_cli_healthcheck(const struct fs_cli_options *options, const struct fs_cli_io *io);

@@ -8,7 +8,7 @@
 
 #include "cli/suggest.h"
 
-#define SERVER_COMMANDS (FS_CLI_SERVE | FS_CLI_CHECK)
+#define SERVER_COMMANDS (FS_CLI_SERVE | FS_CLI_CHECK | FS_CLI_DOCTOR)
 #define CLIENT_COMMANDS (FS_CLI_STOCK | FS_CLI_HEALTH)
 
 /* Numbers of long options for getopt; the short ones are letters. */
@@ -66,7 +66,7 @@ static const struct option_spec specs[] = {
      "holds the admin token (else $FLASHSALE_ADMIN_TOKEN, else the data folder's)"},
     {ID_RESET, FS_CLI_STOCK, "reset", NULL, NULL,
      "with set: a sale that is there starts anew and forgets what was sold"},
-    {ID_JSON, FS_CLI_STRATEGIES | FS_CLI_STOCK | FS_CLI_VERSION, "json", NULL, NULL,
+    {ID_JSON, FS_CLI_STRATEGIES | FS_CLI_STOCK | FS_CLI_DOCTOR | FS_CLI_VERSION, "json", NULL, NULL,
      "answer as JSON"},
     {ID_HELP, ~0u, "help", NULL, NULL, "say what there is to say about this command"},
 };

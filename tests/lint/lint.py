@@ -20,8 +20,9 @@ MAY_USE = {
     "purchase": {"purchase", "strategy", "store", "metrics", "base"},
     "config": {"config", "base"},
     "auth": {"auth", "base"},
+    "doctor": {"doctor", "config", "store", "metrics", "base"},
     "http": {"http", "auth", "purchase", "strategy", "store", "metrics", "base"},
-    "server": {"server", "http", "auth", "config", "purchase", "strategy", "store", "metrics",
+    "server": {"server", "http", "auth", "config", "doctor", "purchase", "strategy", "store", "metrics",
                "base"},
     "cli": {"cli"},
 }
@@ -29,7 +30,7 @@ MAY_USE = {
 # Who may include which library.
 LIBRARIES = [
     (re.compile(r"^h2o(\.h|/)"), {"core/server/", "core/http/", "core/store/loop_h2o."}),
-    (re.compile(r"^(hiredis/|hiredis\.h|async\.h)"), {"core/store/", "load_tests/run/"}),
+    (re.compile(r"^(hiredis/|hiredis\.h|async\.h)"), {"core/store/", "core/doctor/", "load_tests/run/"}),
     (re.compile(r"^jansson\.h"), {"core/config/", "core/http/", "core/auth/", "core/cli/",
                                   "load_tests/"}),
     (re.compile(r"^jwt\.h"), {"core/auth/"}),

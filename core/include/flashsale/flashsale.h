@@ -81,6 +81,29 @@ FS_API int fs_settings_probe(const struct fs_settings *settings,
                                           const char *problem),
                              void *data, struct fs_error *error);
 
+enum fs_finding_verdict {
+    FS_FINDING_OK = 1,
+    FS_FINDING_WARNING, /* works, and costs speed or safety */
+    FS_FINDING_PROBLEM, /* a sale would fail */
+    FS_FINDING_UNKNOWN  /* this machine does not tell */
+};
+
+struct fs_finding {
+    enum fs_finding_verdict verdict;
+    const char *topic;  /* "machine", "process", "folder", "server", "redis" */
+    const char *check;  /* "descriptors", "transparent huge pages" */
+    const char *found;  /* "1024, and 10266 are needed" */
+    const char *remedy; /* a sentence; NULL: nothing to do */
+};
+
+/* Looks at the machine, the settings and the Redis servers that they name, and changes nothing but a
+ * file of 4 KiB in the data folder, which is removed again.  Calls each() for each finding; its texts
+ * are valid until it returns.  Takes up to redis.connect_timeout for a server that does not answer.
+ * Returns 0, or as fs_settings_check(). */
+FS_API int fs_settings_diagnose(const struct fs_settings *settings,
+                                void (*each)(void *data, const struct fs_finding *finding),
+                                void *data, struct fs_error *error);
+
 /* Server */
 
 enum fs_server_log_level {
