@@ -1,0 +1,321 @@
+/* Waits until the server is at rest, then asks: ledgers, lookups, ledgers again.  When the second
+ * ledgers are the first ones, what was looked up in between is of the same instant as far as anybody
+ * can tell; else something still moved, and open answers are asked once more. */
+#include "audit/gather.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "audit/collect.h"
+#include "audit/ledger.h"
+#include "audit/resolve.h"
+#include "base/clock.h"
+#include "purchase/purchase.h"
+
+#define LANES_DEFAULT 16u
+#define TIME_MAX_US_DEFAULT 30000000u
+#define REST_US_MAX 10000000u /* for requests of clients who left */
+#define PAUSE_MS 20u
+#define CHECKED_IDS 64u /* acknowledged orders whose id is computed too */
+
+struct gathering {
+    const struct fs_gather_options *options;
+    struct fs_gathered *gathered;
+    struct fs_asker *admin; /* NULL: no token */
+    struct fs_order_namer *namer;
+    struct fs_collection collection;
+    struct fs_lookup *lookups; /* one for each of gathered->resolved, by user */
+    uint64_t deadline_us;
+    bool ids_are_known; /* computed ids are this server's */
+};
+
+static bool is_over(const struct gathering *gathering)
+{
+    return fs_clock_now_us() >= gathering->deadline_us ||
+           (gathering->options->stop && *gathering->options->stop);
+}
+
+static void pause_ms(uint32_t ms)
+{
+    const struct timespec span = {.tv_nsec = (long)ms * 1000000l};
+
+    nanosleep(&span, NULL);
+}
+
+static void tell_problem(struct gathering *gathering, const char *problem)
+{
+    char *told = gathering->gathered->problem;
+
+    if (told[0] == '\0')
+        snprintf(told, FS_GATHER_ERROR_SIZE, "%s", problem);
+}
+
+/* The server's operations in flight; one of them is the scrape itself.  -1: not told. */
+static int64_t in_flight(struct fs_asker *admin)
+{
+    static const char name[] = "\nflashsale_operations_in_flight ";
+    const struct fs_answer_text *text;
+    const char *line;
+    char problem[FS_GATHER_ERROR_SIZE];
+
+    if (fs_asker_get(admin, "/metrics", &text, problem, sizeof(problem)) != 200 || !text->data)
+        return -1;
+    line = strstr(text->data, name);
+    return line ? strtoll(line + sizeof(name) - 1, NULL, 10) : -1;
+}
+
+/* A client that left does not end what it asked for: wait for that, so that no order comes after its
+ * lookup. */
+static void wait_for_rest(struct gathering *gathering)
+{
+    uint64_t until_us = fs_clock_now_us() + REST_US_MAX;
+    int64_t count = gathering->admin ? in_flight(gathering->admin) : -1;
+
+    while (count > 1 && fs_clock_now_us() < until_us && !is_over(gathering)) {
+        pause_ms(PAUSE_MS);
+        count = in_flight(gathering->admin);
+    }
+    if (count > 1)
+        tell_problem(gathering, "the server still works on requests of the run");
+}
+
+/* What to look up */
+
+static bool has_open_answer(const struct fs_attempt *attempt)
+{
+    return attempt->fate == FS_FATE_MAYBE;
+}
+
+/* Of the acknowledged ones every nth. */
+static size_t count_lookups(const struct gathering *gathering, size_t *open, size_t *acknowledged)
+{
+    const struct fs_collection *collection = &gathering->collection;
+    size_t most =
+        gathering->options->lookups_max ? gathering->options->lookups_max : FS_GATHER_LOOKUPS;
+
+    *open = *acknowledged = 0;
+    for (size_t i = 0; i < collection->attempt_count; i++) {
+        *open += has_open_answer(&collection->attempts[i]);
+        *acknowledged += collection->attempts[i].first_sold != NULL;
+    }
+    return *open + (*acknowledged < most ? *acknowledged : most);
+}
+
+static int compute_id(const struct gathering *gathering, const struct fs_attempt *attempt,
+                      char order_id[FS_ORDER_ID_SIZE])
+{
+    const struct fs_scenario *scenario = gathering->options->scenario;
+    char key[FS_LOAD_KEY_SIZE];
+
+    fs_load_key(gathering->options->run, attempt->attempt, key);
+    return fs_resolve_order_id(gathering->namer, attempt->user, key,
+                               scenario->products[attempt->product], order_id);
+}
+
+static bool ids_can_be_computed(const struct gathering *gathering)
+{
+    const struct fs_collection *collection = &gathering->collection;
+    size_t checked = 0;
+
+    for (size_t i = 0; i < collection->attempt_count && checked < CHECKED_IDS; i++) {
+        const struct fs_attempt *attempt = &collection->attempts[i];
+        char order_id[FS_ORDER_ID_SIZE];
+
+        if (!attempt->first_sold)
+            continue;
+        if (compute_id(gathering, attempt, order_id) != 0 ||
+            strcmp(order_id, attempt->first_sold->order_id) != 0)
+            return false;
+        checked++;
+    }
+    return checked > 0;
+}
+
+static int by_user(const void *left, const void *right)
+{
+    const struct fs_lookup *a = left;
+    const struct fs_lookup *b = right;
+
+    return (a->user > b->user) - (a->user < b->user);
+}
+
+static int choose(struct gathering *gathering)
+{
+    struct fs_gathered *gathered = gathering->gathered;
+    const struct fs_collection *collection = &gathering->collection;
+    size_t open;
+    size_t acknowledged;
+    size_t count = count_lookups(gathering, &open, &acknowledged);
+    size_t wanted = count - open;
+    size_t seen = 0;
+
+    gathered->resolved = calloc(count + 1, sizeof(*gathered->resolved));
+    gathering->lookups = calloc(count + 1, sizeof(*gathering->lookups));
+    if (!gathered->resolved || !gathering->lookups)
+        return -ENOMEM;
+    for (size_t i = 0; i < collection->attempt_count; i++) {
+        const struct fs_attempt *attempt = &collection->attempts[i];
+        struct fs_resolved *resolved = &gathered->resolved[gathered->resolved_count];
+
+        if (attempt->first_sold) {
+            bool is_chosen = seen * wanted / acknowledged != (seen + 1) * wanted / acknowledged;
+
+            seen++;
+            if (!is_chosen)
+                continue;
+            memcpy(resolved->order_id, attempt->first_sold->order_id, FS_ORDER_ID_SIZE);
+        } else if (!has_open_answer(attempt) ||
+                   compute_id(gathering, attempt, resolved->order_id) != 0) {
+            continue;
+        }
+        resolved->attempt = attempt->attempt;
+        gathering->lookups[gathered->resolved_count++] =
+            (struct fs_lookup){resolved, attempt->user};
+    }
+    gathered->open = open;
+    gathered->acknowledged = wanted;
+    if (gathered->resolved_count > 1)
+        qsort(gathering->lookups, gathered->resolved_count, sizeof(*gathering->lookups), by_user);
+    return 0;
+}
+
+/* Asking */
+
+static int look_up(struct gathering *gathering)
+{
+    const struct fs_gather_options *options = gathering->options;
+    struct fs_gathered *gathered = gathering->gathered;
+    const struct fs_collection *collection = &gathering->collection;
+    struct fs_lookup_tally tally;
+    size_t next = 0;
+    int rc = fs_resolve(options->target, gathering->lookups, gathered->resolved_count,
+                        options->lanes ? options->lanes : LANES_DEFAULT, gathering->deadline_us,
+                        options->stop, &tally);
+
+    if (rc != 0)
+        return rc;
+    gathered->unanswered = tally.unanswered;
+    if (tally.problem[0] != '\0')
+        tell_problem(gathering, tally.problem);
+    if (gathering->ids_are_known || gathered->open == 0)
+        return 0;
+    /* That an id which may be wrong is unknown says nothing of the attempt. */
+    for (size_t i = 0; i < collection->attempt_count && next < gathered->resolved_count; i++) {
+        if (collection->attempts[i].attempt != gathered->resolved[next].attempt)
+            continue;
+        if (has_open_answer(&collection->attempts[i]) &&
+            gathered->resolved[next].status == FS_RESOLVED_NONE)
+            gathered->resolved[next].status = FS_RESOLVED_UNKNOWN;
+        next++;
+    }
+    return 0;
+}
+
+static void read_ledgers(struct gathering *gathering, struct fs_ledger_terms *ledgers)
+{
+    const struct fs_scenario *scenario = gathering->options->scenario;
+    char problem[FS_GATHER_ERROR_SIZE];
+
+    for (size_t i = 0; i < scenario->product_count; i++)
+        if (fs_ledger_read(gathering->admin, scenario->products[i], &ledgers[i], problem,
+                           sizeof(problem)) != 0)
+            tell_problem(gathering, problem);
+}
+
+static bool are_same(const struct gathering *gathering, const struct fs_ledger_terms *before,
+                     const struct fs_ledger_terms *after)
+{
+    for (size_t i = 0; i < gathering->options->scenario->product_count; i++)
+        if (!fs_ledger_is_same(&before[i], &after[i]))
+            return false;
+    return true;
+}
+
+static bool are_consistent(const struct gathering *gathering, const struct fs_ledger_terms *ledgers)
+{
+    for (size_t i = 0; i < gathering->options->scenario->product_count; i++)
+        if (ledgers[i].known && !ledgers[i].consistent)
+            return false;
+    return true;
+}
+
+/* A difference that stays over all these is one. */
+#define ROUNDS_MAX 10u
+
+static int ask_until_rest(struct gathering *gathering)
+{
+    struct fs_ledger_terms before[FS_SCENARIO_PRODUCTS_MAX] = {0};
+    struct fs_ledger_terms *after = gathering->gathered->ledgers;
+    bool is_same = false;
+    uint32_t rounds = 0;
+    int rc;
+
+    if (!gathering->admin)
+        return look_up(gathering);
+    read_ledgers(gathering, before);
+    do {
+        if (rounds++ > 0)
+            pause_ms(PAUSE_MS);
+        if (!is_same) {
+            rc = look_up(gathering);
+            if (rc != 0)
+                return rc;
+        }
+        read_ledgers(gathering, after);
+        is_same = are_same(gathering, before, after);
+        memcpy(before, after, sizeof(before));
+    } while ((!is_same || !are_consistent(gathering, after)) && rounds < ROUNDS_MAX &&
+             !is_over(gathering));
+    if (is_same)
+        return 0;
+    tell_problem(gathering, "the ledgers did not come to rest");
+    for (size_t i = 0; i < gathering->options->scenario->product_count; i++)
+        after[i].known = false;
+    return 0;
+}
+
+int fs_gather(const struct fs_gather_options *options, struct fs_gathered *gathered)
+{
+    const struct fs_audit_input input = {.scenario = options->scenario,
+                                         .history = options->history};
+    const struct fs_target *target = options->target;
+    struct gathering gathering = {.options = options, .gathered = gathered};
+    int rc;
+
+    memset(gathered, 0, sizeof(*gathered));
+    gathering.deadline_us =
+        fs_clock_now_us() + (options->time_max_us ? options->time_max_us : TIME_MAX_US_DEFAULT);
+    rc = fs_collection_init(&gathering.collection, &input);
+    if (rc != 0)
+        return rc;
+    rc = fs_order_namer_create(&gathering.namer);
+    if (rc == 0 && target->admin_token[0] != '\0')
+        rc = fs_asker_create(target->admin_host, target->admin_port, target->admin_token,
+                             &gathering.admin);
+    if (rc == 0)
+        rc = choose(&gathering);
+    if (rc == 0) {
+        gathering.ids_are_known = ids_can_be_computed(&gathering);
+        wait_for_rest(&gathering);
+        rc = ask_until_rest(&gathering);
+    }
+    free(gathering.lookups);
+    fs_asker_destroy(gathering.admin);
+    if (gathering.namer)
+        fs_order_namer_destroy(gathering.namer);
+    fs_collection_dispose(&gathering.collection);
+    if (rc != 0)
+        fs_gathered_dispose(gathered);
+    return rc;
+}
+
+void fs_gathered_dispose(struct fs_gathered *gathered)
+{
+    free(gathered->resolved);
+    gathered->resolved = NULL;
+    gathered->resolved_count = 0;
+}
