@@ -18,6 +18,10 @@ static void on_sale_end(struct fs_op *op, void *data)
         fs_exchange_fail(exchange, FS_PROBLEM_TOO_MANY_SALES, (struct fs_text){0});
         return;
     }
+    if (op->outcome.verdict == FS_CLOSED) { /* and of a change that nothing but a reset helps */
+        fs_exchange_fail(exchange, FS_PROBLEM_SALE_FROZEN, (struct fs_text){0});
+        return;
+    }
     if (op->outcome.verdict != FS_DONE || !op->has_sale) {
         fs_exchange_fail_verdict(exchange, &op->outcome, false);
         return;

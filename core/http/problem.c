@@ -32,6 +32,10 @@ static const struct fs_problem_kind kinds[FS_PROBLEM_COUNT] = {
                                 "Nothing was changed; \"reset\": true starts it anew.", 0},
     [FS_PROBLEM_TOO_MANY_SALES] = {"too_many_sales", 409, "Too many sales",
                                    "This server has room for no further sale.", 0},
+    [FS_PROBLEM_SALE_FROZEN] = {"sale_frozen", 409, "Sale frozen",
+                                "The store has lost acknowledged sales, or a script failed. "
+                                "Audit the sale, then PUT it with \"reset\": true.",
+                                0},
     [FS_PROBLEM_NOT_CANCELLABLE] = {"not_cancellable", 409, "Not cancellable",
                                     "The order belongs to an earlier run of the sale.", 0},
     [FS_PROBLEM_BODY_TOO_LARGE] = {"body_too_large", 413, "Body too large",

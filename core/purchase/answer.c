@@ -110,7 +110,7 @@ static const unsigned allowed_verdicts[] = {
     [FS_OP_LIST] = NO_ANSWER | BIT(FS_DONE),
     [FS_OP_AUDIT] = NO_ANSWER | BIT(FS_DONE) | BIT(FS_UNKNOWN),
     [FS_OP_CHANGE] = NO_ANSWER | BIT(FS_DONE) | BIT(FS_EXISTS) | BIT(FS_UNKNOWN) |
-                     BIT(FS_KEY_REUSED) | BIT(FS_TOO_MANY),
+                     BIT(FS_KEY_REUSED) | BIT(FS_TOO_MANY) | BIT(FS_CLOSED),
     [FS_OP_PROBE] = NO_ANSWER | BIT(FS_DONE),
 };
 

@@ -14,10 +14,19 @@ struct fs_ledger_ask *fs_ledger_ask_of(struct fs_call *call)
 
 void fs_ledger_ask_end(struct fs_ledger_ask *state, enum fs_verdict verdict)
 {
-    const struct fs_outcome outcome = {
-        .verdict = verdict, .store_trips = state->trips, .units_left = -1};
+    const struct fs_outcome outcome = {.verdict = verdict,
+                                       .state = verdict == FS_CLOSED ? FS_SALE_PAUSED : 0,
+                                       .store_trips = state->trips,
+                                       .units_left = -1};
 
     state->worker->ledger->host->complete(state->op, &outcome);
+}
+
+void fs_ledger_ask_missing(struct fs_ledger_ask *state)
+{
+    bool is_lost = fs_ledger_is_lost(state->worker->ledger, state->product);
+
+    fs_ledger_ask_end(state, is_lost ? FS_UNAVAILABLE : FS_UNKNOWN);
 }
 
 void fs_ledger_ask_fail(struct fs_ledger_ask *state, const struct fs_reply *reply)
@@ -56,6 +65,33 @@ static void begin(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_l
     state->trips = 1;
 }
 
+/* An order that is not there was never made, unless the store has lost it. */
+static void look_for_sale_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+    struct fs_ledger_sale sale;
+
+    if (reply->kind == FS_REPLY_NIL)
+        fs_ledger_ask_missing(state);
+    else if (reply->kind != FS_REPLY_LIST ||
+             !fs_ledger_read_sale(reply->items, reply->item_count, &sale))
+        fs_ledger_ask_fail(state, reply);
+    else
+        fs_ledger_ask_end(state, sale.is_frozen ? FS_UNAVAILABLE : FS_UNKNOWN);
+}
+
+static void look_for_sale(struct fs_ledger_ask *state)
+{
+    struct fs_ledger_worker *worker = state->worker;
+    struct fs_ledger_keys keys;
+
+    fs_ledger_keys_init(&keys, worker->ledger->prefix, state->product);
+    state->trips++;
+    state->call.done = look_for_sale_done;
+    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_show, state->deadline_us, 1,
+                                 1, keys.list);
+}
+
 static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
@@ -64,7 +100,7 @@ static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
     struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = state->trips};
 
     if (reply->kind == FS_REPLY_NIL) {
-        fs_ledger_ask_end(state, FS_UNKNOWN);
+        look_for_sale(state);
         return;
     }
     if (reply->kind != FS_REPLY_TEXT ||
@@ -95,11 +131,18 @@ void fs_ledger_lookup(struct fs_ledger_worker *worker, struct fs_op *op,
     state->product = ref->product;
     state->buyer = ref->buyer;
     state->order = ref->order;
+    state->deadline_us = ref->deadline_us;
     fs_ledger_keys_init(&keys, worker->ledger->prefix, ref->product);
     argv[1] = keys.list[FS_LEDGER_KEY_ORDERS];
     argv[2] = ref->order;
     state->call.done = lookup_done;
     worker->ledger->host->store(worker->loop, &state->call, argv[1], ref->deadline_us, 3, argv);
+}
+
+static void tell_read(struct fs_ledger_ask *state, const struct fs_sale_info *info)
+{
+    fs_ledger_note_read(state->worker, state->product, info->epoch);
+    fs_ledger_ask_tell(state, info, false);
 }
 
 static void count_done(struct fs_call *call, const struct fs_reply *reply)
@@ -108,12 +151,12 @@ static void count_done(struct fs_call *call, const struct fs_reply *reply)
     struct fs_ledger_sale sale;
 
     if (reply->kind == FS_REPLY_NIL)
-        fs_ledger_ask_end(state, FS_UNKNOWN);
+        fs_ledger_ask_missing(state);
     else if (reply->kind != FS_REPLY_LIST ||
              !fs_ledger_read_sale(reply->items, reply->item_count, &sale))
         fs_ledger_ask_fail(state, reply);
     else
-        fs_ledger_ask_tell(state, &sale.info, false);
+        tell_read(state, &sale.info);
 }
 
 void fs_ledger_count(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state,

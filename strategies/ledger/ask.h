@@ -50,11 +50,15 @@ void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name,
 
 struct fs_ledger_ask *fs_ledger_ask_of(struct fs_call *call);
 
-/* Ends the op with a verdict and nothing known of the sale. */
+/* Ends the op with a verdict and nothing known of the sale.  FS_CLOSED, of a change: it is frozen. */
 void fs_ledger_ask_end(struct fs_ledger_ask *state, enum fs_verdict verdict);
 
 /* Ends a read that was not answered: FS_UNAVAILABLE, logged where the store said why. */
 void fs_ledger_ask_fail(struct fs_ledger_ask *state, const struct fs_reply *reply);
+
+/* Ends a read of a sale that the store does not have: FS_UNKNOWN, or FS_UNAVAILABLE, logged, where this
+ * process was answered of it before, so that the store has lost it. */
+void fs_ledger_ask_missing(struct fs_ledger_ask *state);
 
 /* Tells the sale and ends the op with it. */
 void fs_ledger_ask_tell(struct fs_ledger_ask *state, const struct fs_sale_info *info,

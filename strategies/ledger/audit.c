@@ -200,7 +200,7 @@ static void audit_done(struct fs_call *call, const struct fs_reply *reply)
     struct counted counted;
 
     if (reply->kind == FS_REPLY_NIL) {
-        fs_ledger_ask_end(state, FS_UNKNOWN);
+        fs_ledger_ask_missing(state);
     } else if (reply->kind == FS_REPLY_LIST && reply->item_count == 1) {
         take_snapshot(state);
     } else if (reply->kind != FS_REPLY_LIST || reply->item_count != FS_LEDGER_SALE_ITEMS + 4 ||

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "batch.h"
 #include "record.h"
 #include "scripts.h"
 
@@ -64,6 +65,8 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
                           ledger->name, (int)state->product.len, state->product.data,
                           (long long)FS_LEDGER_UNITS_MAX);
         fs_ledger_ask_end(state, FS_UNAVAILABLE);
+    } else if (code == FS_LEDGER_FROZEN) {
+        fs_ledger_ask_end(state, FS_CLOSED);
     } else if (code != FS_DONE && code != FS_DONE + REPLAYED) {
         fs_ledger_ask_end(state, (enum fs_verdict)code);
     } else if (!fs_ledger_read_sale(reply->items + 1, reply->item_count - 1, &sale)) {

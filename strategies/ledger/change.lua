@@ -10,18 +10,21 @@
 --       3 units_reset of the new epoch; -1: an update
 --       4 units_add   restock
 --       5 per_buyer   6 per_order   7 opens   8 closes   9 state: "-1" leaves it as it is
---       10 epoch      the highest that the caller's process was ever answered; 0: none
+--       10 epoch      the highest that the caller's process was ever answered; 0: none.  A sale that
+--                     is not there, or in an earlier epoch, was then lost by the store
 --       11 product    "": all products do not live on one node
 --       12 log_max    see decide.lua
 --       13 units_max  that may ever be in one epoch
 -- Returns  {code, then the fields of sale.lua and the time where there is a sale}
---       code: enum fs_verdict, + 100 when this change was made before; 302: more than units_max
+--       code: enum fs_verdict, + 100 when this change was made before; 302: more than units_max;
+--       300: the sale is frozen or lost, and this is neither a reset nor a change of its state alone
 -- Cost  1 TIME, 4 to 6 reads, 2 to 6 writes
 --
 -- Every check comes before the first write.  A change takes a new fence, so that a holder of the
 -- lock of v2 who has read the sale before it does not write over it.
 
-local DONE, UNKNOWN, EXISTS, KEY_REUSED, REPLAYED, TOO_MANY_UNITS = 1, 6, 7, 8, 100, 302
+local DONE, UNKNOWN, EXISTS, KEY_REUSED, REPLAYED = 1, 6, 7, 8, 100
+local FROZEN, TOO_MANY_UNITS = 300, 302
 
 local kind, name, product = ARGV[1], ARGV[2], ARGV[11]
 local asked = table.concat(ARGV, '|', 3, 9)
@@ -48,11 +51,23 @@ end
 
 redis.call('XLEN', KEYS[3]) -- keys of another type are found here and not by the writes
 redis.call('HLEN', KEYS[4])
-local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'initial', 'restocked', 'left')
-if kind == 'update' and not old[1] then
+local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'initial', 'restocked', 'left', 'frozen')
+local known = tonumber(ARGV[10])
+if not old[1] and known > 0 and kind ~= 'reset' then
+    return {FROZEN}
+elseif kind == 'update' and not old[1] then
     return {UNKNOWN}
 elseif kind == 'create' and old[1] then
     return {EXISTS}
+end
+if kind == 'update' and (old[6] or tonumber(old[1]) < known) then
+    local other = ARGV[4] ~= '0'
+    for i = 5, 8 do
+        other = other or ARGV[i] ~= '-1'
+    end
+    if other then
+        return {FROZEN}
+    end
 end
 
 local epoch, seq = tonumber(old[1]) or 0, (tonumber(old[2]) or 0) + 1
@@ -83,7 +98,7 @@ else
     if tonumber(ARGV[3]) > tonumber(ARGV[13]) then
         return {TOO_MANY_UNITS}
     end
-    put('epoch', math.max(epoch, tonumber(ARGV[10])) + 1)
+    put('epoch', math.max(epoch, known) + 1)
     put('initial', ARGV[3])
     put('restocked', '0')
     put('left', ARGV[3])

@@ -66,64 +66,6 @@ void fs_ledger_dispose(struct fs_ledger *ledger)
     free(ledger->epochs);
 }
 
-static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_text product)
-{
-    for (size_t i = 0; i < ledger->epoch_count; i++) {
-        struct fs_ledger_epoch *entry = &ledger->epochs[i];
-
-        if (fs_ledger_same((struct fs_text){entry->product, entry->product_len}, product))
-            return entry;
-    }
-    return NULL;
-}
-
-uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch)
-{
-    struct fs_ledger_epoch *entry;
-
-    pthread_mutex_lock(&ledger->mutex);
-    entry = find_epoch(ledger, product);
-    if (!entry && epoch > 0 && ledger->epoch_count < FS_LEDGER_EPOCHS_MAX) {
-        entry = &ledger->epochs[ledger->epoch_count++];
-        entry->product_len = (uint8_t)product.len;
-        memcpy(entry->product, product.data, product.len);
-    }
-    if (entry && entry->epoch < epoch) {
-        entry->epoch = epoch;
-        entry->witness_sequence = 0;
-    }
-    if (entry)
-        epoch = entry->epoch;
-    pthread_mutex_unlock(&ledger->mutex);
-    return epoch;
-}
-
-void fs_ledger_share_seen(struct fs_ledger_product *product)
-{
-    struct fs_ledger *ledger = product->worker->ledger;
-    struct fs_ledger_epoch *entry;
-
-    if (product->seen_epoch > 0)
-        fs_ledger_note_epoch(ledger, product->name, product->seen_epoch);
-    pthread_mutex_lock(&ledger->mutex);
-    entry = find_epoch(ledger, product->name);
-    if (entry && entry->epoch > product->seen_epoch) {
-        product->seen_epoch = entry->epoch;
-        product->witness_sequence = 0;
-        product->sequence_seen = 0;
-    }
-    if (entry && entry->witness_sequence > product->witness_sequence) {
-        product->witness_sequence = entry->witness_sequence;
-        product->witness_len = entry->witness_len;
-        memcpy(product->witness, entry->witness, entry->witness_len);
-    } else if (entry && product->witness_sequence > entry->witness_sequence) {
-        entry->witness_sequence = product->witness_sequence;
-        entry->witness_len = product->witness_len;
-        memcpy(entry->witness, product->witness, product->witness_len);
-    }
-    pthread_mutex_unlock(&ledger->mutex);
-}
-
 int fs_ledger_worker_init(struct fs_ledger_worker *worker, struct fs_ledger *ledger,
                           struct fs_loop *loop, size_t extra_size,
                           void (*pump)(struct fs_ledger_product *product))
@@ -166,14 +108,30 @@ static size_t bucket_of(struct fs_text name)
     return (hash ^ hash >> 32) & (FS_LEDGER_PRODUCT_BUCKETS - 1);
 }
 
+static struct fs_ledger_product *find_product(const struct fs_ledger_worker *worker,
+                                              struct fs_text name)
+{
+    struct fs_ledger_product *product = worker->buckets[bucket_of(name)];
+
+    while (product && !fs_ledger_same(product->name, name))
+        product = product->next_in_bucket;
+    return product;
+}
+
+void fs_ledger_note_read(struct fs_ledger_worker *worker, struct fs_text product, uint64_t epoch)
+{
+    const struct fs_ledger_product *known = find_product(worker, product);
+
+    if (!known || known->seen_epoch < epoch)
+        fs_ledger_note_epoch(worker->ledger, product, epoch);
+}
+
 struct fs_ledger_product *fs_ledger_product_take(struct fs_ledger_worker *worker,
                                                  struct fs_text name)
 {
     struct fs_ledger_product **bucket = &worker->buckets[bucket_of(name)];
-    struct fs_ledger_product *product = *bucket;
+    struct fs_ledger_product *product = find_product(worker, name);
 
-    while (product && !fs_ledger_same(product->name, name))
-        product = product->next_in_bucket;
     if (product)
         return product;
     product = calloc(1, offsetof(struct fs_ledger_product, extra) + worker->extra_size);

@@ -20,6 +20,7 @@ struct fs_ledger_epoch {
     uint64_t witness_sequence; /* 0: none in this epoch */
     uint8_t witness_len;
     char witness[FS_ORDER_LEN_MAX];
+    bool is_told_lost; /* logged: the store does not have it any more */
     uint8_t product_len;
     char product[FS_LEDGER_NAME_LEN_MAX];
 };
@@ -133,6 +134,19 @@ void fs_ledger_dispose(struct fs_ledger *ledger); /* [main] */
 
 /* Remembers that epoch of product was answered, and gives the highest.  [any] */
 uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch);
+
+/* Remembers that the worker read the sale in epoch, so that it is missed when the store has it no more.
+ * [loop] */
+void fs_ledger_note_read(struct fs_ledger_worker *worker, struct fs_text product, uint64_t epoch);
+
+/* Whether a sale that the store does not have was known to this process, so that the store has lost it;
+ * logged the first time.  [any] */
+bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product);
+
+/* Whether there is such a sale among those of which has() says no.  It is called with the mutex held.
+ * [any] */
+bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
+                           bool (*has)(const void *data, struct fs_text product), const void *data);
 
 /* What this worker and the others have seen of the product becomes one: the higher epoch, and in it
  * the later witness.  Once a batch.  [loop] */

@@ -1,7 +1,7 @@
 /* Lists every sale: the names, then the sales a few at a time.
  *
  * Each sale is read at an instant of its own.  A product whose sale was never made, or is made just
- * now, is skipped. */
+ * now, is skipped; one that this process knows and the store does not makes the list unavailable. */
 #include "ask.h"
 
 #include <stdlib.h>
@@ -48,17 +48,31 @@ static int compare_rows(const void *a, const void *b)
     return (left->product.len > right->product.len) - (left->product.len < right->product.len);
 }
 
+static bool has_row(const void *data, struct fs_text product)
+{
+    const struct list *list = data;
+    const struct row key = {.product = product};
+    const struct row *found =
+        bsearch(&key, list->rows, list->count, sizeof(list->rows[0]), compare_rows);
+
+    return found && found->is_there;
+}
+
 static void end_list(struct list *list)
 {
     struct fs_ledger_ask *ask = list->ask;
     const struct fs_host *host = ask->worker->ledger->host;
 
+    if (!list->has_failed)
+        list->has_failed = fs_ledger_is_any_lost(ask->worker->ledger, has_row, list);
     for (size_t i = 0; !list->has_failed && i < list->count; i++) {
         struct row *row = &list->rows[i];
 
         row->sale.info.product = row->product;
-        if (row->is_there)
-            host->tell_sale(ask->op, &row->sale.info);
+        if (!row->is_there)
+            continue;
+        fs_ledger_note_read(ask->worker, row->product, row->sale.info.epoch);
+        host->tell_sale(ask->op, &row->sale.info);
     }
     fs_ledger_ask_end(ask, list->has_failed ? FS_UNAVAILABLE : FS_DONE);
     free(list->chars);

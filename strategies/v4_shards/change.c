@@ -4,6 +4,7 @@
 
 #include "adopt.h"
 #include "ask.h"
+#include "ledger/batch.h"
 #include "ledger/scripts.h"
 #include "scripts.h"
 
@@ -118,7 +119,7 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
                 : "the sale was made with another number of shards: set shards to it");
         fs_v4_ask_end(state, FS_UNAVAILABLE);
     } else if (code != FS_DONE && code != FS_DONE + REPLAYED) {
-        fs_v4_ask_end(state, (enum fs_verdict)code);
+        fs_v4_ask_end(state, code == FS_LEDGER_FROZEN ? FS_CLOSED : (enum fs_verdict)code);
     } else {
         state->is_replayed = code > REPLAYED;
         fs_v4_ask_read(state, on_settle);

@@ -36,6 +36,16 @@ def check_sells_in_a_new_epoch(server, buyer, others=()):
         one.audit("tv")
 
 
+def check_nothing_but_a_reset_helps(server):
+    for answer in (server.ask("GET", "/inventory/tv"),
+                   server.admin_ask("GET", "/admin/products/tv/audit")):
+        assert (answer.status, answer.code) == (503, "unavailable"), answer
+    for method, body in (("PUT", {"stock": 5}), ("PATCH", {"add": 5}), ("PATCH", {"per_user_max": 1})):
+        answer = server.admin_ask(method, "/admin/products/tv", body)
+        assert (answer.status, answer.code) == (409, "sale_frozen"), answer
+        assert "reset" in answer.json()["detail"], answer
+
+
 @variants()
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_flushed_redis_freezes_the_sale(make_server, folder, variant, workers):
@@ -46,6 +56,7 @@ def test_a_flushed_redis_freezes_the_sale(make_server, folder, variant, workers)
         assert buy_many(server, buyer, 20, "a") == {(200, None): 20}
         redis.ask("FLUSHALL")
         check_frozen(server, buyer, "b")
+        check_nothing_but_a_reset_helps(server)
         check_sells_in_a_new_epoch(server, buyer)
 
 

@@ -290,7 +290,8 @@ struct fs_strategy {
      *   list      DONE after one tell_sale() for each sale, in the order of product ids
      *   audit     DONE after tell_term() for each term of the conservation check, UNKNOWN
      *   change    DONE after tell_sale(), EXISTS, UNKNOWN, KEY_REUSED (of a change's name),
-     *             TOO_MANY (a new sale where there is room for no more)
+     *             TOO_MANY (a new sale where there is room for no more), CLOSED and PAUSED (the store
+     *             has lost what was acknowledged: the sale takes a reset, or another state, and no more)
      * and each of them BUSY, UNAVAILABLE or UNDETERMINED. */
     void (*purchase)(void *worker, struct fs_op *op, void *state, const struct fs_purchase *);
     void (*cancel)(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *);

@@ -372,6 +372,97 @@ static void a_store_that_forgot_what_it_acknowledged_sells_nothing(void)
     world_close(&world);
 }
 
+static enum fs_verdict read_verdict(struct world *asked, enum fs_op_kind kind)
+{
+    struct fs_request request = {0};
+
+    fs_request_read(&request, kind, kind == FS_OP_LIST ? "" : "shoe");
+    return world_ask(asked, request).outcome.verdict;
+}
+
+static struct fs_request change_of(enum fs_change_kind kind, int64_t units)
+{
+    struct fs_request change = {0};
+
+    fs_request_change(&change, kind, "shoe", units);
+    return change;
+}
+
+static void a_lost_sale_is_unavailable_everywhere_until_it_is_reset(void)
+{
+    struct fs_request update;
+    struct fs_request cancel = {0};
+
+    begin(0, 1);
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
+    world_empty(&server);
+    FS_CHECK_INT(read_verdict(&world, FS_OP_COUNT), FS_UNAVAILABLE);
+    FS_CHECK_INT(read_verdict(&world, FS_OP_LIST), FS_UNAVAILABLE);
+    FS_CHECK_INT(read_verdict(&world, FS_OP_AUDIT), FS_UNAVAILABLE);
+    FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
+    fs_request_ref(&cancel, FS_OP_CANCEL, "shoe", "o1", "o1");
+    FS_CHECK_INT(world_ask(&world, cancel).outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_CLOSED);
+    update = change_of(FS_CHANGE_UPDATE, 0);
+    update.change.units_add = 5;
+    FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_CLOSED);
+    FS_CHECK_INT(world_count(&world, "sock").outcome.verdict, FS_UNKNOWN);
+    FS_CHECK_INT(world_ask(&world, change_of(FS_CHANGE_RESET, 9)).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.epoch, 2);
+    FS_CHECK_INT(read_verdict(&world, FS_OP_LIST), FS_DONE);
+    FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_UNKNOWN);
+    world_close(&world);
+}
+
+/* Who only looked at it knows it, too. */
+static void a_sale_that_was_read_is_missed(void)
+{
+    static struct world other;
+    struct world_options options = options_of_test();
+
+    begin(0, 1);
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    world_open(&other, &server, &options);
+    FS_CHECK_INT(world_count(&other, "shoe").outcome.verdict, FS_DONE);
+    world_empty(&server);
+    FS_CHECK_INT(world_count(&other, "shoe").outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(world_buy(&other, "shoe", "o1", 1).outcome.verdict, FS_UNAVAILABLE);
+    world_close(&other);
+    world_close(&world);
+}
+
+static void a_frozen_sale_takes_a_reset_or_another_state_and_no_more(void)
+{
+    struct fs_request update;
+
+    begin(0, 1);
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
+    freeReplyObject(fs_redis_server_ask(&server, "HDEL fs:{shoe}:orders o1"));
+    FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_UNAVAILABLE);
+    update = change_of(FS_CHANGE_UPDATE, 0);
+    update.change.units_add = 5;
+    FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_CLOSED);
+    FS_CHECK_INT(world_ask(&world, update).outcome.state, FS_SALE_PAUSED);
+    update = change_of(FS_CHANGE_UPDATE, 0);
+    update.change.units_per_buyer_max = 2;
+    FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_CLOSED);
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_EXISTS);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.units_restocked, 0);
+    update = change_of(FS_CHANGE_UPDATE, 0);
+    update.change.state = FS_SALE_CLOSED;
+    FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_CLOSED);
+    update = change_of(FS_CHANGE_RESET, 5);
+    update.change.state = FS_SALE_OPEN;
+    FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_DONE);
+    world_close(&world);
+}
+
 static void a_script_that_fails_pauses_the_sale(void)
 {
     begin(0, 1);
@@ -447,6 +538,9 @@ static void names_that_nobody_sells_leave_nothing_behind(void)
     T(who_only_waited_is_told_busy_however_late_the_loop_is)          \
     T(a_store_that_is_away_answers_unavailable_at_once)               \
     T(a_store_that_forgot_what_it_acknowledged_sells_nothing)         \
+    T(a_lost_sale_is_unavailable_everywhere_until_it_is_reset)        \
+    T(a_sale_that_was_read_is_missed)                                 \
+    T(a_frozen_sale_takes_a_reset_or_another_state_and_no_more)       \
     T(a_script_that_fails_pauses_the_sale)                            \
     T(exactly_all_units_are_sold_whatever_the_stock)                  \
     T(names_that_nobody_sells_leave_nothing_behind)

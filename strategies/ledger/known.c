@@ -1,0 +1,102 @@
+/* What this process knows of each sale: the highest epoch that it was answered, and the last order that
+ * it acknowledged in it, the witness.  A store that knows less has lost something. */
+#include "ledger.h"
+
+static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_text product)
+{
+    for (size_t i = 0; i < ledger->epoch_count; i++) {
+        struct fs_ledger_epoch *entry = &ledger->epochs[i];
+
+        if (fs_ledger_same((struct fs_text){entry->product, entry->product_len}, product))
+            return entry;
+    }
+    return NULL;
+}
+
+uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch)
+{
+    struct fs_ledger_epoch *entry;
+
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    if (!entry && epoch > 0 && ledger->epoch_count < FS_LEDGER_EPOCHS_MAX) {
+        entry = &ledger->epochs[ledger->epoch_count++];
+        entry->product_len = (uint8_t)product.len;
+        memcpy(entry->product, product.data, product.len);
+    }
+    if (entry && entry->epoch < epoch) {
+        entry->epoch = epoch;
+        entry->witness_sequence = 0;
+        entry->is_told_lost = false;
+    }
+    if (entry)
+        epoch = entry->epoch;
+    pthread_mutex_unlock(&ledger->mutex);
+    return epoch;
+}
+
+/* Holding the mutex. */
+static void tell_lost(const struct fs_ledger *ledger, struct fs_ledger_epoch *entry)
+{
+    if (!entry->is_told_lost)
+        ledger->host->log(ledger->host, FS_LOG_ERROR,
+                          "%s: the store has lost the sale of %.*s: reset it to sell again",
+                          ledger->name, (int)entry->product_len, entry->product);
+    entry->is_told_lost = true;
+}
+
+bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product)
+{
+    struct fs_ledger_epoch *entry;
+
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    if (entry)
+        tell_lost(ledger, entry);
+    pthread_mutex_unlock(&ledger->mutex);
+    return entry != NULL;
+}
+
+bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
+                           bool (*has)(const void *data, struct fs_text product), const void *data)
+{
+    bool is_lost = false;
+
+    pthread_mutex_lock(&ledger->mutex);
+    for (size_t i = 0; i < ledger->epoch_count; i++) {
+        struct fs_ledger_epoch *entry = &ledger->epochs[i];
+
+        if (has(data, (struct fs_text){entry->product, entry->product_len}))
+            continue;
+        is_lost = true;
+        tell_lost(ledger, entry);
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+    return is_lost;
+}
+
+void fs_ledger_share_seen(struct fs_ledger_product *product)
+{
+    struct fs_ledger *ledger = product->worker->ledger;
+    struct fs_ledger_epoch *entry;
+
+    if (product->seen_epoch > 0)
+        fs_ledger_note_epoch(ledger, product->name, product->seen_epoch);
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product->name);
+    if (entry && entry->epoch > product->seen_epoch) {
+        product->seen_epoch = entry->epoch;
+        product->witness_sequence = 0;
+        product->sequence_seen = 0;
+    }
+    if (entry && entry->witness_sequence > product->witness_sequence) {
+        product->witness_sequence = entry->witness_sequence;
+        product->witness_len = entry->witness_len;
+        memcpy(product->witness, entry->witness, entry->witness_len);
+    } else if (entry && product->witness_sequence > entry->witness_sequence) {
+        entry->witness_sequence = product->witness_sequence;
+        entry->witness_len = product->witness_len;
+        memcpy(entry->witness, product->witness, product->witness_len);
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+}
