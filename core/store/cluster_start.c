@@ -37,11 +37,13 @@ struct membership {
 static void ask_membership(const struct fs_node *node, uint64_t timeout_us,
                            struct membership *member)
 {
+    struct fs_node anywhere = *node; /* its texts are borrowed */
     redisContext *session = NULL;
     struct fs_error error;
     redisReply *reply;
 
-    if (fs_session_open(node, timeout_us, &session, &error) != 0)
+    anywhere.database = 0; /* a cluster refuses SELECT, and is to be known as one */
+    if (fs_session_open(&anywhere, timeout_us, &session, &error) != 0)
         return;
     reply = fs_session_ask(session, "CLUSTER", "MYID", (char *)NULL);
     member->has_answered = reply != NULL;

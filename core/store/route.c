@@ -174,7 +174,7 @@ static void redirect_one(struct fs_route *route, struct fs_request *request, uin
     if (redirect.kind == FS_REDIRECT_MOVED) {
         fs_finder_ask(route->finder);
         if (place != FS_PLACE_NONE) {
-            route->owners[redirect.slot] = (uint8_t)(place + 1);
+            route->owners[request->slot] = (uint8_t)(place + 1);
             route->places->list[place]->is_wanted = true;
         }
         park(route, request, FS_PLACE_NONE,

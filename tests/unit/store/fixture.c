@@ -14,13 +14,16 @@
 static void on_line(void *data, enum fs_log_level level, const char *line)
 {
     struct fs_link_fixture *link = data;
-    size_t used = strlen(link->log_text);
     size_t len = strlen(line);
+    size_t used;
 
     (void)level;
+    pthread_mutex_lock(&link->log_mutex);
+    used = strlen(link->log_text);
     if (used + len + 2 > sizeof(link->log_text))
         used = 0;
     snprintf(link->log_text + used, sizeof(link->log_text) - used, "%s\n", line);
+    pthread_mutex_unlock(&link->log_mutex);
 }
 
 bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *options, int wait_ms)
@@ -38,6 +41,7 @@ bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *op
     struct fs_error error;
 
     memset(link, 0, sizeof(*link));
+    pthread_mutex_init(&link->log_mutex, NULL);
     fs_redis_poll_init(&link->loop);
     fs_metrics_init(&link->metrics);
     fs_log_init(&link->log, FS_LOG_DEBUG, FS_LOG_TEXT, on_line, link);
@@ -51,9 +55,45 @@ bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *op
     return fs_redis_poll_until_ready(&link->loop, link->store, wait_ms);
 }
 
+bool fs_link_open_found(struct fs_link_fixture *link, const struct fs_link_options *options,
+                        int wait_ms)
+{
+    struct fs_redis_options wanted = {.urls = options->urls,
+                                      .loop_count = 1,
+                                      .command_timeout_us = options->command_timeout_us,
+                                      .connect_timeout_us = options->connect_timeout_us,
+                                      .stall_timeout_us = options->stall_timeout_us,
+                                      .in_flight_max = options->in_flight_max,
+                                      .start_timeout_us = options->start_timeout_us,
+                                      .log = &link->log};
+    struct fs_error error = {.text = ""};
+
+    memset(link, 0, sizeof(*link));
+    pthread_mutex_init(&link->log_mutex, NULL);
+    fs_redis_poll_init(&link->loop);
+    fs_metrics_init(&link->metrics);
+    fs_log_init(&link->log, FS_LOG_DEBUG, FS_LOG_TEXT, on_line, link);
+    while (wanted.url_count < 4 && options->urls[wanted.url_count])
+        wanted.url_count++;
+    if (fs_redis_create(&wanted, &link->server, &error) != 0) {
+        link->server = NULL;
+        on_line(link, FS_LOG_ERROR, error.text);
+        return false;
+    }
+    if (fs_redis_open(link->server, &link->loop.poller, &link->metrics, &link->store) != 0)
+        abort();
+    link->redis = (struct fs_redis_store *)(void *)link->store;
+    return fs_redis_poll_until_ready(&link->loop, link->store, wait_ms);
+}
+
 void fs_link_close(struct fs_link_fixture *link)
 {
-    fs_redis_store_destroy(link->redis);
+    if (link->redis)
+        fs_redis_store_destroy(link->redis);
+    if (link->server)
+        fs_redis_destroy(link->server);
+    link->redis = NULL;
+    link->server = NULL;
     fs_topology_dispose(&link->topology);
 }
 

@@ -2,6 +2,8 @@
 #ifndef FS_TESTS_UNIT_STORE_FIXTURE_H
 #define FS_TESTS_UNIT_STORE_FIXTURE_H
 
+#include <pthread.h>
+
 #include "store/redis_store.h"
 #include "support/redis_poll.h"
 #include "support/redis_proxy.h"
@@ -30,9 +32,11 @@ struct fs_link_fixture {
     struct fs_redis_poll loop;
     struct fs_metrics metrics;
     struct fs_log log;
+    pthread_mutex_t log_mutex;
     char log_text[4096]; /* lines of the link, the newest at the end */
     struct fs_redis_store *redis;
     struct fs_store *store;
+    struct fs_redis *server; /* of fs_link_open_found() */
     uint64_t answer_count;
 };
 
@@ -43,10 +47,16 @@ struct fs_link_options {
     uint64_t connect_timeout_us; /* 0: 1 s */
     uint64_t stall_timeout_us;   /* 0: 5 s */
     uint32_t in_flight_max;      /* 0: 1024 */
+    uint64_t start_timeout_us;   /* 0: as redis.h */
 };
 
 /* Opens, and turns until it is ready for at most wait_ms; false: it is not. */
 bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *options, int wait_ms);
+
+/* The same by way of fs_redis_create(), which finds out what the addresses are.  The sentence of a
+ * failure is the last line of log_text. */
+bool fs_link_open_found(struct fs_link_fixture *link, const struct fs_link_options *options,
+                        int wait_ms);
 void fs_link_close(struct fs_link_fixture *link);
 
 /* Brings a command of words parted by spaces; its first word but one is the key. */
