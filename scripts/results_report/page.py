@@ -119,7 +119,7 @@ def _block(block):
 
 
 STATUS = {"pass": "pass", "yes": "pass", "fail": "fail", "no": "fail", "invalid": "warn",
-          "not audited": "warn", "reported": ""}
+          "not audited": "warn", "not judged": "warn", "reported": ""}
 
 
 def _table(table):
