@@ -46,7 +46,8 @@ bool fs_answer_is_error(enum fs_answer answer);
 struct fs_operation {
     uint64_t intended_us; /* since the run's clock started: when it should have been sent */
     uint64_t sent_us;     /* read before the call that gave the kernel its last byte: the server
-                             cannot have acted earlier, and the audit builds on that */
+                             cannot have acted earlier, and the audit builds on that.  0: never sent,
+                             so the server cannot have acted at all */
     uint64_t answered_us; /* read after the call that brought its answer whole, or when it ended;
                              0: never */
     uint64_t attempt;     /* names the purchase: all requests with one idempotency key share it */

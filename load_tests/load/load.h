@@ -13,6 +13,11 @@
 #include "load/latency.h"
 #include "scenario/scenario.h"
 
+#define FS_LOAD_KEY_SIZE 34
+
+/* The Idempotency-Key of an attempt of a run.  [any] */
+void fs_load_key(uint64_t run, uint64_t attempt, char key[FS_LOAD_KEY_SIZE]);
+
 struct fs_target {
     char host[256]; /* 127.0.0.1, a name, or the path of a unix socket */
     uint16_t port;  /* 0: unix socket */
@@ -39,16 +44,18 @@ struct fs_load_progress {
     uint64_t answered;
     uint64_t in_flight;
     uint64_t users;                    /* at work now */
-    uint64_t answers[FS_ANSWER_KINDS]; /* of purchases */
-    uint64_t sold_units;
-    uint64_t errors;
+    uint64_t answers[FS_ANSWER_KINDS]; /* of purchases, replays and second requests included */
+    uint64_t sold; /* purchases acknowledged: an attempt counts once, however often it is asked */
+    uint64_t sold_units;     /* of these */
+    uint64_t replayed;       /* answers that were marked so */
+    uint64_t errors;         /* of all kinds of requests, as fs_answer_is_error() */
     uint64_t latency_p50_us; /* of the last second */
     uint64_t latency_p99_us;
 };
 
 /* One second of the run: a row of timeseries.csv. */
 struct fs_load_second {
-    uint64_t offered, answered, users, in_flight, sold_units, errors;
+    uint64_t offered, answered, users, in_flight, sold, sold_units, replayed, errors;
     uint64_t answers[FS_ANSWER_KINDS]; /* of purchases */
     uint64_t latency_p50_us, latency_p99_us, latency_max_us;
     uint32_t stage;
@@ -63,10 +70,12 @@ struct fs_load_result {
     size_t second_count;
     struct fs_load_progress totals; /* without warm-up */
     uint64_t warmup_requests;
-    uint64_t
-        run; /* random; names the run in its idempotency keys: fs_attempt_key() in load/key.h */
     uint64_t started_wall_ms;
-    uint64_t measured_us; /* without warm-up */
+    uint64_t run; /* of fs_load_key() */
+    uint64_t
+        measured_us; /* the stages without warm-up; of per-VU iterations until the last answer */
+    /* What happened within measured_us alone: answers that came after the end are in totals only. */
+    double offered_per_s, answered_per_s, sold_per_s;
     uint64_t
         sold_out_us; /* since release, when the last unit's sale was answered; 0: not sold out */
     /* The generator about itself. */

@@ -53,7 +53,8 @@ struct fs_retry {
     double
         share_cut; /* of purchases: the connection is closed before the answer, then asked again */
     uint32_t
-        again_max; /* how often busy, unavailable, 429, undetermined are asked again, with the same key */
+        again_max; /* how often what is not decided (busy, unavailable, 429, undetermined, in_progress, timeout, transport) is asked again, with the same key; a cut is always asked again once */
+    uint64_t again_after_us; /* the pause before that; doubled each time, up to a second */
 };
 
 struct fs_threshold {
