@@ -253,12 +253,29 @@ void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch)
     fs_ledger_note_epoch(product->worker->ledger, product->name, epoch);
 }
 
-void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_reply *reply)
+/* Of several ops of one batch that name the same order, the first is its own. */
+static void leave_to_the_first(struct fs_ledger_op *first, const struct fs_reply *reply)
+{
+    uint32_t index = 0;
+
+    for (struct fs_ledger_op *state = first; state; state = state->next, index++) {
+        int64_t sequence = fs_ledger_batch_decision(reply, index).sequence;
+        uint32_t later = index + 1;
+
+        for (struct fs_ledger_op *other = state->next; other && state->was_lost;
+             other = other->next, later++)
+            if (fs_ledger_batch_decision(reply, later).sequence == sequence)
+                other->was_lost = false;
+    }
+}
+
+void fs_ledger_batch_note(struct fs_ledger_op *first, const struct fs_reply *reply)
 {
     struct fs_ledger_product *product = first->product;
     uint64_t epoch = (uint64_t)reply->items[0].integer;
     int64_t now_ms = reply->items[1].integer;
 
+    leave_to_the_first(first, reply);
     if (now_ms > 0)
         fs_ledger_batch_clock(product, now_ms - (int64_t)(first->sent_us / 1000));
     if (reply->items[2].integer != FS_LEDGER_FROZEN)
@@ -355,22 +372,6 @@ void fs_ledger_batch_fail(struct fs_ledger_op *first, const struct fs_reply *rep
     ask_again(product, again.first);
 }
 
-/* Of several ops of one batch that name the same order, the first is its own. */
-static void leave_to_the_first(struct fs_ledger_op *first, const struct fs_reply *reply)
-{
-    uint32_t index = 0;
-
-    for (struct fs_ledger_op *state = first; state; state = state->next, index++) {
-        int64_t sequence = fs_ledger_batch_decision(reply, index).sequence;
-        uint32_t later = index + 1;
-
-        for (struct fs_ledger_op *other = state->next; other && state->was_lost;
-             other = other->next, later++)
-            if (fs_ledger_batch_decision(reply, later).sequence == sequence)
-                other->was_lost = false;
-    }
-}
-
 void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *reply)
 {
     struct fs_ledger_product *product = first->product;
@@ -387,7 +388,6 @@ void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *r
         return;
     }
     fs_ledger_batch_note(first, reply);
-    leave_to_the_first(first, reply);
     for (struct fs_ledger_op *state = first; state; state = next) {
         struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
 

@@ -60,7 +60,7 @@ void fs_ledger_batch_clock(struct fs_ledger_product *product, int64_t offset_ms)
 void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch);
 
 /* Takes note of the epoch and the clock in the head of a whole reply to first's batch. */
-void fs_ledger_batch_note(const struct fs_ledger_op *first, const struct fs_reply *reply);
+void fs_ledger_batch_note(struct fs_ledger_op *first, const struct fs_reply *reply);
 
 /* Ends one op by its decision.  False: it was late by the store's clock but is not by ours, and is
  * to be asked again. */

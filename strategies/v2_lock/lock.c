@@ -117,9 +117,10 @@ static void on_acquire(struct fs_call *call, const struct fs_reply *reply)
                                              offsetof(struct fs_ledger_product, extra) -
                                              offsetof(struct fs_v2_lock, call));
     struct fs_v2_lock *lock = fs_v2_lock_of(product);
-    bool is_answer = reply->kind == FS_REPLY_LIST && reply->item_count == 2 &&
+    bool is_answer = reply->kind == FS_REPLY_LIST && reply->item_count == 3 &&
                      reply->items[0].kind == FS_REPLY_INTEGER &&
-                     reply->items[1].kind == FS_REPLY_INTEGER;
+                     reply->items[1].kind == FS_REPLY_INTEGER &&
+                     reply->items[2].kind == FS_REPLY_INTEGER;
 
     product->in_flight--;
     fs_ledger_product_touch(product);
@@ -129,7 +130,12 @@ static void on_acquire(struct fs_call *call, const struct fs_reply *reply)
         fs_v2_held(product);
     } else if (is_answer) {
         lock->has_token = false; /* it is another's */
-        try_later(product);
+        lock->reads_first = !fs_v2_of(product)->is_textbook &&
+                            reply->items[2].integer < product->queue.first->units;
+        if (lock->reads_first)
+            end_attempt(product, FS_LOCK_FAILED); /* what it is wanted for is sold out */
+        else
+            try_later(product);
     } else if (reply->kind == FS_REPLY_LOST) {
         fs_ledger_product_wait(product, FS_LEDGER_RETRY_MS); /* it may be ours: the same token */
     } else {
@@ -175,7 +181,7 @@ void fs_v2_pump(struct fs_ledger_product *product)
     fs_ledger_queue_expire(product);
     if (product->queue.first != first)
         end_attempt(product, FS_LOCK_FAILED);
-    if (product->queue.first)
+    if (product->queue.first && !fs_v2_look(product))
         acquire(product);
 }
 

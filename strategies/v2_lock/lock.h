@@ -1,5 +1,7 @@
 /* The lock of one product as one worker sees it: at most one attempt, held or given up.
  *
+ *   after a refusal: look.c reads first, and what is left goes on so:
+ *
  *   idle ── pump ──► acquiring ── taken ──► held by trips.c ──► idle
  *                    │      ▲
  *        not free:   ▼      │ after a random wait
@@ -30,6 +32,7 @@ struct fs_v2_lock {
     bool has_token;    /* it may still be the lock's value: it is used again */
     bool is_trying;    /* an attempt has begun and has not ended */
     bool is_contended; /* it was not free at the first try */
+    bool reads_first;  /* what waits is likely to be refused */
     uint32_t tries;
     uint64_t began_us;
     struct fs_v2_decided decided;
@@ -54,6 +57,10 @@ struct fs_v2 *fs_v2_of(const struct fs_ledger_product *product);
 
 /* pump() of the worker: takes the lock when ops wait for it. */
 void fs_v2_pump(struct fs_ledger_product *product);
+
+/* look.c: where what waits is likely to be refused, reads it without the lock.  False: it is to be
+ * taken. */
+bool fs_v2_look(struct fs_ledger_product *product);
 
 /* The token alone. */
 struct fs_text fs_v2_token(const struct fs_v2_lock *lock);

@@ -32,6 +32,14 @@ static struct fs_text owner_of(const struct fs_v2_lock *lock)
 
 /* fenced */
 
+/* What is refused now is likely to be refused to the next. */
+static bool is_refusal(const struct fs_reply *reply, uint32_t index)
+{
+    int64_t code = fs_ledger_batch_decision(reply, index).code;
+
+    return code != FS_DONE && code != FS_DONE + FS_LEDGER_REPLAYED;
+}
+
 static void on_write(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_op *first = fs_ledger_batch_of(call);
@@ -45,6 +53,8 @@ static void on_write(struct fs_call *call, const struct fs_reply *reply)
     }
     if (reply->kind == FS_REPLY_LIST)
         lock->has_token = false; /* given back */
+    if (fs_ledger_batch_is_whole(reply, first->batch_count))
+        lock->reads_first = is_refusal(reply, first->batch_count - 1);
     fs_ledger_batch_answer(first, reply);
 }
 

@@ -53,7 +53,12 @@ void world_open(struct world *world, struct fs_redis_server *server,
     const char *urls[] = {options->url ? options->url : server->unix_url};
     unsigned loop_count = options->loop_count ? options->loop_count : 1;
     const struct fs_redis_options redis = {
-        .urls = urls, .url_count = 1, .loop_count = loop_count, .log = &world->log};
+        .urls = urls,
+        .url_count = 1,
+        .loop_count = loop_count,
+        .log = &world->log,
+        .command_timeout_us =
+            10000000}; /* what is true does not depend on how busy the machine is */
     const struct fs_driver_config config = {
         .strategy = options->strategy,
         .option_list = options->option_list,
