@@ -138,8 +138,6 @@ static uint64_t tell_record(struct fs_ledger_op *state, uint64_t epoch, struct f
     if (record.len == 0 || !fs_ledger_read_order(record, &info, &cancel_sequence))
         return epoch;
     info.product = state->product->told_name;
-    if (state->product->is_part)
-        info.units_left = -1;
     info.order = state->order;
     state->product->worker->ledger->host->tell_order(state->op, &info);
     return info.epoch;
@@ -198,7 +196,7 @@ bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
     int64_t code = decision->code;
     struct fs_outcome outcome = {
         .store_trips = state->trips,
-        .units_left = product->is_part ? -1 : decision->units_left,
+        .units_left = decision->units_left,
         .epoch = epoch,
         .sequence = (uint64_t)decision->sequence,
     };
@@ -227,6 +225,8 @@ bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
             acknowledge(state, epoch, decision->sequence);
         outcome.epoch = tell_record(state, epoch, decision->record);
     }
+    if (product->is_part && (outcome.verdict != FS_DONE || state->units == 0))
+        outcome.units_left = -1;
     host->complete(state->op, &outcome);
     return true;
 }

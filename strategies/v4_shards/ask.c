@@ -38,7 +38,7 @@ bool fs_v4_ask_read(struct fs_v4_ask *state, void (*done)(struct fs_v4_read *rea
     return false;
 }
 
-/* Lookup: at home, which does not tell what was left, since it knows only of its own. */
+/* Lookup: at home. */
 
 static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
 {
@@ -46,7 +46,7 @@ static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
     const struct fs_host *host = state->worker->ledger->host;
     struct fs_order_info info;
     uint64_t cancel_sequence;
-    struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = state->trips, .units_left = -1};
+    struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = state->trips};
 
     if (reply->kind == FS_REPLY_NIL) {
         fs_ledger_ask_end(state, FS_UNKNOWN);
@@ -63,7 +63,7 @@ static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
     }
     info.product = state->product;
     info.order = state->order;
-    info.units_left = -1;
+    outcome.units_left = info.units_left;
     outcome.epoch = info.epoch;
     outcome.sequence = info.sequence;
     host->tell_order(state->op, &info);

@@ -195,16 +195,14 @@ static void deal(struct plan *plan, struct fs_ledger_queue *ops, uint64_t same_n
         const struct fs_v4_op *op = (const struct fs_v4_op *)(const void *)state;
 
         next = state->next;
-        if (state->units == 0 && plan->is_blind) {
+        if (!op->is_asked) {
+            fs_v4_ask_home(state);
+        } else if (state->units == 0 && plan->is_blind) {
             fs_v4_fail(state);
         } else if (state->units == 0) {
             fs_v4_ask_home(state); /* a cancel that came before its shard knew the sale */
         } else if (state->units <= plan->available) {
-            unsigned home = 0;
-
-            while (plan->sale->shards[home].product != state->product)
-                home++;
-            fs_v4_append(&plan->homes[home], state);
+            fs_v4_append(&plan->homes[fs_v4_sale_shard_of(plan->sale, state->product)], state);
         } else if (plan->is_blind) {
             fs_v4_fail(state);
         } else if (plan->is_proof && op->read_number >= same_number) {

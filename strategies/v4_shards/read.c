@@ -6,6 +6,7 @@
 
 #include "ledger/batch.h"
 #include "scripts.h"
+#include "stock.h"
 
 #define FIXED_ITEMS (FS_LEDGER_SALE_ITEMS + 4) /* moves, fence, total, shards */
 
@@ -121,14 +122,23 @@ static bool parse_view(struct fs_v4_view *view, const struct fs_reply *reply, un
     return view->is_there;
 }
 
+static struct fs_v4_mark mark_of(const struct fs_v4_view *view)
+{
+    if (!view->is_there)
+        return (struct fs_v4_mark){0};
+    return (struct fs_v4_mark){view->sale.info.epoch, view->sale.info.sequence, view->moves};
+}
+
 /* Homes are where we think they are; and their clocks are known before the first purchase. */
 static void note_view(const struct fs_v4_view *view)
 {
     const struct fs_v4_read *read = view->read;
-    struct fs_ledger_product *product = read->sale->shards[view - read->views].product;
+    unsigned shard = (unsigned)(view - read->views);
+    struct fs_ledger_product *product = read->sale->shards[shard].product;
 
     if (!view->is_there)
         return;
+    fs_v4_stock_note(read->sale, shard, mark_of(view), view->sale.info.units_left);
     read->sale->is_checked = view->shard_count == (int64_t)fs_v4_sale_shard_count(read->sale);
     fs_ledger_batch_epoch(product, view->sale.info.epoch);
     fs_ledger_batch_clock(product, view->sale.now_ms - (int64_t)(read->begin_us / 1000));
@@ -155,6 +165,7 @@ static void on_view(struct fs_call *call, const struct fs_reply *reply)
     read->is_whole = true;
     for (unsigned k = 0; k < count; k++)
         read->is_whole = read->is_whole && read->views[k].is_answered;
+    fs_v4_stock_looked(read->sale, read->begin_us, read->is_whole);
     read->done(read);
 }
 
@@ -236,13 +247,6 @@ struct fs_sale_info fs_v4_read_sum(const struct fs_v4_read *read)
             sum.units_in_transit += fs_v4_read_transit(read, k, d);
     }
     return sum;
-}
-
-static struct fs_v4_mark mark_of(const struct fs_v4_view *view)
-{
-    if (!view->is_there)
-        return (struct fs_v4_mark){0};
-    return (struct fs_v4_mark){view->sale.info.epoch, view->sale.info.sequence, view->moves};
 }
 
 static bool is_same_mark(struct fs_v4_mark a, struct fs_v4_mark b)

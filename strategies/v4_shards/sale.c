@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "stock.h"
 #include "tag.h"
 
 static size_t bucket_of(struct fs_text name)
@@ -13,6 +14,15 @@ static size_t bucket_of(struct fs_text name)
     for (size_t i = 0; i < name.len; i++)
         hash = (hash ^ (unsigned char)name.data[i]) * UINT64_C(0x100000001b3);
     return (hash ^ hash >> 32) & (FS_V4_SALE_BUCKETS - 1);
+}
+
+unsigned fs_v4_sale_shard_of(const struct fs_v4_sale *sale, const struct fs_ledger_product *product)
+{
+    unsigned shard = 0;
+
+    while (sale->shards[shard].product != product)
+        shard++;
+    return shard;
 }
 
 unsigned fs_v4_sale_shard_count(const struct fs_v4_sale *sale)
@@ -57,6 +67,8 @@ static void free_sale(struct fs_v4_sale *sale)
             sale->shards[k].product->is_kept = false;
             fs_ledger_product_touch(sale->shards[k].product);
         }
+    if (sale->stock)
+        fs_v4_stock_give(fs_v4_of(sale->worker), sale->stock);
     free(sale);
 }
 
@@ -76,7 +88,8 @@ struct fs_v4_sale *fs_v4_sale_take(struct fs_v4_worker *worker, struct fs_text n
     memcpy(sale->name_chars, name.data, name.len);
     sale->name = (struct fs_text){sale->name_chars, name.len};
     sale->worker = worker;
-    if (!take_shards(sale)) {
+    sale->stock = fs_v4_stock_take(fs_v4_of(worker), sale->name);
+    if (!sale->stock || !take_shards(sale)) {
         free_sale(sale);
         return NULL;
     }
@@ -133,6 +146,7 @@ void fs_v4_sales_dispose(struct fs_v4_worker *worker)
 
             assert(!sale->waiting.first && !sale->is_gathering);
             worker->buckets[i] = sale->next_in_bucket;
+            fs_v4_stock_give(fs_v4_of(worker), sale->stock);
             free(sale);
         }
 }

@@ -19,6 +19,8 @@ void fs_v4_sale_leave(struct fs_v4_sale *sale);
 struct fs_v4_sale *fs_v4_sale_of(const struct fs_ledger_product *product);
 
 unsigned fs_v4_sale_shard_count(const struct fs_v4_sale *sale);
+unsigned fs_v4_sale_shard_of(const struct fs_v4_sale *sale,
+                             const struct fs_ledger_product *product); /* one of its */
 
 /* Lets go of the sale if nothing needs it. */
 void fs_v4_sale_let_go(struct fs_v4_sale *sale);

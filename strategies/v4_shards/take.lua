@@ -7,25 +7,27 @@
 --       4 deadline  Unix ms by the clock of the destination, past which it decides no purchase
 --                   of the transfer; 0: none
 --       then for each purchase: order, buyer, units; none: a sweep of all units
--- Returns  {code, transfer}: 1 and the transfer made; 0 and the one that is pending, nothing was
---          taken; 2 and "": another epoch, or frozen; 3 and "": there are fewer units
+-- Returns  {code, transfer, seq, moves, left}: 1 and the transfer made; 0 and the one that is pending,
+--          nothing was taken; 2 and "": another epoch, or frozen; 3 and "": there are fewer units.
+--          seq, moves, left: of the shard now; 0 but where the code is 1
 -- Fields of the sale: moves      raised by each step that changes a shard and makes no record
 --                     out:<to>   the last transfer: "epoch|number|pending|units|deadline|", then
 --                                order, buyer, units of each purchase, each ended by a NUL
---                     in:<from>  "epoch|number|seq" of the last transfer that was put
+--                     in:<from>  "epoch|number|first|last" of the last transfer that was put, see
+--                                put_begin.lua
 -- Cost     1 read, 1 write.  A purchase that cannot be paid is left out, and those behind it tried.
 
 local out = 'out:' .. ARGV[2]
-local shard = redis.call('HMGET', KEYS[1], 'epoch', 'left', 'frozen', 'moves', out)
+local shard = redis.call('HMGET', KEYS[1], 'epoch', 'left', 'frozen', 'moves', out, 'seq')
 if shard[1] ~= ARGV[1] or shard[3] then
-    return {2, ''}
+    return {2, '', 0, 0, 0}
 end
 local epoch, number, pending = string.match(shard[5] or '', '^(%d+)|(%d+)|(%d)|')
 if epoch ~= ARGV[1] then
     number, pending = 0, '0'
 end
 if pending == '1' then
-    return {0, shard[5]}
+    return {0, shard[5], 0, 0, 0}
 end
 
 local left, units, named = tonumber(shard[2]), 0, {}
@@ -40,13 +42,13 @@ for i = 5, #ARGV, 3 do
     end
 end
 if units == 0 then
-    return {3, ''}
+    return {3, '', 0, 0, 0}
 end
 if #ARGV > 4 then
     units = units + math.min(tonumber(ARGV[3]), math.floor((left - units) / 2))
 end
 local transfer = ARGV[1] .. '|' .. (number + 1) .. '|1|' .. units .. '|' .. ARGV[4] .. '|' ..
     table.concat(named)
-redis.call('HSET', KEYS[1], 'left', left - units, out, transfer,
-    'moves', (tonumber(shard[4]) or 0) + 1)
-return {1, transfer}
+local moves = (tonumber(shard[4]) or 0) + 1
+redis.call('HSET', KEYS[1], 'left', left - units, out, transfer, 'moves', moves)
+return {1, transfer, tonumber(shard[6]), moves, left - units}

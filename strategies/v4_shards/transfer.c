@@ -8,13 +8,16 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "ledger/batch.h"
+#include "decide.h"
 #include "scripts.h"
+#include "stock.h"
 #include "wait.h"
 
+#define TAKE_ITEMS 5u /* of an answer to TAKE, and to PUT */
+#define PUT_ITEMS 6u
 #define TAKE_HEAD 5u /* key, epoch, to, more, deadline */
 #define PUT_HEAD 13u /* up to five keys, and the head of decide.lua */
-#define OWNER_SIZE (4 * FS_LEDGER_NUMBER_SIZE)
+#define OWNER_SIZE (5 * FS_LEDGER_NUMBER_SIZE)
 
 enum { MADE = 1, PENDING = 0 };                                       /* of take.lua */
 enum { NOT_CREDITED, CREDITED_NOW, CREDITED_LAST, CREDITED_EARLIER }; /* of put_begin.lua */
@@ -28,9 +31,9 @@ struct fs_v4_transfer {
     uint64_t number;
     struct fs_ledger_op *ops; /* those it is asked for, until TAKE has answered */
     int64_t how;              /* it was put */
-    uint64_t credited_sequence;
-    uint32_t named_count;
-    char owner[OWNER_SIZE]; /* "from|epoch|number|units" */
+    uint64_t sequence_first,
+        sequence_last;      /* of the records made with it: above first, up to last */
+    char owner[OWNER_SIZE]; /* "|from|epoch|number|units" */
     size_t owner_len;
 };
 
@@ -112,27 +115,36 @@ static void send_forget(struct fs_v4_transfer *transfer)
 static const struct fs_reply *take_answer(struct fs_v4_transfer *transfer,
                                           const struct fs_reply *reply)
 {
+    int64_t values[PUT_ITEMS - 1];
+
     transfer->how = NOT_CREDITED;
-    if (reply->kind != FS_REPLY_LIST || reply->item_count != 3 ||
-        reply->items[1].kind != FS_REPLY_INTEGER || reply->items[2].kind != FS_REPLY_INTEGER)
+    if (reply->kind != FS_REPLY_LIST || reply->item_count != PUT_ITEMS)
         return reply;
-    transfer->how = reply->items[1].integer;
-    transfer->credited_sequence = (uint64_t)reply->items[2].integer;
+    for (unsigned i = 1; i < PUT_ITEMS; i++) {
+        if (reply->items[i].kind != FS_REPLY_INTEGER)
+            return reply;
+        values[i - 1] = reply->items[i].integer;
+    }
+    transfer->how = values[0];
+    transfer->sequence_first = (uint64_t)values[1];
+    transfer->sequence_last = (uint64_t)values[2];
+    if (transfer->how == CREDITED_NOW)
+        fs_v4_stock_note(
+            transfer->sale, transfer->to,
+            (struct fs_v4_mark){transfer->epoch, transfer->sequence_first, (uint64_t)values[3]},
+            values[4]);
     return &reply->items[0];
 }
 
 bool fs_v4_transfer_decided(const struct fs_ledger_op *state, uint64_t sequence)
 {
-    const struct fs_v4_transfer *transfer =
-        ((const struct fs_v4_op *)(const void *)state)->transfer;
+    const struct fs_v4_op *op = (const struct fs_v4_op *)(const void *)state;
+    const struct fs_v4_transfer *transfer = op->transfer;
 
-    if (!transfer || transfer->how == NOT_CREDITED || transfer->how == CREDITED_NOW)
-        return false;
-    /* Too old to be known by now: home said, after the op had come, that it was not decided. */
-    if (transfer->how == CREDITED_EARLIER)
-        return true;
-    return sequence > transfer->credited_sequence &&
-           sequence <= transfer->credited_sequence + transfer->named_count;
+    /* Of a transfer that is not the last any more, nobody knows what was decided with it: at worst
+     * the first answer calls itself a replay. */
+    return transfer && transfer->how == CREDITED_LAST && !op->is_copy &&
+           sequence > transfer->sequence_first && sequence <= transfer->sequence_last;
 }
 
 static void after_put(struct fs_v4_transfer *transfer, bool was_put)
@@ -149,7 +161,7 @@ static void on_put(struct fs_call *call, const struct fs_reply *reply)
     struct fs_ledger_op *first = fs_ledger_batch_of(call);
     struct fs_v4_transfer *transfer = ((struct fs_v4_op *)(void *)first)->transfer;
 
-    fs_ledger_batch_answer(first, take_answer(transfer, reply));
+    fs_v4_decide_answer(first, take_answer(transfer, reply));
     after_put(transfer, transfer->how != NOT_CREDITED);
 }
 
@@ -178,8 +190,7 @@ static void write_owner(struct fs_v4_transfer *transfer, const struct fs_v4_out 
     for (unsigned i = 0; i < 4; i++) {
         struct fs_text text = fs_ledger_number(number, values[i]);
 
-        if (i > 0)
-            transfer->owner[transfer->owner_len++] = '|';
+        transfer->owner[transfer->owner_len++] = '|';
         memcpy(transfer->owner + transfer->owner_len, text.data, text.len);
         transfer->owner_len += text.len;
     }
@@ -194,6 +205,7 @@ static void put_alone(struct fs_v4_transfer *transfer, const struct fs_v4_out *o
     struct fs_text argv[PUT_HEAD + 3 * FS_V4_NAMED_MAX];
     char claims[FS_LEDGER_KEY_LEN_MAX];
     char log_max[FS_LEDGER_NUMBER_SIZE];
+    char extra[FS_V4_EXTRA_SIZE];
     struct fs_text named = out->named;
     size_t key_count;
     size_t argc = 0;
@@ -211,7 +223,8 @@ static void put_alone(struct fs_v4_transfer *transfer, const struct fs_v4_out *o
     argv[argc++] = fs_ledger_number(log_max, ledger->log_max);
     argv[argc++] = FS_LEDGER_TEXT("run");
     argv[argc++] = out->deadline;
-    argv[argc++] = (struct fs_text){transfer->owner, transfer->owner_len};
+    argv[argc++] = fs_v4_decide_extra(extra, fs_v4_stock_elsewhere(transfer->sale, transfer->to),
+                                      (struct fs_text){transfer->owner, transfer->owner_len});
     for (unsigned i = 0; i < FS_V4_NAMED_MAX; i++, argc += 3)
         if (!fs_v4_named_next(&named, &argv[argc], &argv[argc + 1], &argv[argc + 2]))
             break;
@@ -224,19 +237,19 @@ static void put_alone(struct fs_v4_transfer *transfer, const struct fs_v4_out *o
 static void put_ops(struct fs_v4_transfer *transfer, const struct fs_v4_out *out,
                     struct fs_ledger_op *first, uint32_t count)
 {
-    struct fs_v4_sale *sale = transfer->sale;
-    struct fs_ledger_batch_kind kind = {.script = &fs_v4_put};
-
     write_owner(transfer, out);
-    kind.owner = (struct fs_text){transfer->owner, transfer->owner_len};
-    transfer->named_count = count;
-    for (struct fs_ledger_op *state = first; state; state = state->next) {
-        struct fs_v4_op *op = (struct fs_v4_op *)(void *)state;
+    fs_v4_decide_send(transfer->sale->shards[transfer->to].product, first, count, &fs_v4_put,
+                      (struct fs_text){transfer->owner, transfer->owner_len}, transfer, on_put);
+}
 
-        op->read_number = sale->read_number;
-        op->transfer = transfer;
-    }
-    fs_ledger_batch_send(sale->shards[transfer->to].product, first, count, &kind, on_put);
+/* Of two ops of one order only the one asked first can have been the first. */
+static void mark_copy(const struct fs_ledger_op *first, struct fs_ledger_op *state)
+{
+    const struct fs_ledger_op *at = first;
+
+    while (at && !fs_ledger_same(at->order, state->order))
+        at = at->next;
+    ((struct fs_v4_op *)(void *)state)->is_copy = at != NULL;
 }
 
 /* Divides the ops into those that the transfer is for, which are given back, and the others, which
@@ -258,6 +271,7 @@ static struct fs_ledger_op *take_named(struct fs_v4_transfer *transfer, const st
             continue;
         }
         state->may_be_decided = true;
+        mark_copy(mine.first, state);
         fs_v4_append(&mine, state);
         ++*count;
         has_next = fs_v4_named_next(&named, &order, &buyer, &units);
@@ -298,6 +312,17 @@ static void take_failed(struct fs_v4_transfer *transfer, const struct fs_reply *
     destroy(transfer);
 }
 
+/* Whether it is TAKE's answer. */
+static bool is_taken(const struct fs_reply *reply)
+{
+    if (reply->kind != FS_REPLY_LIST || reply->item_count != TAKE_ITEMS)
+        return false;
+    for (unsigned i = 0; i < TAKE_ITEMS; i++)
+        if (reply->items[i].kind != (i == 1 ? FS_REPLY_TEXT : FS_REPLY_INTEGER))
+            return false;
+    return true;
+}
+
 static void on_take(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_v4_transfer *transfer = transfer_of(call);
@@ -306,8 +331,7 @@ static void on_take(struct fs_call *call, const struct fs_reply *reply)
     uint32_t count = 0;
     int64_t code;
 
-    if (reply->kind != FS_REPLY_LIST || reply->item_count != 2 ||
-        reply->items[0].kind != FS_REPLY_INTEGER || reply->items[1].kind != FS_REPLY_TEXT) {
+    if (!is_taken(reply)) {
         take_failed(transfer, reply);
         return;
     }
@@ -318,8 +342,13 @@ static void on_take(struct fs_call *call, const struct fs_reply *reply)
         destroy(transfer);
         return;
     }
-    if (code == MADE)
+    if (code == MADE) {
+        const struct fs_v4_mark mark = {out.epoch, (uint64_t)reply->items[2].integer,
+                                        (uint64_t)reply->items[3].integer};
+
+        fs_v4_stock_note(transfer->sale, transfer->from, mark, reply->items[4].integer);
         first = take_named(transfer, &out, &count);
+    }
     wait_again(transfer);
     if (first)
         put_ops(transfer, &out, first, count);

@@ -13,10 +13,12 @@
 #include <stdlib.h>
 
 #include "ask.h"
+#include "decide.h"
 #include "gather.h"
 #include "ledger/batch.h"
 #include "ledger/options.h"
 #include "ledger/scripts.h"
+#include "stock.h"
 #include "tag.h"
 #include "transfer.h"
 #include "wait.h"
@@ -31,29 +33,22 @@ static void on_batch(struct fs_call *call, const struct fs_reply *reply)
     struct fs_ledger_op *first = fs_ledger_batch_of(call);
     struct fs_v4_sale *sale = fs_v4_sale_of(first->product);
 
-    fs_ledger_batch_answer(first, reply);
+    fs_v4_decide_answer(first, reply);
     fs_v4_sale_touch(sale);
 }
 
 static void pump(struct fs_ledger_product *product)
 {
-    static const struct fs_ledger_batch_kind kind = {.script = &fs_ledger_decide};
     const struct fs_v4 *v4 = (const struct fs_v4 *)(const void *)product->worker->ledger;
 
     fs_ledger_queue_expire(product);
     while (product->queue.first && product->in_flight < v4->batches_max) {
-        const struct fs_v4_sale *sale = fs_v4_sale_of(product);
         uint32_t count;
         struct fs_ledger_op *first =
             fs_ledger_queue_cut(&product->queue, v4->ledger.batch_max, &count);
 
-        for (struct fs_ledger_op *state = first; state; state = state->next) {
-            struct fs_v4_op *op = (struct fs_v4_op *)(void *)state;
-
-            op->read_number = sale->read_number;
-            op->transfer = NULL;
-        }
-        fs_ledger_batch_send(product, first, count, &kind, on_batch);
+        fs_v4_decide_send(product, first, count, &fs_ledger_decide, (struct fs_text){0}, NULL,
+                          on_batch);
     }
 }
 
@@ -81,6 +76,16 @@ static uint32_t one_each_store(const struct fs_host *host)
     return store_count < FS_V4_SHARDS_MAX ? store_count : FS_V4_SHARDS_MAX;
 }
 
+static void close_v4(void *strategy)
+{
+    struct fs_v4 *v4 = strategy;
+
+    assert(!v4->stocks);
+    pthread_mutex_destroy(&v4->mutex);
+    fs_ledger_dispose(&v4->ledger);
+    free(v4);
+}
+
 static int open_v4(const struct fs_host *host, const struct fs_options *options, void **strategy)
 {
     struct fs_v4 *v4 = calloc(1, sizeof(*v4));
@@ -95,25 +100,17 @@ static int open_v4(const struct fs_host *host, const struct fs_options *options,
         free(v4);
         return error;
     }
+    pthread_mutex_init(&v4->mutex, NULL);
     v4->ledger.audit_max = FS_V4_AUDIT_DEFAULT;
     error = read_options(v4, host, options);
     if (error) {
-        fs_ledger_dispose(&v4->ledger);
-        free(v4);
+        close_v4(v4);
         return error;
     }
     if (v4->shard_count == 0)
         v4->shard_count = one_each_store(host);
     *strategy = v4;
     return 0;
-}
-
-static void close_v4(void *strategy)
-{
-    struct fs_v4 *v4 = strategy;
-
-    fs_ledger_dispose(&v4->ledger);
-    free(v4);
 }
 
 static int attach(void *strategy, struct fs_loop *loop, void **out)
@@ -145,6 +142,12 @@ static void detach(void *data)
     free(worker);
 }
 
+static bool is_stale(const struct fs_v4_sale *sale)
+{
+    return fs_v4_sale_shard_count(sale) > 1 &&
+           fs_v4_stock_is_stale(sale, fs_v4_host(sale->worker)->now_us());
+}
+
 static void queue_op(struct fs_v4_worker *worker, struct fs_op *op, union state *state,
                      struct fs_text name, const struct fs_ledger_op *asked)
 {
@@ -161,10 +164,11 @@ static void queue_op(struct fs_v4_worker *worker, struct fs_op *op, union state 
     }
     queued->product =
         sale->shards[fs_v4_home_of(asked->buyer, fs_v4_of(worker)->shard_count)].product;
-    if (sale->is_checked)
+    /* With another number of shards home would be elsewhere; and what is left is told with a sale. */
+    if (sale->is_checked && !is_stale(sale))
         fs_v4_ask_home(queued);
     else
-        fs_v4_wait_here(sale, queued); /* with another number of shards home would be elsewhere */
+        fs_v4_wait_here(sale, queued);
 }
 
 static void purchase(void *worker, struct fs_op *op, void *state,

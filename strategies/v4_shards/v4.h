@@ -20,14 +20,25 @@ struct fs_v4 {
     struct fs_ledger ledger; /* first */
     uint32_t shard_count;
     uint32_t batches_max;
+    pthread_mutex_t mutex;
+    struct fs_v4_stock *stocks; /* owned; guarded by mutex */
     char prefix[FS_LEDGER_PREFIX_LEN_MAX + 2];
+};
+
+/* What a batch at home is told of the other shards. */
+struct fs_v4_elsewhere {
+    uint64_t epoch;
+    int64_t units;
 };
 
 /* A purchase or a cancel. */
 struct fs_v4_op {
     struct fs_ledger_op queued; /* first */
     uint64_t read_number; /* of the last READ that had ended before its last DECIDE was sent */
-    struct fs_v4_transfer *transfer; /* that its last DECIDE was part of; NULL: none */
+    struct fs_v4_transfer *transfer;  /* that its last DECIDE was part of; NULL: none */
+    struct fs_v4_elsewhere elsewhere; /* as told to the batch; in its first op */
+    bool is_asked;                    /* of home, once at least */
+    bool is_copy;                     /* its transfer is for another op of the same order, too */
 };
 
 /* What a proof compares. */
@@ -48,6 +59,7 @@ struct fs_v4_sale {
     struct fs_v4_worker *worker;
     struct fs_text name;
     char name_chars[FS_PRODUCT_LEN_MAX];
+    struct fs_v4_stock *stock; /* shared with the other workers */
 
     /* changing [loop] */
     struct fs_v4_sale *next_in_bucket;

@@ -1,0 +1,109 @@
+/* Sends a batch to a home with what is left elsewhere, so that a purchase is told the units left of the
+ * whole sale, and takes note of what it left. */
+#include "decide.h"
+
+#include <assert.h>
+
+#include "read.h"
+#include "stock.h"
+
+static struct fs_v4_op *op_of(struct fs_ledger_op *state)
+{
+    return (struct fs_v4_op *)(void *)state;
+}
+
+static int64_t units_of(const struct fs_ledger_op *first)
+{
+    int64_t units = 0;
+
+    for (const struct fs_ledger_op *state = first; state; state = state->next)
+        units += state->units;
+    return units;
+}
+
+static size_t put(char *chars, size_t len, struct fs_text text)
+{
+    assert(len + text.len <= FS_V4_EXTRA_SIZE);
+    if (text.len > 0)
+        memcpy(chars + len, text.data, text.len);
+    return len + text.len;
+}
+
+struct fs_text fs_v4_decide_extra(char chars[FS_V4_EXTRA_SIZE], struct fs_v4_elsewhere elsewhere,
+                                  struct fs_text more)
+{
+    char number[FS_LEDGER_NUMBER_SIZE];
+    size_t len = put(chars, 0, FS_LEDGER_TEXT("|"));
+
+    len = put(chars, len, fs_ledger_number(number, (int64_t)elsewhere.epoch));
+    len = put(chars, len, FS_LEDGER_TEXT("|"));
+    len = put(chars, len, fs_ledger_number(number, elsewhere.units));
+    return (struct fs_text){chars, put(chars, len, more)};
+}
+
+static void on_refresh(struct fs_v4_read *read)
+{
+    fs_v4_read_end(read); /* its answers have been noted */
+}
+
+void fs_v4_decide_send(struct fs_ledger_product *home, struct fs_ledger_op *first, uint32_t count,
+                       const struct fs_script *script, struct fs_text more,
+                       struct fs_v4_transfer *transfer,
+                       void (*done)(struct fs_call *call, const struct fs_reply *reply))
+{
+    struct fs_v4_sale *sale = fs_v4_sale_of(home);
+    unsigned shard = fs_v4_sale_shard_of(sale, home);
+    struct fs_ledger_batch_kind kind = {.script = script};
+    struct fs_v4_elsewhere elsewhere = {0};
+    char extra[FS_V4_EXTRA_SIZE];
+
+    if (fs_v4_sale_shard_count(sale) > 1) {
+        elsewhere = fs_v4_stock_elsewhere(sale, shard);
+        fs_v4_stock_ask(sale, shard, units_of(first));
+        if (fs_v4_stock_is_due(sale, fs_v4_host(sale->worker)->now_us()))
+            fs_v4_read_begin(sale, 0, on_refresh, NULL);
+    }
+    for (struct fs_ledger_op *state = first; state; state = state->next) {
+        op_of(state)->read_number = sale->read_number;
+        op_of(state)->transfer = transfer;
+        op_of(state)->is_asked = true;
+    }
+    op_of(first)->elsewhere = elsewhere;
+    kind.owner = fs_v4_decide_extra(extra, elsewhere, more);
+    fs_ledger_batch_send(home, first, count, &kind, done);
+}
+
+/* The last sale or cancel of the batch says what is left now. */
+static void note(const struct fs_v4_sale *sale, unsigned shard, struct fs_ledger_op *first,
+                 const struct fs_reply *reply)
+{
+    const struct fs_v4_elsewhere *elsewhere = &op_of(first)->elsewhere;
+    uint64_t epoch = (uint64_t)reply->items[0].integer;
+    struct fs_ledger_decision last = {0};
+    uint32_t index = 0;
+
+    for (struct fs_ledger_op *state = first; state; state = state->next) {
+        struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
+
+        if (decision.code != FS_DONE)
+            continue;
+        last = decision;
+        if (state->units > 0 && elsewhere->epoch == epoch)
+            last.units_left -= elsewhere->units;
+    }
+    if (last.code == FS_DONE)
+        fs_v4_stock_decided(sale, shard, epoch, (uint64_t)last.sequence, last.units_left);
+}
+
+void fs_v4_decide_answer(struct fs_ledger_op *first, const struct fs_reply *reply)
+{
+    struct fs_v4_sale *sale = fs_v4_sale_of(first->product);
+    unsigned shard = fs_v4_sale_shard_of(sale, first->product);
+
+    if (fs_v4_sale_shard_count(sale) > 1) {
+        fs_v4_stock_answer(sale, shard, units_of(first));
+        if (fs_ledger_batch_is_whole(reply, first->batch_count))
+            note(sale, shard, first, reply);
+    }
+    fs_ledger_batch_answer(first, reply);
+}
