@@ -121,9 +121,11 @@ static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
     state->worker->ledger->host->complete(state->op, &outcome);
 }
 
-void fs_ledger_lookup(struct fs_ledger_worker *worker, struct fs_op *op,
-                      struct fs_ledger_ask *state, const struct fs_order_ref *ref)
+void fs_ledger_lookup(void *data, struct fs_op *op, void *state_data,
+                      const struct fs_order_ref *ref)
 {
+    struct fs_ledger_worker *worker = data;
+    struct fs_ledger_ask *state = state_data;
     struct fs_ledger_keys keys;
     struct fs_text argv[3] = {FS_LEDGER_TEXT("HGET")};
 
@@ -159,9 +161,10 @@ static void count_done(struct fs_call *call, const struct fs_reply *reply)
         tell_read(state, &sale.info);
 }
 
-void fs_ledger_count(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state,
-                     struct fs_text product)
+void fs_ledger_count(void *data, struct fs_op *op, void *state_data, struct fs_text product)
 {
+    struct fs_ledger_worker *worker = data;
+    struct fs_ledger_ask *state = state_data;
     struct fs_ledger_keys keys;
 
     begin(worker, op, state);
@@ -179,8 +182,10 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
 }
 
 /* A purchase of a product that nobody can name, decided in dry mode. */
-void fs_ledger_probe(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state)
+void fs_ledger_probe(void *data, struct fs_op *op, void *state_data)
 {
+    struct fs_ledger_worker *worker = data;
+    struct fs_ledger_ask *state = state_data;
     const struct fs_ledger *ledger = worker->ledger;
     struct fs_ledger_keys keys;
     char claims[FS_LEDGER_KEY_LEN_MAX];

@@ -1,5 +1,6 @@
 /* What is asked of a sale besides purchases and cancels: lookup, count, list, audit, change, probe.
- * Each function has the shape of the strategy table's member of its name. */
+ * Each function is the strategy table's member of its name: worker begins with a struct
+ * fs_ledger_worker, state with a struct fs_ledger_ask. */
 #ifndef FS_LEDGER_ASK_H
 #define FS_LEDGER_ASK_H
 
@@ -20,17 +21,13 @@ struct fs_ledger_ask {
     struct fs_ledger_scan *scan; /* of an audit in steps: audit.c's */
 };
 
-void fs_ledger_lookup(struct fs_ledger_worker *worker, struct fs_op *op,
-                      struct fs_ledger_ask *state, const struct fs_order_ref *ref);
-void fs_ledger_count(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state,
-                     struct fs_text product);
-void fs_ledger_list(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state);
-void fs_ledger_audit_sale(struct fs_ledger_worker *worker, struct fs_op *op,
-                          struct fs_ledger_ask *state, struct fs_text product);
-void fs_ledger_make_change(struct fs_ledger_worker *worker, struct fs_op *op,
-                           struct fs_ledger_ask *state, const struct fs_sale_change *change);
-void fs_ledger_probe(struct fs_ledger_worker *worker, struct fs_op *op,
-                     struct fs_ledger_ask *state);
+void fs_ledger_lookup(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref);
+void fs_ledger_count(void *worker, struct fs_op *op, void *state, struct fs_text product);
+void fs_ledger_list(void *worker, struct fs_op *op, void *state);
+void fs_ledger_audit_sale(void *worker, struct fs_op *op, void *state, struct fs_text product);
+void fs_ledger_make_change(void *worker, struct fs_op *op, void *state,
+                           const struct fs_sale_change *change);
+void fs_ledger_probe(void *worker, struct fs_op *op, void *state);
 
 /* The arguments of change.lua, with room for a few more.  Texts point into the struct. */
 struct fs_ledger_change_args {

@@ -215,9 +215,10 @@ static void audit_done(struct fs_call *call, const struct fs_reply *reply)
     }
 }
 
-void fs_ledger_audit_sale(struct fs_ledger_worker *worker, struct fs_op *op,
-                          struct fs_ledger_ask *state, struct fs_text product)
+void fs_ledger_audit_sale(void *data, struct fs_op *op, void *state_data, struct fs_text product)
 {
+    struct fs_ledger_worker *worker = data;
+    struct fs_ledger_ask *state = state_data;
     char number[FS_LEDGER_NUMBER_SIZE];
     struct fs_ledger_keys keys;
     struct fs_text argv[4];

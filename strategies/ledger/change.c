@@ -156,9 +156,11 @@ static void name_done(struct fs_call *call, const struct fs_reply *reply)
         send_change(state);
 }
 
-void fs_ledger_make_change(struct fs_ledger_worker *worker, struct fs_op *op,
-                           struct fs_ledger_ask *state, const struct fs_sale_change *change)
+void fs_ledger_make_change(void *data, struct fs_op *op, void *state_data,
+                           const struct fs_sale_change *change)
 {
+    struct fs_ledger_worker *worker = data;
+    struct fs_ledger_ask *state = state_data;
     char products[FS_LEDGER_KEY_LEN_MAX];
     char number[FS_LEDGER_NUMBER_SIZE];
     struct fs_text argv[3];

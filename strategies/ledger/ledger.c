@@ -98,6 +98,12 @@ void fs_ledger_worker_dispose(struct fs_ledger_worker *worker)
     free(worker->numbers);
 }
 
+void fs_ledger_detach(void *worker)
+{
+    fs_ledger_worker_dispose(worker);
+    free(worker);
+}
+
 /* FNV-1a.  Names that were chosen to collide only share a bucket while they are asked for. */
 static size_t bucket_of(struct fs_text name)
 {
@@ -195,6 +201,36 @@ void fs_ledger_queue_op(struct fs_ledger_worker *worker, struct fs_op *op,
     }
     append(&state->product->queue, state);
     fs_ledger_product_touch(state->product);
+}
+
+struct fs_ledger_op fs_ledger_op_of_purchase(const struct fs_purchase *purchase)
+{
+    assert(purchase->units > 0);
+    return (struct fs_ledger_op){.order = purchase->order,
+                                 .buyer = purchase->buyer,
+                                 .units = purchase->units,
+                                 .deadline_us = purchase->deadline_us};
+}
+
+struct fs_ledger_op fs_ledger_op_of_cancel(const struct fs_order_ref *ref)
+{
+    return (struct fs_ledger_op){
+        .order = ref->order, .buyer = ref->buyer, .deadline_us = ref->deadline_us};
+}
+
+void fs_ledger_purchase(void *worker, struct fs_op *op, void *state,
+                        const struct fs_purchase *purchase)
+{
+    const struct fs_ledger_op asked = fs_ledger_op_of_purchase(purchase);
+
+    fs_ledger_queue_op(worker, op, state, purchase->product, &asked);
+}
+
+void fs_ledger_cancel(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref)
+{
+    const struct fs_ledger_op asked = fs_ledger_op_of_cancel(ref);
+
+    fs_ledger_queue_op(worker, op, state, ref->product, &asked);
 }
 
 struct fs_ledger_op *fs_ledger_queue_cut(struct fs_ledger_queue *queue, uint32_t max,
@@ -325,8 +361,9 @@ void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms
     worker->ledger->host->wait(worker->loop, &product->wait, delay_ms);
 }
 
-void fs_ledger_turn_end(struct fs_ledger_worker *worker)
+void fs_ledger_turn_end(void *data)
 {
+    struct fs_ledger_worker *worker = data;
     struct fs_ledger_product *product = worker->dirty;
 
     worker->dirty = NULL;

@@ -177,6 +177,19 @@ void fs_ledger_queue_op(struct fs_ledger_worker *worker, struct fs_op *op,
  * its deadline and its client was answered so: nothing more is sent for it.  [loop] */
 bool fs_ledger_op_asked(struct fs_ledger_op *state, bool is_asked);
 
+/* As purchase() and cancel() of the table give them. */
+struct fs_ledger_op fs_ledger_op_of_purchase(const struct fs_purchase *purchase);
+struct fs_ledger_op fs_ledger_op_of_cancel(const struct fs_order_ref *ref);
+
+/* Members of the strategy table: worker begins with a struct fs_ledger_worker, state with a struct
+ * fs_ledger_op.  Both put the op into the queue of its product.  [loop] */
+void fs_ledger_purchase(void *worker, struct fs_op *op, void *state,
+                        const struct fs_purchase *purchase);
+void fs_ledger_cancel(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref);
+
+/* Likewise: disposes the worker and frees it.  [main] */
+void fs_ledger_detach(void *worker);
+
 /* Takes at most max ops from the front, to be sent by a script that may decide them: each is said to
  * be asked, those whose client was answered meanwhile are ended.  NULL: none is left.  [loop] */
 struct fs_ledger_op *fs_ledger_queue_take(struct fs_ledger_queue *queue, uint32_t max,
@@ -200,7 +213,8 @@ void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms
 /* Completes the op with a verdict about which the store said nothing. */
 void fs_ledger_complete(struct fs_ledger_op *state, enum fs_verdict verdict);
 
-/* The turn's end: pumps every touched product, lets go of those that nobody needs.  [loop] */
-void fs_ledger_turn_end(struct fs_ledger_worker *worker);
+/* The turn's end, a member of the table: pumps every touched product, lets go of those that nobody
+ * needs.  [loop] */
+void fs_ledger_turn_end(void *worker);
 
 #endif

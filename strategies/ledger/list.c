@@ -165,8 +165,10 @@ static void names_done(struct fs_call *call, const struct fs_reply *reply)
         end_list(list);
 }
 
-void fs_ledger_list(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state)
+void fs_ledger_list(void *data, struct fs_op *op, void *state_data)
 {
+    struct fs_ledger_worker *worker = data;
+    struct fs_ledger_ask *state = state_data;
     char products[FS_LEDGER_KEY_LEN_MAX];
     struct fs_text argv[2] = {FS_LEDGER_TEXT("SMEMBERS")};
 

@@ -2,7 +2,6 @@
  *
  * The table, options and workers; lock.c takes the lock, trips.c is what is done with it, and the
  * ledger is v3's.  See README.md for the argument. */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -105,67 +104,6 @@ static int attach(void *strategy, struct fs_loop *loop, void **out)
     return 0;
 }
 
-static void detach(void *worker)
-{
-    fs_ledger_worker_dispose(worker);
-    free(worker);
-}
-
-static void purchase(void *worker, struct fs_op *op, void *state,
-                     const struct fs_purchase *purchase)
-{
-    const struct fs_ledger_op asked = {.order = purchase->order,
-                                       .buyer = purchase->buyer,
-                                       .units = purchase->units,
-                                       .deadline_us = purchase->deadline_us};
-
-    assert(purchase->units > 0);
-    fs_ledger_queue_op(worker, op, state, purchase->product, &asked);
-}
-
-static void cancel(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref)
-{
-    const struct fs_ledger_op asked = {
-        .order = ref->order, .buyer = ref->buyer, .deadline_us = ref->deadline_us};
-
-    fs_ledger_queue_op(worker, op, state, ref->product, &asked);
-}
-
-static void lookup(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref)
-{
-    fs_ledger_lookup(worker, op, state, ref);
-}
-
-static void count(void *worker, struct fs_op *op, void *state, struct fs_text product)
-{
-    fs_ledger_count(worker, op, state, product);
-}
-
-static void list(void *worker, struct fs_op *op, void *state)
-{
-    fs_ledger_list(worker, op, state);
-}
-
-static void audit(void *worker, struct fs_op *op, void *state, struct fs_text product)
-{
-    fs_ledger_audit_sale(worker, op, state, product);
-}
-
-static void change(void *worker, struct fs_op *op, void *state, const struct fs_sale_change *change)
-{
-    fs_ledger_make_change(worker, op, state, change);
-}
-
-static void turn_end(void *worker)
-{
-    fs_ledger_turn_end(worker);
-}
-
-static void probe(void *worker, struct fs_op *op, void *state)
-{
-    fs_ledger_probe(worker, op, state);
-}
-
 static const struct fs_strategy v2_strategy = {
     FS_STRATEGY_HEAD,
     .name = "v2",
@@ -175,16 +113,16 @@ static const struct fs_strategy v2_strategy = {
     .open = open_v2,
     .close = close_v2,
     .attach = attach,
-    .detach = detach,
-    .purchase = purchase,
-    .cancel = cancel,
-    .lookup = lookup,
-    .count = count,
-    .list = list,
-    .audit = audit,
-    .change = change,
-    .turn_end = turn_end,
-    .probe = probe,
+    .detach = fs_ledger_detach,
+    .purchase = fs_ledger_purchase,
+    .cancel = fs_ledger_cancel,
+    .lookup = fs_ledger_lookup,
+    .count = fs_ledger_count,
+    .list = fs_ledger_list,
+    .audit = fs_ledger_audit_sale,
+    .change = fs_ledger_make_change,
+    .turn_end = fs_ledger_turn_end,
+    .probe = fs_ledger_probe,
 };
 
 FS_STRATEGY_EXPORT(v2_strategy)
