@@ -18,13 +18,14 @@ bool fs_operation_may_have_run(const struct fs_operation *operation)
     case FS_ANSWER_OK:
     case FS_ANSWER_UNDETERMINED:
     case FS_ANSWER_5XX:
+        return true;
     case FS_ANSWER_TIMEOUT:
     case FS_ANSWER_TRANSPORT:
     case FS_ANSWER_CUT:
     case FS_ANSWER_KINDS:
         break;
     }
-    return true; /* also without any answer */
+    return operation->sent_us != 0;
 }
 
 const char *fs_attempt_order(const struct fs_attempt *attempt)
@@ -108,6 +109,14 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* The sale itself tells more than a replay of it, though it may be read later. */
+static bool is_better_witness(const struct fs_operation *request, const struct fs_operation *known)
+{
+    if (request->replayed != known->replayed)
+        return known->replayed;
+    return request->answered_us < known->answered_us;
+}
+
 static struct fs_attempt summarise(const struct fs_operation *const *requests, size_t count)
 {
     struct fs_attempt attempt = {.attempt = requests[0]->attempt,
@@ -138,7 +147,7 @@ static struct fs_attempt summarise(const struct fs_operation *const *requests, s
         attempt.taken_by_us = earlier(attempt.taken_by_us, request->answered_us);
         attempt.sold_marked += request->replayed;
         attempt.sold_unmarked += !request->replayed;
-        if (!attempt.first_sold || request->answered_us < attempt.first_sold->answered_us)
+        if (!attempt.first_sold || is_better_witness(request, attempt.first_sold))
             attempt.first_sold = request;
     }
     return attempt;

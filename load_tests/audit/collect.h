@@ -19,8 +19,8 @@ enum fs_fate {
 struct fs_attempt {
     uint64_t attempt;
     const struct fs_operation *const *requests; /* request_count, rising by sent_us */
-    const struct fs_operation *first_sold;      /* the first of them to be answered; NULL: none */
-    const struct fs_resolved *resolved;         /* NULL: not looked up */
+    const struct fs_operation *first_sold; /* the first that is no replay, if any; NULL: none */
+    const struct fs_resolved *resolved;    /* NULL: not looked up */
     enum fs_fate fate;
     uint64_t taken_from_us;    /* not taken earlier */
     uint64_t taken_by_us;      /* taken then for certain; FS_AUDIT_NEVER unless fate is SOLD */

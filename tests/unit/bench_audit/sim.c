@@ -135,6 +135,9 @@ static void send_at(struct sim *sim, uint64_t sent_ns, const struct fs_operation
         if (fs_random_below(sim->random, 2) == 0) /* the server is later than patience lasts */
             acts_ns = sent_ns + fs_random_below(sim->random, 20 * most_ns);
         acts = fs_random_below(sim->random, 3) != 0;
+        if (!acts && fs_random_below(sim->random, 2) == 0 &&
+            (operation->answer == FS_ANSWER_TRANSPORT || operation->answer == FS_ANSWER_TIMEOUT))
+            operation->sent_us = 0;
     } else if (happens(sim, sim->options->busy)) {
         acts = false;
         operation->answer = (uint8_t)refused_answers[fs_random_below(sim->random, 3)];
@@ -186,7 +189,8 @@ static void begin_attempts(struct sim *sim)
     const struct fs_sim_options *options = sim->options;
 
     for (uint64_t i = 0; i < options->attempts; i++) {
-        uint64_t sent_ns = fs_random_below(sim->random, (uint64_t)options->span_us * NS_PER_US);
+        uint64_t sent_ns = /* in the history 0 says that it was never sent */
+            NS_PER_US + fs_random_below(sim->random, (uint64_t)options->span_us * NS_PER_US);
         struct fs_operation asked = {
             .attempt = i + 1,
             .user = (uint32_t)fs_random_below(sim->random, options->users),

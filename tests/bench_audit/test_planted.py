@@ -1,0 +1,112 @@
+"""The audit of flashsale-bench against real servers under load: those with one bug planted are
+accused of just that, right ones of nothing."""
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+import yaml
+
+import flashsale
+from flashsale import Server
+
+BUILD = pathlib.Path(os.environ["FS_BUILD"])
+PLANTED = BUILD / "tests" / "strategies" / "planted"
+SEED = os.environ.get("FS_SEED", "1")
+
+
+def scenario(**changes):
+    """Everybody at once, with more units than are asked for."""
+    return {"name": "planted", "description": "a short run for the audit",
+            "executor": "per-vu-iterations", "users": 100, "iterations": 10, "connections": 100,
+            "time_max": "20s", "deadline": "5s", "products": ["1"], "stock": 100000,
+            "mix": {"purchase": 1}} | changes
+
+
+SCARCE = {"stock": 300, "sells_out": True}
+DOUBLED = {"retry": {"doubled": 0.3, "concurrent": 0.5}}
+RETRIED = {"retry": {"doubled": 0.3, "concurrent": 0.5, "cut": 0.1, "again": 5,
+                     "again_after": "5ms"}}
+MIXED = {"mix": {"purchase": 6, "inventory": 1, "cancel": 2, "lookup": 1, "restock": 1},
+         "restock_units": 2, "quantity": {"min": 1, "max": 3}}
+
+# strategy: what the run is like, and what is found
+PLANTED_BUGS = {
+    "no_idempotency_check": (DOUBLED, {"duplicate_order"}),
+    "sells_one_too_many": (SCARCE, {"oversold"}),
+    "loses_writes": ({}, {"lost_order"}),
+    "unfenced_lock": (SCARCE, {"oversold", "conservation"}),
+    "skips_a_shard": (SCARCE, {"undersold", "false_refusal"}),
+    "refuses_now_and_then": ({}, {"false_refusal"}),
+    "no_limit_check": ({"per_user_max": 4}, {"limit"}),
+    "returns_units_twice": (MIXED, {"conservation"}),
+    "replays_without_a_mark": (DOUBLED, {"replay"}),
+    "replays_the_remaining_of_now": (DOUBLED, {"replay"}),
+    "takes_more_than_asked": ({}, {"unasked_order"}),
+    "restocks_without_counting": (MIXED, {"conservation"}),
+}
+# what is wrong with the server itself
+WRONG_SERVERS = {
+    "metrics": ({}, {"metrics"}),
+    "order": (DOUBLED, {"replay"}),
+    "key": (DOUBLED, {"duplicate_order"}),
+}
+RIGHT = {
+    "scarce": SCARCE,
+    "limited": {"stock": 300, "per_user_max": 4, "users": 50, "connections": 50},
+    "mixed": SCARCE | RETRIED | MIXED | {"per_user_max": 20, "sells_out": False,
+                                         "products": ["1", "2"]},
+}
+
+
+def run(server, folder, terms):
+    """The exit code of a run and its audit, and what was found."""
+    path = folder / "scenario.yaml"
+    path.write_text(yaml.safe_dump(terms, sort_keys=False))
+    for product in terms["products"]:
+        server.sale(product, stock=terms["stock"], per_user_max=terms.get("per_user_max", 0),
+                    reset=True)
+    done = subprocess.run(
+        [BUILD / "tests" / "bench_audit" / "bench_drive", path, server.address[0],
+         str(server.address[1]), server.admin[0], str(server.admin[1]), server.token_file, SEED],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in (0, 98), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def check_found(code, found, kinds):
+    assert set(found["violations"]) == kinds, json.dumps(found, indent=1)
+    assert code == (98 if kinds else 0)
+    assert found["problem"] == "" and found["unknown_left"] == 0, json.dumps(found, indent=1)
+    assert bool(found["offenders"]) == bool(kinds)
+
+
+@pytest.mark.parametrize("bug", PLANTED_BUGS)
+def test_a_planted_bug_is_found_and_nothing_else(bug, tmp_path):
+    changes, kinds = PLANTED_BUGS[bug]
+    with Server(tmp_path, "--workers", "2", strategy_name=str(PLANTED / f"{bug}.so")) as server:
+        check_found(*run(server, tmp_path, scenario(**changes)), kinds)
+
+
+@pytest.mark.parametrize("wrong", WRONG_SERVERS)
+def test_a_wrong_server_is_found_out(wrong, tmp_path, monkeypatch):
+    changes, kinds = WRONG_SERVERS[wrong]
+    monkeypatch.setattr(flashsale, "binary",
+                        lambda: str(BUILD / "tests" / "bench_audit" / "wrong_server"))
+    with Server(tmp_path, "--workers", "2", strategy_name=str(BUILD / "strategies" / "v1.so"),
+                env={"FS_WRONG": wrong}) as server:
+        code, found = run(server, tmp_path, scenario(**changes))
+    assert set(found["violations"]) == kinds, json.dumps(found, indent=1)
+    assert code == 98
+
+
+@pytest.mark.parametrize("strategy", ["v1", "v2", "v3", "v4"])
+def test_a_right_server_is_accused_of_nothing(strategy, tmp_path):
+    with Server(tmp_path, "--workers", "2", strategy_name=strategy) as server:
+        for name, changes in RIGHT.items():
+            code, found = run(server, tmp_path, scenario(**changes))
+            check_found(code, found, set())
+            assert found["invalid"] == "" or "busy" in found["invalid"], f"{name}: {found}"
+            if changes.get("sells_out"):
+                assert found["left"] == 0, f"{name}: {json.dumps(found, indent=1)}"
