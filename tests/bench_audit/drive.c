@@ -1,7 +1,7 @@
 /* One run against a server that is up, and its audit, as JSON on standard output: the parts of
  * flashsale-bench without its program.
  *
- *     bench_drive SCENARIO.yaml HOST PORT ADMIN_HOST ADMIN_PORT TOKEN_FILE SEED
+ *     audit_drive SCENARIO.yaml HOST PORT ADMIN_HOST ADMIN_PORT TOKEN_FILE SEED
  *
  * The sales are there before.  Exit code: 0 fine, 98 the audit found violations, 1 it failed. */
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 
 static int fail(const char *what, const char *why)
 {
-    fprintf(stderr, "bench_drive: %s: %s\n", what, why);
+    fprintf(stderr, "audit_drive: %s: %s\n", what, why);
     return 1;
 }
 

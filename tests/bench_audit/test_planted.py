@@ -68,7 +68,7 @@ def run(server, folder, terms):
         server.sale(product, stock=terms["stock"], per_user_max=terms.get("per_user_max", 0),
                     reset=True)
     done = subprocess.run(
-        [BUILD / "tests" / "bench_audit" / "bench_drive", path, server.address[0],
+        [BUILD / "tests" / "bench_audit" / "audit_drive", path, server.address[0],
          str(server.address[1]), server.admin[0], str(server.admin[1]), server.token_file, SEED],
         capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode in (0, 98), done.stderr
