@@ -89,8 +89,8 @@ struct fs_load_result {
     char invalid[256]; /* why these figures must not be used; empty: valid */
 };
 
-/* Logs the users in (before the clock), connects, runs, drains.  Progress is called about once a
- * second and at each stage on the calling thread.  *error: one line when it could not start.
+/* Logs the users in (before the clock), connects, runs, drains.  Progress is called when the
+ * clock starts, about once a second and at each stage, on the calling thread.  *error: one line when it could not start.
  * Returns 0 (also when invalid or stopped early), -ECONNREFUSED, -EACCES (log-in refused), -ENOMEM, -EMFILE
  * (too few descriptors: says how many are needed). */
 int fs_load_run(const struct fs_scenario *scenario, const struct fs_target *target,

@@ -57,11 +57,11 @@ static void show(const struct cell *cell, enum fs_cell_phase phase)
     run->watch.on_view(run->watch.data, &view);
 }
 
-static struct fs_cost_point cost_now(const struct cell *cell, const struct fs_load_progress *now)
+static struct fs_cost_point cost_now(const struct cell *cell, uint64_t purchases)
 {
     struct fs_cost_point point = {.is_known = true,
                                   .server_cpu_us = fs_process_cpu_us(cell->server.child.pid),
-                                  .purchases = fs_purchases_answered(now)};
+                                  .purchases = purchases};
 
     for (size_t i = 0; i < cell->server.node_count; i++)
         point.redis_cpu_us += fs_process_cpu_us(cell->server.node_pids[i]);
@@ -71,6 +71,16 @@ static struct fs_cost_point cost_now(const struct cell *cell, const struct fs_lo
 static bool is_warmup(const struct fs_scenario *scenario, size_t stage)
 {
     return stage < scenario->stage_count && scenario->stages[stage].warmup;
+}
+
+/* When the figures begin. */
+static uint64_t warmup_us(const struct fs_scenario *scenario)
+{
+    uint64_t sum_us = 0;
+
+    for (size_t i = 0; i < scenario->stage_count && scenario->stages[i].warmup; i++)
+        sum_us += scenario->stages[i].ramp_us + scenario->stages[i].hold_us;
+    return sum_us;
 }
 
 static void on_progress(void *data, const struct fs_load_progress *now)
@@ -89,11 +99,9 @@ static void on_progress(void *data, const struct fs_load_progress *now)
             elapsed_s > 0 ? (double)(now->answered - cell->seen.answered) / elapsed_s : NAN,
     };
 
-    if (!is_warmup(cell->record->scenario, now->stage)) {
-        if (!cell->first.is_known)
-            cell->first = cost_now(cell, now);
-        else
-            cell->last = cost_now(cell, now);
+    if (!cell->first.is_known && !is_warmup(cell->record->scenario, now->stage)) {
+        cell->first = cost_now(cell, 0);
+        cell->first.after_us = now->elapsed_us - warmup_us(cell->record->scenario);
     }
     fs_sampler_now(cell->sampler, &view.cpu);
     cell->seen = *now;
@@ -189,6 +197,7 @@ static int put_under_load(struct cell *cell, char *error)
         snprintf(error, FS_RUN_ERROR_SIZE, "no load: %s", why[0] != '\0' ? why : strerror(-rc));
         return rc;
     }
+    cell->last = cost_now(cell, fs_purchases_answered(&cell->load.totals));
     cell->record->was_run = true;
     cell->record->started_wall_ms = (int64_t)cell->load.started_wall_ms;
     snprintf(cell->record->invalid, sizeof(cell->record->invalid), "%s", cell->load.invalid);

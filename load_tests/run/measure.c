@@ -62,7 +62,7 @@ static void set_counts(const struct fs_load_result *load, double *values)
     values[FS_FIGURE_OFFERED_RATE] = load->offered_per_s;
     values[FS_FIGURE_ANSWERED_RATE] = load->answered_per_s;
     values[FS_FIGURE_TPS_SOLD] = load->sold_per_s;
-    values[FS_FIGURE_ERROR_RATE] = ratio((double)totals->errors, (double)totals->sent);
+    values[FS_FIGURE_ERROR_RATE] = ratio((double)totals->errors, (double)totals->offered);
     if (load->sold_out_us > 0)
         values[FS_FIGURE_SELL_OUT] = (double)load->sold_out_us / 1e3;
 }
@@ -142,12 +142,24 @@ static double cost_elsewhere(const struct fs_measured *measured)
     return ratio(seconds * 1e6, outcomes(measured));
 }
 
+/* The first point comes a little after the warm-up's end: what was answered before is taken away by
+ * its share of the time. */
+static double purchases_between(const struct fs_measured *measured)
+{
+    double span_us = (double)measured->load->measured_us;
+    double missed_us = (double)measured->first.after_us;
+
+    if (!measured->first.is_known || !measured->last.is_known || span_us <= missed_us)
+        return 0;
+    return (double)measured->last.purchases * (1 - missed_us / span_us);
+}
+
 static void set_costs(const struct fs_measured *measured, double *values)
 {
     const struct fs_cost_point *first = &measured->first;
     const struct fs_cost_point *last = &measured->last;
-    bool is_known = first->is_known && last->is_known && last->purchases > first->purchases;
-    double purchases = is_known ? (double)(last->purchases - first->purchases) : 0;
+    double purchases = purchases_between(measured);
+    bool is_known = purchases > 0;
 
     if (!measured->has_server_cpu)
         values[FS_FIGURE_SERVER_COST] = cost_elsewhere(measured);

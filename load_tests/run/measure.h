@@ -7,12 +7,14 @@
 #include "run/prometheus.h"
 #include "run/sampler.h"
 
-/* CPU and purchases at one instant of the load; costs are differences of two of these. */
+/* CPU at an instant of the load, and purchases answered by then without those of the warm-up; costs
+ * are differences of two of these. */
 struct fs_cost_point {
     bool is_known;
+    uint64_t after_us; /* how long after the end of the warm-up it was taken */
     uint64_t server_cpu_us;
     uint64_t redis_cpu_us;
-    uint64_t purchases; /* answered, sold or refused */
+    uint64_t purchases; /* sold or refused; of the first point 0 */
 };
 
 struct fs_measured {
