@@ -134,6 +134,10 @@ static void send_change(struct fs_v4_ask *state)
     struct fs_ledger_change_args args;
     char numbers[2][FS_LEDGER_NUMBER_SIZE];
 
+    if (!worker->ledger->asked(state->ask.op, true)) {
+        fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_BUSY);
+        return;
+    }
     fs_ledger_change_write(&state->ask, state->sale->shards[0].product->name, &args);
     args.argv[args.argc++] =
         fs_ledger_number(numbers[0], units < 0 ? 0 : fs_v4_deal(units, 0, count));

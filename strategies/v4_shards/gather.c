@@ -236,14 +236,17 @@ static void take_for(struct plan *plan, unsigned home, unsigned donor)
     struct fs_ledger_op *named;
 
     for (struct fs_ledger_op *state = queue->first; state; state = state->next) {
-        if (count == named_max || units + state->units > plan->left[donor])
+        if (count == named_max || units + state->units > plan->left[donor] ||
+            !fs_ledger_op_asked(state, true))
             break;
         units += state->units;
         count++;
     }
-    named = fs_ledger_queue_cut(queue, count, &count);
-    plan->left[donor] -= units;
-    fs_v4_transfer_take(plan->sale, donor, home, plan->epoch, is_plenty ? ALL : 0, named);
+    if (count > 0) {
+        named = fs_ledger_queue_cut(queue, count, &count);
+        plan->left[donor] -= units;
+        fs_v4_transfer_take(plan->sale, donor, home, plan->epoch, is_plenty ? ALL : 0, named);
+    }
     wait_all(plan->sale, queue);
 }
 

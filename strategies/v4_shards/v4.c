@@ -45,10 +45,11 @@ static void pump(struct fs_ledger_product *product)
     while (product->queue.first && product->in_flight < v4->batches_max) {
         uint32_t count;
         struct fs_ledger_op *first =
-            fs_ledger_queue_cut(&product->queue, v4->ledger.batch_max, &count);
+            fs_ledger_queue_take(&product->queue, v4->ledger.batch_max, &count);
 
-        fs_v4_decide_send(product, first, count, &fs_ledger_decide, (struct fs_text){0}, NULL,
-                          on_batch);
+        if (first)
+            fs_v4_decide_send(product, first, count, &fs_ledger_decide, (struct fs_text){0}, NULL,
+                              on_batch);
     }
 }
 
@@ -174,19 +175,14 @@ static void queue_op(struct fs_v4_worker *worker, struct fs_op *op, union state 
 static void purchase(void *worker, struct fs_op *op, void *state,
                      const struct fs_purchase *purchase)
 {
-    const struct fs_ledger_op asked = {.order = purchase->order,
-                                       .buyer = purchase->buyer,
-                                       .units = purchase->units,
-                                       .deadline_us = purchase->deadline_us};
+    const struct fs_ledger_op asked = fs_ledger_op_of_purchase(purchase);
 
-    assert(purchase->units > 0);
     queue_op(worker, op, state, purchase->product, &asked);
 }
 
 static void cancel(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref)
 {
-    const struct fs_ledger_op asked = {
-        .order = ref->order, .buyer = ref->buyer, .deadline_us = ref->deadline_us};
+    const struct fs_ledger_op asked = fs_ledger_op_of_cancel(ref);
 
     queue_op(worker, op, state, ref->product, &asked);
 }
@@ -234,16 +230,11 @@ static void turn_end(void *data)
     fs_ledger_turn_end(&worker->ledger);
 }
 
-static void probe(void *worker, struct fs_op *op, void *state)
-{
-    fs_ledger_probe(worker, op, state);
-}
-
 static const struct fs_strategy v4_strategy = {
     FS_STRATEGY_HEAD,
     .name = "v4",
     .summary = "stock in shards on several Redis servers, sold to the last unit",
-    .flags = FS_STRATEGY_USES_STORE,
+    .flags = FS_STRATEGY_USES_STORE | FS_STRATEGY_SAYS_ASKED,
     .state_size = sizeof(union state),
     .open = open_v4,
     .close = close_v4,
@@ -257,7 +248,7 @@ static const struct fs_strategy v4_strategy = {
     .audit = audit,
     .change = change,
     .turn_end = turn_end,
-    .probe = probe,
+    .probe = fs_ledger_probe,
     .stores_wanted = 2,
 };
 

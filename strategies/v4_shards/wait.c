@@ -13,6 +13,7 @@ void fs_v4_append(struct fs_ledger_queue *queue, struct fs_ledger_op *state)
 
 void fs_v4_wait_here(struct fs_v4_sale *sale, struct fs_ledger_op *state)
 {
+    fs_ledger_op_asked(state, state->may_be_decided);
     fs_v4_append(&sale->waiting, state);
     fs_v4_sale_touch(sale);
 }
