@@ -10,7 +10,8 @@
 #include "base/limits.h"
 #include "http/http.h"
 
-#define QUICK_US 500u /* a list that took no longer is followed by the short pause */
+#define QUICK_US 500u   /* a list that took no longer is followed by the short pause */
+#define MIDDLE_US 1500u /* by the middle one */
 
 struct product {
     uint32_t len;
@@ -26,7 +27,7 @@ struct fs_catalogue {
     struct fs_link waiting; /* for the next list */
     struct fs_link served;  /* by the list in flight */
     bool is_refreshing;
-    bool is_slow;              /* the last list took long */
+    uint64_t took_us;          /* the last list */
     uint64_t asked_at_us;      /* of the list in flight */
     h2o_timeout_entry_t pause; /* linked: until then no other list is asked for */
 };
@@ -108,9 +109,16 @@ static void on_end(struct fs_op *op, void *data)
     struct fs_outcome outcome = op->outcome;
 
     catalogue->is_refreshing = false;
-    catalogue->is_slow = fs_clock_now_us() - catalogue->asked_at_us > QUICK_US;
+    catalogue->took_us = fs_clock_now_us() - catalogue->asked_at_us;
     serve(catalogue, &outcome);
     start(catalogue);
+}
+
+static h2o_timeout_t *pause_after(struct fs_http *http, uint64_t took_us)
+{
+    if (took_us <= QUICK_US)
+        return &http->short_pause;
+    return took_us <= MIDDLE_US ? &http->middle_pause : &http->h2o.hundred_ms_timeout;
 }
 
 /* One list at a time for all who wait, then a pause ten times as long as a list may take: so ids made
@@ -124,9 +132,7 @@ static void start(struct fs_catalogue *catalogue)
     if (fs_link_is_alone(&catalogue->waiting) || catalogue->is_refreshing ||
         h2o_timeout_is_linked(&catalogue->pause))
         return;
-    h2o_timeout_link(http->h2o.loop,
-                     catalogue->is_slow ? &http->h2o.hundred_ms_timeout : &http->short_pause,
-                     &catalogue->pause);
+    h2o_timeout_link(http->h2o.loop, pause_after(http, catalogue->took_us), &catalogue->pause);
     op = fs_op_take(http->ops, FS_OP_LIST, &client, catalogue);
     if (!op)
         return; /* no slot: tried again after the pause */

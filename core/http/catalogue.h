@@ -24,8 +24,8 @@ struct fs_text fs_catalogue_candidate(const struct fs_catalogue *catalogue, stru
                                       size_t *next);
 
 /* heard() runs, never inside this, once a list that was asked for after this call has come or
- * failed.  Lists are asked for at most every 5 ms, every 100 ms where
- * one takes long: until then the waiter waits.  [loop] */
+ * failed.  Lists are asked for at most every 5 ms, every 15 or 100 ms where one takes long: until then
+ * the waiter waits.  [loop] */
 void fs_catalogue_refresh(struct fs_catalogue *catalogue, struct fs_catalogue_waiter *waiter);
 void fs_catalogue_forget(struct fs_catalogue_waiter *waiter); /* the waiter leaves */
 

@@ -19,6 +19,7 @@
 #include "http/routes.h"
 
 #define SHORT_PAUSE_MS 5
+#define MIDDLE_PAUSE_MS 15
 
 struct fs_handler {
     h2o_handler_t super;
@@ -181,6 +182,7 @@ int fs_http_init(struct fs_http *http, h2o_loop_t *h2o_loop, SSL_CTX *tls)
         goto destroy_namer;
     h2o_context_init(&http->h2o, h2o_loop, &server->h2o);
     h2o_timeout_init(h2o_loop, &http->short_pause, SHORT_PAUSE_MS);
+    h2o_timeout_init(h2o_loop, &http->middle_pause, MIDDLE_PAUSE_MS);
     http->accept_main =
         (h2o_accept_ctx_t){.ctx = &http->h2o, .hosts = server->main_hosts, .ssl_ctx = tls};
     http->accept_admin = (h2o_accept_ctx_t){.ctx = &http->h2o, .hosts = server->admin_hosts};
@@ -196,6 +198,7 @@ void fs_http_dispose(struct fs_http *http)
     h2o_multithread_queue_t *queue = http->h2o.queue;
 
     fs_catalogue_destroy(http->catalogue); /* its timers are of the loop and the context */
+    h2o_timeout_dispose(http->h2o.loop, &http->middle_pause);
     h2o_timeout_dispose(http->h2o.loop, &http->short_pause);
     h2o_context_dispose(&http->h2o);
 #if H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13

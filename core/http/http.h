@@ -78,6 +78,7 @@ struct fs_http {
     h2o_accept_ctx_t accept_admin;
     struct fs_order_namer *namer;
     h2o_timeout_t short_pause; /* between two lists for the catalogue */
+    h2o_timeout_t middle_pause;
     struct fs_catalogue *catalogue;
     struct fs_link connections;   /* open ones of this loop, struct fs_connection_guard by link */
     struct fs_link exchanges;     /* requests not yet answered, struct fs_exchange by link */

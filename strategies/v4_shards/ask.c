@@ -74,8 +74,8 @@ void fs_v4_lookup(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_as
                   const struct fs_order_ref *ref)
 {
     const struct fs_host *host = fs_v4_host(worker);
-    unsigned node_count = host->store_count(host);
-    unsigned home = fs_v4_home_of(ref->buyer, fs_v4_of(worker)->shard_count);
+    const struct fs_v4 *v4 = fs_v4_of(worker);
+    unsigned home = fs_v4_home_of(ref->buyer, ref->product, v4->shard_count);
     char chars[FS_LEDGER_NAME_LEN_MAX];
     struct fs_ledger_keys keys;
     struct fs_text argv[3] = {FS_LEDGER_TEXT("HGET")};
@@ -87,7 +87,7 @@ void fs_v4_lookup(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_as
                                         .order = ref->order,
                                         .trips = 1}};
     fs_ledger_keys_init(&keys, worker->ledger.ledger->prefix,
-                        fs_v4_tag_write(chars, ref->product, home, node_count ? node_count : 1));
+                        fs_v4_tag_write(chars, ref->product, home, v4->range_count));
     argv[1] = keys.list[FS_LEDGER_KEY_ORDERS];
     argv[2] = ref->order;
     state->ask.call.done = lookup_done;

@@ -41,12 +41,11 @@ struct fs_v4_sale *fs_v4_sale_of(const struct fs_ledger_product *product)
 static bool take_shards(struct fs_v4_sale *sale)
 {
     struct fs_v4_worker *worker = sale->worker;
-    unsigned node_count = fs_v4_host(worker)->store_count(fs_v4_host(worker));
     unsigned shard_count = fs_v4_sale_shard_count(sale);
 
     for (unsigned k = 0; k < shard_count; k++) {
         char chars[FS_LEDGER_NAME_LEN_MAX];
-        struct fs_text tag = fs_v4_tag_write(chars, sale->name, k, node_count ? node_count : 1);
+        struct fs_text tag = fs_v4_tag_write(chars, sale->name, k, fs_v4_of(worker)->range_count);
         struct fs_ledger_product *product = fs_ledger_product_take(&worker->ledger, tag);
 
         if (!product)

@@ -61,7 +61,11 @@ struct fs_text fs_v4_tag_write(char chars[FS_LEDGER_NAME_LEN_MAX], struct fs_tex
     return plain; /* on another node: only the load is less even */
 }
 
-unsigned fs_v4_home_of(struct fs_text buyer, unsigned shard_count)
+/* The node of shard k is (hash of the product + k) mod nodes; so that of this shard is the hash of the
+ * buyer mod nodes, whatever the product. */
+unsigned fs_v4_home_of(struct fs_text buyer, struct fs_text product, unsigned shard_count)
 {
-    return (unsigned)(hash_of(buyer) % shard_count);
+    return (
+        unsigned)((hash_of(buyer) % shard_count + shard_count - hash_of(product) % shard_count) %
+                  shard_count);
 }

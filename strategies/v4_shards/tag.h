@@ -11,7 +11,8 @@
 struct fs_text fs_v4_tag_write(char chars[FS_LEDGER_NAME_LEN_MAX], struct fs_text product,
                                unsigned shard, unsigned node_count);
 
-/* A buyer's home.  It never changes: a buyer's orders are looked for there. */
-unsigned fs_v4_home_of(struct fs_text buyer, unsigned shard_count);
+/* A buyer's home in the sale of a product.  It never changes: a buyer's orders are looked for there.
+ * Where the nodes divide the shards, a buyer's homes in all sales are on the same node. */
+unsigned fs_v4_home_of(struct fs_text buyer, struct fs_text product, unsigned shard_count);
 
 #endif

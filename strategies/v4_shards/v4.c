@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "ask.h"
@@ -77,6 +78,26 @@ static uint32_t one_each_store(const struct fs_host *host)
     return store_count < FS_V4_SHARDS_MAX ? store_count : FS_V4_SHARDS_MAX;
 }
 
+static bool is_cluster(const struct fs_host *host)
+{
+    bool can_say =
+        host->struct_size >= offsetof(struct fs_host, store_is_cluster) + sizeof(void (*)(void));
+
+    return can_say && host->store_is_cluster(host);
+}
+
+/* The nodes of a cluster come and go, and its slots move: there each shard has a range of its own.  Of
+ * independent nodes each has a range; where they divide the shards, a buyer's homes in all sales are on
+ * one node, so that a name used for two products is noticed there. */
+static void settle_places(struct fs_v4 *v4, const struct fs_host *host)
+{
+    uint32_t node_count = host->store_count(host);
+
+    v4->range_count = is_cluster(host) ? v4->shard_count : node_count > 0 ? node_count : 1;
+    v4->ledger.has_claims =
+        !is_cluster(host) && node_count > 0 && v4->shard_count % node_count == 0;
+}
+
 static void close_v4(void *strategy)
 {
     struct fs_v4 *v4 = strategy;
@@ -110,6 +131,7 @@ static int open_v4(const struct fs_host *host, const struct fs_options *options,
     }
     if (v4->shard_count == 0)
         v4->shard_count = one_each_store(host);
+    settle_places(v4, host);
     *strategy = v4;
     return 0;
 }
@@ -164,7 +186,7 @@ static void queue_op(struct fs_v4_worker *worker, struct fs_op *op, union state 
         return;
     }
     queued->product =
-        sale->shards[fs_v4_home_of(asked->buyer, fs_v4_of(worker)->shard_count)].product;
+        sale->shards[fs_v4_home_of(asked->buyer, name, fs_v4_of(worker)->shard_count)].product;
     /* With another number of shards home would be elsewhere; and what is left is told with a sale. */
     if (sale->is_checked && !is_stale(sale))
         fs_v4_ask_home(queued);

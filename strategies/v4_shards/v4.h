@@ -19,6 +19,7 @@
 struct fs_v4 {
     struct fs_ledger ledger; /* first */
     uint32_t shard_count;
+    uint32_t range_count; /* equal ranges of slots that the shards of a sale are dealt to */
     uint32_t batches_max;
     pthread_mutex_t mutex;
     struct fs_v4_stock *stocks; /* owned; guarded by mutex */

@@ -73,8 +73,26 @@ static void on_one_node_a_shard_is_its_number(void)
 static void a_home_never_changes(void)
 {
     /* Kept in stores: another answer would lose sight of a buyer's orders. */
-    FS_CHECK_INT(fs_v4_home_of(FS_LEDGER_TEXT("ann"), SHARDS), 0);
-    FS_CHECK_INT(fs_v4_home_of(FS_LEDGER_TEXT("user_10000"), SHARDS), 1);
+    FS_CHECK_INT(fs_v4_home_of(FS_LEDGER_TEXT("ann"), FS_LEDGER_TEXT("shoe"), SHARDS), 0);
+    FS_CHECK_INT(fs_v4_home_of(FS_LEDGER_TEXT("user_10000"), FS_LEDGER_TEXT("shoe"), SHARDS), 1);
+}
+
+static void a_buyer_s_homes_are_on_one_node_whatever_the_product(void)
+{
+    for (unsigned nodes = 1; nodes <= SHARDS; nodes *= 2)
+        for (unsigned product = 0; product < 50; product++) {
+            char name[16];
+            char chars[2][FS_LEDGER_NAME_LEN_MAX];
+            struct fs_text text = {name, (size_t)snprintf(name, sizeof(name), "p%u", product)};
+            struct fs_text shoe = FS_LEDGER_TEXT("shoe");
+            struct fs_text ann = FS_LEDGER_TEXT("ann");
+            struct fs_text tags[2] = {
+                fs_v4_tag_write(chars[0], shoe, fs_v4_home_of(ann, shoe, SHARDS), nodes),
+                fs_v4_tag_write(chars[1], text, fs_v4_home_of(ann, text, SHARDS), nodes)};
+
+            FS_CHECK_INT(slot_of(tags[1].data, tags[1].len) * nodes / 16384,
+                         slot_of(tags[0].data, tags[0].len) * nodes / 16384);
+        }
 }
 
 static void buyers_are_spread_evenly(void)
@@ -86,18 +104,20 @@ static void buyers_are_spread_evenly(void)
         char name[32];
         int len = snprintf(name, sizeof(name), "user_%" PRIu64, fs_random_below(&random, 1000000));
 
-        counts[fs_v4_home_of((struct fs_text){name, (size_t)len}, SHARDS)]++;
+        counts[fs_v4_home_of((struct fs_text){name, (size_t)len}, FS_LEDGER_TEXT("shoe"),
+                             SHARDS)]++;
     }
     for (unsigned k = 0; k < SHARDS; k++)
         FS_CHECK(counts[k] > 800 && counts[k] < 1200);
 }
 
-#define TESTS(T)                             \
-    T(slots_are_those_of_redis_cluster)      \
-    T(shards_are_dealt_round_over_the_nodes) \
-    T(each_shard_has_a_name_of_its_own)      \
-    T(on_one_node_a_shard_is_its_number)     \
-    T(a_home_never_changes)                  \
+#define TESTS(T)                                            \
+    T(slots_are_those_of_redis_cluster)                     \
+    T(shards_are_dealt_round_over_the_nodes)                \
+    T(each_shard_has_a_name_of_its_own)                     \
+    T(on_one_node_a_shard_is_its_number)                    \
+    T(a_home_never_changes)                                 \
+    T(a_buyer_s_homes_are_on_one_node_whatever_the_product) \
     T(buyers_are_spread_evenly)
 
 FS_SUITE("v4/tag", TESTS)
