@@ -12,6 +12,14 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/core/include/flashsale
 install(FILES ${CMAKE_SOURCE_DIR}/config/flashsale.yaml
     DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/flashsale OPTIONAL)
 
+# The comparison: its program (load_tests/CMakeLists.txt), scenarios, and the Python of report and compare.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/load_tests/scenarios
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/flashsale FILES_MATCHING PATTERN "*.yaml")
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/scripts/analyze_results.py
+    ${CMAKE_SOURCE_DIR}/scripts/bench_compare.py DESTINATION ${CMAKE_INSTALL_DATADIR}/flashsale)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/scripts/results_report
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/flashsale FILES_MATCHING PATTERN "*.py")
+
 # CMake: find_package(Flashsale), targets Flashsale::flashsale and Flashsale::static.
 install(EXPORT FlashsaleTargets NAMESPACE Flashsale:: DESTINATION ${FS_PACKAGE_DIR})
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/FlashsaleConfig.cmake.in

@@ -12,7 +12,8 @@ struct command {
     const char *help;
     unsigned bit; /* of enum fs_cli_command_bit */
     int operand_count_max;
-    int (*run)(const struct fs_cli_options *options, const struct fs_cli_io *io); /* NULL: serve */
+    int (*run)(const struct fs_cli_options *options,
+               const struct fs_cli_io *io); /* NULL: serve, bench */
 };
 
 static int help(const struct fs_cli_options *options, const struct fs_cli_io *io);
@@ -37,6 +38,9 @@ static const struct command commands[] = {
      "Looks at machine, settings and Redis servers, and says what to change: exit code 1 when a "
      "sale would fail.",
      FS_CLI_DOCTOR, 0, fs_cli_doctor},
+    {"bench", "bench run | cost | list | validate | report | compare  [OPTION]...",
+     "Loads the strategies and compares them; 'flashsale bench help' says more.", FS_CLI_BENCH, 0,
+     NULL},
     {"version", "version [--json]", "Says which version this is.", FS_CLI_VERSION, 0,
      fs_cli_version},
     {"help", "help [COMMAND]", "Says what a command does.", FS_CLI_HELP, 1, help},
@@ -123,6 +127,8 @@ int fs_cli_run(int argc, char **argv, const struct fs_cli_io *io, struct fs_sett
         command = find("help");
     else if (argc > 1 && argv[1][0] != '-' && !(command = find(argv[1])))
         return refuse(argv[1], io);
+    if (command->bit == FS_CLI_BENCH) /* knows its own options */
+        return fs_cli_bench(argv + 1, io);
     if (argc > 1 && (argv[1][0] != '-' || command != &commands[0]))
         skipped = 1;
     rc = fs_cli_options_read(argc - skipped, argv + skipped, command->bit, io, &options);

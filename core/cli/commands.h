@@ -11,4 +11,8 @@ int fs_cli_stock(const struct fs_cli_options *options, const struct fs_cli_io *i
 int fs_cli_healthcheck(const struct fs_cli_options *options, const struct fs_cli_io *io);
 int fs_cli_version(const struct fs_cli_options *options, const struct fs_cli_io *io);
 
+/* Becomes flashsale-bench with argv, of which argv[0] is passed over.  Returns only when that cannot
+ * be. */
+int fs_cli_bench(char **argv, const struct fs_cli_io *io);
+
 #endif

@@ -15,7 +15,8 @@ enum fs_cli_command_bit {
     FS_CLI_HEALTH = 1 << 4,
     FS_CLI_VERSION = 1 << 5,
     FS_CLI_HELP = 1 << 6,
-    FS_CLI_DOCTOR = 1 << 7
+    FS_CLI_DOCTOR = 1 << 7,
+    FS_CLI_BENCH = 1 << 8
 };
 
 struct fs_cli_options {

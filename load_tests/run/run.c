@@ -47,7 +47,8 @@ static int run_one(struct fs_run *run, const struct fs_subject *subject,
     fs_record_init(record, subject, scenario, rep, (uint32_t)run->record_count + 1);
     run->record_count++;
     rc = fs_cell_run(run, record, timeseries);
-    run->watch.on_cell_end(run->watch.data, record);
+    if (rc != -EINVAL)
+        run->watch.on_cell_end(run->watch.data, record);
     if (rc != 0) {
         snprintf(error, FS_RUN_ERROR_SIZE, "%s", record->failure);
         return fail(error, rc, run->folder);

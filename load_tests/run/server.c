@@ -154,8 +154,10 @@ static int fail_with_log(const struct fs_bench_server *server, const char *text,
     size_t len = text ? strlen(text) : 0;
     const char *tail = text ? text + (len > LOG_TAIL ? len - LOG_TAIL : 0) : "";
 
-    snprintf(error, FS_RUN_ERROR_SIZE, "the server %s; it said: %s (%.200s)", what,
-             tail[0] != '\0' ? tail : "nothing", server->log_path);
+    while (len > 0 && text[len - 1] == '\n')
+        len--;
+    snprintf(error, FS_RUN_ERROR_SIZE, "the server %s; see %.250s; it said: %.*s", what,
+             server->log_path, len > 0 ? (int)(text + len - tail) : 7, len > 0 ? tail : "nothing");
     return rc;
 }
 
