@@ -101,6 +101,7 @@ struct fs_conformance_settings {
     size_t option_count;
     unsigned loop_count;
     bool is_sharded; /* each shard of a sale has a sequence of its own; the sale's is their sum */
+    bool is_apart;   /* and a buyer's shards of two sales may be on different nodes */
     uint64_t seed;
     const struct fs_driver_store *store;        /* NULL: none */
     const struct fs_driver_store *second_store; /* the same store, for a second server */

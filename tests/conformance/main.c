@@ -1,6 +1,6 @@
 /* Runs the conformance suite on a strategy:
  *
- *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--sharded] [--seed N]
+ *     test_conformance STRATEGY.so [--option NAME=VALUE]... [--loops N] [--sharded [--apart]] [--seed N]
  *                      [--redis N | --cluster N] [FILTER]
  *
  * FILTER: only the tests whose names contain it.  --redis: starts N redis-servers of its own, --cluster:
@@ -73,13 +73,10 @@ static void add_option(struct arguments *arguments, char *text)
 static void read_arguments(struct arguments *arguments, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"option", required_argument, NULL, 'o'},
-        {"loops", required_argument, NULL, 'l'},
-        {"seed", required_argument, NULL, 's'},
-        {"redis", required_argument, NULL, 'r'},
-        {"sharded", no_argument, NULL, 'h'},
-        {"cluster", required_argument, NULL, 'c'},
-        {0},
+        {"option", required_argument, NULL, 'o'},  {"loops", required_argument, NULL, 'l'},
+        {"seed", required_argument, NULL, 's'},    {"redis", required_argument, NULL, 'r'},
+        {"sharded", no_argument, NULL, 'h'},       {"apart", no_argument, NULL, 'a'},
+        {"cluster", required_argument, NULL, 'c'}, {0},
     };
     const char *seed = getenv("FS_SEED");
     struct fs_conformance_settings *settings = &arguments->settings;
@@ -97,6 +94,8 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv)
             settings->seed = number_of(optarg, UINT64_MAX);
         else if (found == 'h')
             settings->is_sharded = true;
+        else if (found == 'a')
+            settings->is_apart = true;
         else if (found == 'r' || found == 'c')
             arguments->node_count = (unsigned)number_of(optarg, NODES_MAX);
         else
