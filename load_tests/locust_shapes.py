@@ -37,11 +37,12 @@ class Scenario:
 
 # The plan's table.
 PLAN = {
-    "baseline": Scenario("baseline", [Stage(0, 60, 1)], purchase=1, inventory=1, products=["1"]),
+    "baseline": Scenario("baseline", [Stage(0, 60, 1)], purchase=1, inventory=1, quantity=(1, 1),
+                         products=["1"]),
     "load": Scenario("load", [Stage(30, 120, 100), Stage(30, 120, 500), Stage(60, 300, 1000)]),
     "spike": Scenario("spike", [Stage(0, 30, 10), Stage(5, 60, 1000), Stage(0, 30, 10)]),
     "stress": Scenario("stress", [Stage(0, 60, users) for users in range(100, 5001, 100)]),
-    "soak": Scenario("soak", [Stage(0, 3600, 500)]),
+    "soak": Scenario("soak", [Stage(30, 3600, 500)]),
 }
 
 
@@ -81,7 +82,7 @@ def read(path, profile="full"):
         think = [seconds(value) for value in bounds(keys.get("think", 0))]
         units = [int(value) for value in bounds(keys.get("quantity", 1))]
         return Scenario(path.stem, stages, int(mix.get("purchase", 0)), int(mix.get("inventory", 0)),
-                        tuple(think), tuple(units), [str(name) for name in keys["products"]])
+                        tuple(think), tuple(units), [str(name) for name in keys.get("products", ["1"])])
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as problem:
         raise ValueError(f"{path}: {problem}") from None
 

@@ -40,12 +40,11 @@ def target(cell, metric, default):
     """The cell's own upper target of a metric, else the plan's."""
     rows = cell.results.thresholds
     rows = cell.results.part(rows, (cell.strategy, cell.variant, cell.scenario))
-    own = rows[(rows["metric"] == metric) & rows["comparison"].isin(["<", "<="])] if len(rows) else rows
-    values = own["target"].dropna() if len(own) else []
-    if not len(values):
+    own = rows[(rows["metric"] == metric) & rows["comparison"].isin(["<", "<="])]
+    own = own.dropna(subset=["target"])
+    if not len(own):
         return default
-    unit = own["unit"].iloc[0]
-    return float(min(values)) / (100 if unit == "%" else 1)
+    return float(own["target"].min()) / (100 if own["unit"].iloc[0] == "%" else 1)
 
 
 def steps(cell):
@@ -55,14 +54,16 @@ def steps(cell):
         return []
     found = []
     for name, part in seconds.groupby("stage", sort=False):
-        held = part[part["users"] >= part["users"].max() * 0.98] if part["users"].notna().any() else part
+        held = part
+        if part["users"].notna().any():
+            held = part[part["users"] >= part["users"].max() * 0.98]
         requests = held["offered"].sum()
         answered = held["answered"].sum()
         count = len(held)
         errors = held["errors"].sum() / answered if answered > 0 else float(held["errors"].sum() > 0)
         found.append((part["second"].min(), Step(
-            str(name), float(held["users"].median()), requests / count, answered / count,
-            float(held["latency_p99_ms"].median()), float(errors))))
+            str(name), median(held["users"]), requests / count, answered / count,
+            median(held["latency_p99_ms"]), float(errors))))
     return [step for _, step in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -76,10 +77,11 @@ def breaking_point(cell):
         if step.p99_ms > p99_max:
             reasons.append(f"P99 {step.p99_ms:,.0f} ms is over {p99_max:,.0f} ms")
         if step.error_rate > errors_max:
-            reasons.append(f"error rate {text.percent(step.error_rate)} is over {text.percent(errors_max)}")
+            reasons.append(f"error rate {text.percent(step.error_rate)} is over "
+                           f"{text.percent(errors_max)}")
         if step.answered_share < ANSWERED_SHARE_MIN:
-            reasons.append(f"{text.percent(step.answered_share)} of what was offered was answered, under "
-                           f"{text.percent(ANSWERED_SHARE_MIN)}")
+            reasons.append(f"{text.percent(step.answered_share)} of what was offered was answered, "
+                           f"under {text.percent(ANSWERED_SHARE_MIN)}")
         if reasons:
             return Breaking(step, before, " and ".join(reasons))
         before = step
@@ -108,6 +110,12 @@ class Drift:
         return _change(self.rss_first_mib, self.rss_last_mib)
 
 
+def median(values):
+    """Of the known ones; NaN when there are none."""
+    known = values.dropna()
+    return float(known.median()) if len(known) else math.nan
+
+
 def _change(first, last):
     return last / first - 1 if first > 0 else math.nan
 
@@ -117,9 +125,8 @@ def tenths(seconds, column):
     times = seconds["second"]
     begin, end = times.min(), times.max()
     tenth = (end - begin + 1) / 10
-    first = seconds[times < begin + tenth][column].median()
-    last = seconds[times > end - tenth][column].median()
-    return float(first), float(last)
+    return (median(seconds[times < begin + tenth][column]),
+            median(seconds[times > end - tenth][column]))
 
 
 def drift(cell):
@@ -159,7 +166,7 @@ def recovery(cell):
     after = line[line.index > high.max()]
     if not len(before) or not len(after) or top < 2 * before["users"].max():
         return None
-    calm = float(before["latency_p99_ms"].median())
+    calm = median(before["latency_p99_ms"])
     bound = max(2 * calm, calm + 5)
     back = after[(after["latency_p99_ms"].isna() | (after["latency_p99_ms"] <= bound))
                  & (after["errors"].fillna(0) == 0)]

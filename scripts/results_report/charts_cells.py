@@ -123,7 +123,7 @@ def cpu(results, _palette):
         entries = [(c, means) for c, means in entries if means]
         if entries:
             panels.append(Panel(name, drawing(entries), _rows(entries)))
-    return Chart("cpu", "CPU by process", "Where the CPU went; a dashed line is a whole core.", panels,
+    return Chart("cpu", "CPU by process", "Where the CPU went; a dashed line is a core.", panels,
                  [Mark(words, colour, patch=True, hatch=hatch) for _, words, colour, hatch in
                   PROCESSES])
 
@@ -190,8 +190,9 @@ def stress(results, palette):
                        Panel(f"{name}: throughput by users", _stress_rate(cells, palette), 3.3)]
             labels += [c.label for c in cells]
     return Chart("stress", "Stress: where it breaks",
-                 "A point is a step; a ring with its number of users is the breaking point: the first step whose P99 or error rate crosses the "
-                 "target, or that answers less than 95 % of what was offered.", panels,
+                 "A point is a step; a ring with its number of users is the breaking point: the first "
+                 "step whose P99 or error rate crosses the target, or that answers less than 95 % of "
+                 "what was offered.", panels,
                  palette.marks(labels), width=5.2)
 
 

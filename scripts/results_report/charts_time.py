@@ -35,7 +35,9 @@ def _smooth(line, most=240):
 
 
 def _lines(axes, cells, palette, column, scale=1.0, minutes=False, start=None):
-    """Draws a line a cell, from start(cell) at time 0 if given; returns the highest value, None when there is none."""
+    """Draws a line a cell, from start(cell) at time 0 if given.
+
+    Returns the highest value, None when there is none."""
     top = None
     for cell in cells:
         line = _by_second(cell, column)

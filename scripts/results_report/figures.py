@@ -16,12 +16,12 @@ from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
 
 INK, MUTED, GRID, TARGET = "#20262e", "#5d6773", "#dfe3e8", "#b3261e"
-SERIES = ["#0072b2", "#d55e00", "#00916b", "#a8478f", "#b07d00", "#2c9bd6", "#6b6f76", "#7a4fbf"]
+SERIES = ["#0072b2", "#d55e00", "#00916b", "#c75b9f", "#b07d00", "#2c9bd6", "#6b6f76", "#7a4fbf"]
 DASHES = ["-", (0, (6, 2)), (0, (6, 2, 1.5, 2)), (0, (2, 1.5)), (0, (9, 2, 2, 2, 2, 2)), (0, (4, 4)),
           (0, (1, 2)), (0, (12, 3))]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 # Light and dark values of each colour in the page.
-DARK = ["#4aa8e0", "#ff8c42", "#2fc79b", "#d987c4", "#e0b03a", "#7cc7ef", "#a3a9b1", "#b195ea"]
+DARK = ["#4aa8e0", "#ff8c42", "#2fc79b", "#f09fd6", "#e0b03a", "#7cc7ef", "#a3a9b1", "#b195ea"]
 VARIABLES = {INK: ("--ink", "#e6e9ed"), MUTED: ("--muted", "#a4adb8"), GRID: ("--grid", "#343b44"),
              TARGET: ("--target", "#ff8a80")}
 VARIABLES.update({colour: (f"--s{n}", DARK[n]) for n, colour in enumerate(SERIES)})

@@ -32,7 +32,8 @@ caption { text-align: left; padding: .5rem .7rem; color: var(--muted) }
 th, td { padding: .35rem .7rem; text-align: left; border-top: 1px solid var(--grid);
   white-space: nowrap }
 td.wrap { white-space: normal; min-width: 16rem }
-thead th { border-top: 0; white-space: normal; vertical-align: bottom; background: var(--raised); position: sticky; top: 0 }
+thead th { border-top: 0; white-space: normal; vertical-align: bottom;
+  background: var(--raised); position: sticky; top: 0 }
 tbody th { font-weight: 500 } .right { text-align: right }
 thead button { all: unset; cursor: pointer; font-weight: 600 }
 thead button:focus-visible { outline: 2px solid var(--s0); outline-offset: 3px }
