@@ -178,7 +178,7 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
 
-    fs_ledger_ask_end(state, fs_ledger_batch_is_whole(reply, 1) ? FS_DONE : FS_UNAVAILABLE);
+    fs_ledger_ask_end(state, fs_ledger_reply_is_whole(reply, 1) ? FS_DONE : FS_UNAVAILABLE);
 }
 
 /* A purchase of a product that nobody can name, decided in dry mode. */

@@ -106,27 +106,15 @@ void fs_ledger_batch_send(struct fs_ledger_product *product, struct fs_ledger_op
     host->script(worker->loop, &first->call, kind->script, deadline_us, key_count, argc, argv);
 }
 
-bool fs_ledger_batch_is_whole(const struct fs_reply *reply, uint32_t count)
+const struct fs_ledger_decision *fs_ledger_batch_decisions(const struct fs_ledger_op *first,
+                                                           const struct fs_reply *reply)
 {
-    if (reply->kind != FS_REPLY_LIST || reply->item_count != 2 + 4 * (size_t)count)
-        return false;
-    for (size_t i = 0; i < reply->item_count; i++) {
-        bool is_record = i >= 2 && (i - 2) % 4 == 3;
+    struct fs_ledger_decision *decisions = first->product->worker->decisions;
 
-        if (reply->items[i].kind != (is_record ? FS_REPLY_TEXT : FS_REPLY_INTEGER))
-            return false;
-    }
-    return true;
-}
-
-struct fs_ledger_decision fs_ledger_batch_decision(const struct fs_reply *reply, uint32_t index)
-{
-    const struct fs_reply *items = reply->items + 2 + 4 * (size_t)index;
-
-    return (struct fs_ledger_decision){.code = items[0].integer,
-                                       .units_left = items[1].integer,
-                                       .sequence = items[2].integer,
-                                       .record = items[3].text};
+    return fs_ledger_reply_is_whole(reply, first->batch_count) &&
+                   fs_ledger_reply_read(reply, first, decisions)
+               ? decisions
+               : NULL;
 }
 
 /* Tells the order where the answer has its record.  Returns its epoch, else epoch. */
@@ -254,17 +242,17 @@ void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch)
 }
 
 /* Of several ops of one batch that name the same order, the first is its own. */
-static void leave_to_the_first(struct fs_ledger_op *first, const struct fs_reply *reply)
+static void leave_to_the_first(struct fs_ledger_op *first,
+                               const struct fs_ledger_decision *decisions)
 {
     uint32_t index = 0;
 
     for (struct fs_ledger_op *state = first; state; state = state->next, index++) {
-        int64_t sequence = fs_ledger_batch_decision(reply, index).sequence;
         uint32_t later = index + 1;
 
         for (struct fs_ledger_op *other = state->next; other && state->was_lost;
              other = other->next, later++)
-            if (fs_ledger_batch_decision(reply, later).sequence == sequence)
+            if (decisions[later].sequence == decisions[index].sequence)
                 other->was_lost = false;
     }
 }
@@ -272,13 +260,14 @@ static void leave_to_the_first(struct fs_ledger_op *first, const struct fs_reply
 void fs_ledger_batch_note(struct fs_ledger_op *first, const struct fs_reply *reply)
 {
     struct fs_ledger_product *product = first->product;
-    uint64_t epoch = (uint64_t)reply->items[0].integer;
-    int64_t now_ms = reply->items[1].integer;
+    const struct fs_ledger_decision *decisions = product->worker->decisions;
+    uint64_t epoch = (uint64_t)reply->items[FS_LEDGER_REPLY_EPOCH].integer;
+    int64_t now_ms = reply->items[FS_LEDGER_REPLY_NOW].integer;
 
-    leave_to_the_first(first, reply);
+    leave_to_the_first(first, decisions);
     if (now_ms > 0)
         fs_ledger_batch_clock(product, now_ms - (int64_t)(first->sent_us / 1000));
-    if (reply->items[2].integer != FS_LEDGER_FROZEN)
+    if (decisions[0].code != FS_LEDGER_FROZEN)
         product->is_frozen = false;
     fs_ledger_batch_epoch(product, epoch);
 }
@@ -377,24 +366,25 @@ void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *r
     struct fs_ledger_product *product = first->product;
     bool (*keep)(struct fs_ledger_op *, uint64_t, struct fs_ledger_decision *) =
         product->worker->keep;
+    const struct fs_ledger_decision *decisions = fs_ledger_batch_decisions(first, reply);
     struct fs_ledger_queue again = {0};
     struct fs_ledger_op *next;
-    uint32_t index = 0;
+    uint64_t epoch = decisions ? (uint64_t)reply->items[FS_LEDGER_REPLY_EPOCH].integer : 0;
 
     product->in_flight--;
     fs_ledger_product_touch(product);
-    if (!fs_ledger_batch_is_whole(reply, first->batch_count)) {
+    if (!decisions) {
         fs_ledger_batch_fail(first, reply);
         return;
     }
     fs_ledger_batch_note(first, reply);
     for (struct fs_ledger_op *state = first; state; state = next) {
-        struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
+        struct fs_ledger_decision decision = *decisions++;
 
         next = state->next;
-        if (keep && keep(state, (uint64_t)reply->items[0].integer, &decision))
+        if (keep && keep(state, epoch, &decision))
             continue;
-        if (fs_ledger_batch_complete(state, (uint64_t)reply->items[0].integer, &decision))
+        if (fs_ledger_batch_complete(state, epoch, &decision))
             continue;
         state->next = NULL;
         if (again.last)

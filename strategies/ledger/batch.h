@@ -9,22 +9,8 @@
 #ifndef FS_LEDGER_BATCH_H
 #define FS_LEDGER_BATCH_H
 
+#include "decision.h"
 #include "ledger.h"
-
-/* How decide.lua answers, besides enum fs_verdict. */
-enum {
-    FS_LEDGER_REPLAYED = 100, /* added to FS_DONE */
-    FS_LEDGER_STATE = 200,    /* added to enum fs_sale_state */
-    FS_LEDGER_FROZEN = 300,
-    FS_LEDGER_LATE = 301
-};
-
-struct fs_ledger_decision {
-    int64_t code;
-    int64_t units_left;
-    int64_t sequence;
-    struct fs_text record;
-};
 
 /* A script that begins with the arguments of decide.lua; lock: whether the lock's key is added to
  * KEYS; owner: ARGV 8. */
@@ -47,11 +33,10 @@ struct fs_ledger_op *fs_ledger_batch_of(struct fs_call *call);
  * they are asked again until their deadline.  Touches the product.  [loop] */
 void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *reply);
 
-/* Whether reply is decide.lua's for count ops. */
-bool fs_ledger_batch_is_whole(const struct fs_reply *reply, uint32_t count);
-
-/* The decision on the op at index; reply is whole. */
-struct fs_ledger_decision fs_ledger_batch_decision(const struct fs_reply *reply, uint32_t index);
+/* The decisions on the ops linked from first, in their order.  NULL: reply is not decide.lua's for
+ * them.  Borrowed until the next such call on this loop. */
+const struct fs_ledger_decision *fs_ledger_batch_decisions(const struct fs_ledger_op *first,
+                                                           const struct fs_reply *reply);
 
 /* Takes note of the store's clock: what an answer said less when it was asked for, ms. */
 void fs_ledger_batch_clock(struct fs_ledger_product *product, int64_t offset_ms);
@@ -59,7 +44,8 @@ void fs_ledger_batch_clock(struct fs_ledger_product *product, int64_t offset_ms)
 /* Takes note that the store answered this epoch: what it forgets of it is missed. */
 void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch);
 
-/* Takes note of the epoch and the clock in the head of a whole reply to first's batch. */
+/* Takes note of the epoch and the clock in the head of a reply to first's batch that
+ * fs_ledger_batch_decisions() took apart just before. */
 void fs_ledger_batch_note(struct fs_ledger_op *first, const struct fs_reply *reply);
 
 /* Ends one op by its decision.  False: it was late by the store's clock but is not by ours, and is

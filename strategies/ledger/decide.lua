@@ -17,10 +17,16 @@
 --                  elsewhere, and a purchase tells and records them as left too; what follows is of a
 --                  script around this one
 --       then for each op: order, buyer, units (0: cancel)
--- Returns  {epoch, now in Unix ms, then for each op: code, units left, seq, record or ""}
---       code: enum fs_verdict; + 100 when replayed; a closed sale is 200 + enum fs_sale_state;
---       300: the sale is frozen; 301: the deadline had passed.  Of a dry run that would sell or
---       cancel, record is what it would write.
+-- Returns  {epoch, now in Unix ms, seq, units left, codes, then records}
+--       seq, units left: before the first op; left with what is left elsewhere, -1: not known
+--       codes: a letter for each op.  D done; R done before (replayed); S sold out; L limit of the
+--       buyer; M more than one order may have; U unknown; K key reused; N not cancellable; F the sale
+--       is frozen; T too late, the deadline had passed; a digit: not selling, enum fs_sale_state.
+--       A small letter (d, r, n): the record follows, after those of the letters before.  So it is for
+--       a cancel, and for what a dry run would write.
+--       What is left after each op and its seq follow: a D of a purchase takes its units and adds 1
+--       to seq, a d of a cancel gives its record's units back and adds 1 to seq; of the others r and n
+--       are told by the record.  Numbers cost more than letters, here and at the caller.
 -- Record "status|units|epoch|seq|left|sold_ms|cancelled_ms|buyer"; status "S": sold, "C17":
 --       cancelled by record 17
 -- Cost  1 TIME, 4 or 5 reads, 4 or 5 writes a batch, whatever its size.
@@ -30,12 +36,8 @@
 -- then for the whole script.)
 -- Numbers are whole and below 10^14, so that Lua's own text of them is exact.
 
-local DONE, SOLD_OUT, LIMIT, TOO_MANY, UNKNOWN = 1, 2, 3, 4, 6
-local KEY_REUSED, NOT_CANCELLABLE = 8, 10
-local REPLAYED, STATE, FROZEN, LATE = 100, 200, 300, 301
 local OPEN, CLOSED, NOT_OPEN = 1, 3, 4
 local FIRST, STRIDE = 9, 3
-local DIGITS = {[0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}
 
 local ARGV = ARGV
 local argc = #ARGV
@@ -46,15 +48,20 @@ local function int(text)
     return tonumber(text) or 0
 end
 
+-- Each is made once: few different numbers of units are asked for and had.
+local number_of = setmetatable({}, {__index = function(numbers, text)
+    numbers[text] = int(text)
+    return numbers[text]
+end})
+local text_of = setmetatable({[0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'},
+    {__index = function(texts, number)
+        texts[number] = string.format('%d', number)
+        return texts[number]
+    end})
+
 -- The same answer for every op: nothing can be decided.
 local function refuse_all(epoch, code)
-    local answer = {epoch, 0}
-    local n = 2
-    for _ = FIRST, argc, STRIDE do
-        answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = code, -1, 0, ''
-        n = n + 4
-    end
-    return answer
+    return {epoch, 0, 0, -1, string.rep(code, (argc - FIRST + 1) / STRIDE)}
 end
 
 local sale = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'left', 'sold', 'state', 'frozen',
@@ -71,11 +78,11 @@ elseif dry then
 end
 if not sale[1] then
     -- A sale that was sold from and is gone means that the store forgot it: never "unknown".
-    return refuse_all(0, seen_epoch > 0 and FROZEN or UNKNOWN)
+    return refuse_all(0, seen_epoch > 0 and 'F' or 'U')
 end
 local epoch, seq, left, sold = int(sale[1]), int(sale[2]), int(sale[3]), int(sale[4])
 if sale[6] then
-    return refuse_all(epoch, FROZEN)
+    return refuse_all(epoch, 'F')
 end
 
 -- What the batch names, in one read each.  The witness comes before the names.
@@ -85,7 +92,7 @@ for i = FIRST, argc, STRIDE do
     names[count], people[count] = ARGV[i], ARGV[i + 1]
 end
 if count == 0 then
-    return {epoch, 0}
+    return refuse_all(epoch, '')
 end
 local found = redis.call('HMGET', KEYS[2], ARGV[3], unpack(names))
 local behind = epoch < seen_epoch
@@ -94,7 +101,7 @@ if seen_epoch == epoch and seen_seq > 0 then
 end
 if behind then
     redis.call('HSET', KEYS[1], 'frozen', 'behind')
-    return refuse_all(epoch, FROZEN)
+    return refuse_all(epoch, 'F')
 end
 local bought = redis.call('HMGET', KEYS[3], unpack(people))
 local claims = product and redis.call('HMGET', KEYS[5], unpack(names)) or {}
@@ -122,28 +129,27 @@ elsewhere = tonumber(of_epoch) == epoch and tonumber(elsewhere) or 0
 local made, had, log, logged = {}, {}, {}, 0
 
 local function replay(text, buyer, units)
-    local of_units, of_seq, of_left, of_buyer =
-        string.match(text, '^%a%d*|(%d+)|%d+|(%d+)|(%d+)|%d+|%d+|(.*)$')
+    local of_units, of_buyer = string.match(text, '^%a%d*|(%d+)|%d+|%d+|%d+|%d+|%d+|(.*)$')
     if of_buyer ~= buyer or tonumber(of_units) ~= units then
-        return KEY_REUSED, left, seq, ''
+        return 'K'
     end
-    return DONE + REPLAYED, tonumber(of_left), tonumber(of_seq), text
+    return 'r', text
 end
 
 local function cancel(text, order, buyer, had_before)
-    local status, cancel_seq, units, record_epoch, of_seq, of_left, sold_ms, of_buyer
+    local status, units, record_epoch, of_seq, of_left, sold_ms, of_buyer
     if text then
-        status, cancel_seq, units, record_epoch, of_seq, of_left, sold_ms, of_buyer =
-            string.match(text, '^(%a)(%d*)|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|%d+|(.*)$')
+        status, units, record_epoch, of_seq, of_left, sold_ms, of_buyer =
+            string.match(text, '^(%a)%d*|(%d+)|(%d+)|(%d+)|(%d+)|(%d+)|%d+|(.*)$')
     end
     if not status or of_buyer ~= buyer then
-        return UNKNOWN, left, seq, ''
+        return 'U'
     elseif status == 'C' then
-        return DONE + REPLAYED, left, tonumber(cancel_seq), text
+        return 'r', text
     elseif tonumber(record_epoch) ~= epoch then
-        return NOT_CANCELLABLE, left, tonumber(of_seq), text
+        return 'n', text
     elseif late then
-        return LATE, left, seq, ''
+        return 'T'
     end
     seq, left, sold = seq + 1, left + units, sold - units
     had[buyer] = had_before - units
@@ -152,45 +158,40 @@ local function cancel(text, order, buyer, had_before)
     made[order] = text
     log[logged + 1], log[logged + 2] = order, text
     logged = logged + 2
-    return DONE, left, seq, text
+    return 'd', text
 end
 
 -- The text of a number but for its last digit is kept: making it costs more than all else here, and
 -- seq and left change by little.
 local seq_tens, seq_head, left_tens, left_head
-local units_of = {['1'] = 1} -- tonumber() looks twice
 local middle, tail = '|' .. epoch .. '|', '|' .. now .. '|0|'
-local answer, n = {epoch, now}, 2
+local answer, codes = {epoch, now, seq, left + elsewhere, ''}, {}
 for i = 1, count do
     local order, buyer, units_text = names[i], people[i], ARGV[FIRST - 1 + STRIDE * i]
-    local units = units_of[units_text]
-    if not units then
-        units = tonumber(units_text)
-        units_of[units_text] = units
-    end
+    local units = number_of[units_text]
     local text = made[order] or found[i + 1]
-    local had_before = had[buyer] or bought[i] and tonumber(bought[i]) or 0
-    local code, units_left, at, record = nil, left, seq, ''
+    local had_before = had[buyer] or bought[i] and number_of[bought[i]] or 0
+    local code, record
     if units == 0 then
-        code, units_left, at, record = cancel(text, order, buyer, had_before)
+        code, record = cancel(text, order, buyer, had_before)
     elseif text then
-        code, units_left, at, record = replay(text, buyer, units)
+        code, record = replay(text, buyer, units)
     elseif claims[i] and claims[i] ~= product then
-        code = KEY_REUSED
+        code = 'K'
     elseif late then
-        code = LATE
+        code = 'T'
     elseif state ~= OPEN then
-        code = STATE + state
+        code = text_of[state]
     elseif units > per_order then
-        code = TOO_MANY
+        code = 'M'
     elseif had_before + units > per_buyer then
-        code = LIMIT
+        code = 'L'
     elseif units > left then
-        code = SOLD_OUT
+        code = 'S'
     else
         seq, left, sold = seq + 1, left - units, sold + units
         had[buyer] = had_before + units
-        code, units_left, at = DONE, left + elsewhere, seq
+        local units_left = left + elsewhere
         local seq_digit, left_digit = seq % 10, units_left % 10
         if seq - seq_digit ~= seq_tens then
             seq_tens = seq - seq_digit
@@ -200,21 +201,23 @@ for i = 1, count do
             left_tens = units_left - left_digit
             left_head = left_tens > 0 and '|' .. left_tens / 10 or '|'
         end
-        text = 'S|' .. units_text .. seq_head .. DIGITS[seq_digit] .. left_head ..
-            DIGITS[left_digit] .. tail .. buyer
+        text = 'S|' .. units_text .. seq_head .. text_of[seq_digit] .. left_head ..
+            text_of[left_digit] .. tail .. buyer
         made[order] = text
         log[logged + 1], log[logged + 2] = order, text
         logged = logged + 2
-        record = dry and text or ''
+        code, record = dry and 'd' or 'D', dry and text
     end
-    answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = code, units_left, at, record
-    n = n + 4
+    codes[i] = code
+    if record then answer[#answer + 1] = record end
 end
+
+answer[5] = table.concat(codes)
 
 if logged > 0 and not dry then
     local shares, m = {}, 0
     for buyer, units in pairs(had) do
-        shares[m + 1], shares[m + 2] = buyer, DIGITS[units] or units
+        shares[m + 1], shares[m + 2] = buyer, text_of[units]
         m = m + 2
     end
     redis.call('HSET', KEYS[2], unpack(log))
@@ -228,6 +231,7 @@ if logged > 0 and not dry then
         for i = 2, logged, 2 do log[i] = product end -- pairs of order and product now
         redis.call('HSET', KEYS[5], unpack(log))
     end
-    redis.call('HSET', KEYS[1], 'seq', seq, 'left', left, 'sold', sold)
+    redis.call('HSET', KEYS[1], 'seq', text_of[seq], 'left', text_of[left], 'sold',
+        text_of[sold])
 end
 return answer

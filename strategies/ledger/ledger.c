@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "decision.h"
+
 #define HEAD_MAX 16u /* keys and arguments before the ops of a batch */
 
 static bool may_always(struct fs_op *op, bool is_asked)
@@ -76,8 +78,9 @@ int fs_ledger_worker_init(struct fs_ledger_worker *worker, struct fs_ledger *led
         .ledger = ledger, .loop = loop, .extra_size = extra_size, .pump = pump};
     worker->buckets = calloc(FS_LEDGER_PRODUCT_BUCKETS, sizeof(struct fs_ledger_product *));
     worker->argv = calloc(argc_max, sizeof(*worker->argv));
+    worker->decisions = calloc(ledger->batch_max, sizeof(*worker->decisions));
     worker->numbers = calloc(HEAD_MAX + ledger->batch_max, sizeof(*worker->numbers));
-    if (worker->buckets && worker->argv && worker->numbers)
+    if (worker->buckets && worker->argv && worker->decisions && worker->numbers)
         return 0;
     fs_ledger_worker_dispose(worker);
     return -ENOMEM;
@@ -95,6 +98,7 @@ void fs_ledger_worker_dispose(struct fs_ledger_worker *worker)
         }
     free(worker->buckets);
     free(worker->argv);
+    free(worker->decisions);
     free(worker->numbers);
 }
 

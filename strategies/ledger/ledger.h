@@ -80,8 +80,9 @@ struct fs_ledger_worker {
     bool (*keep)(struct fs_ledger_op *state, uint64_t epoch, struct fs_ledger_decision *decision);
 
     /* owned */
-    struct fs_ledger_product **buckets; /* FS_LEDGER_PRODUCT_BUCKETS */
-    struct fs_text *argv;               /* room for one batch */
+    struct fs_ledger_product **buckets;   /* FS_LEDGER_PRODUCT_BUCKETS */
+    struct fs_text *argv;                 /* room for one batch */
+    struct fs_ledger_decision *decisions; /* on one batch */
     char (*numbers)[FS_LEDGER_NUMBER_SIZE];
 
     /* changing [loop] */

@@ -14,8 +14,8 @@ static void on_look(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_op *state = fs_ledger_batch_of(call);
     struct fs_ledger_product *product = state->product;
+    const struct fs_ledger_decision *decision = fs_ledger_batch_decisions(state, reply);
     uint64_t epoch;
-    uint32_t index = 0;
 
     if (reply->kind == FS_REPLY_LOST) { /* a read decides nothing */
         product->in_flight--;
@@ -24,19 +24,18 @@ static void on_look(struct fs_call *call, const struct fs_reply *reply)
         fs_ledger_product_wait(product, FS_LEDGER_RETRY_MS);
         return;
     }
-    if (!fs_ledger_batch_is_whole(reply, state->batch_count)) {
+    if (!decision) {
         fs_ledger_batch_answer(state, reply);
         return;
     }
     product->in_flight--;
     fs_ledger_product_touch(product);
     fs_ledger_batch_note(state, reply);
-    epoch = (uint64_t)reply->items[0].integer;
-    while (state) {
-        struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
+    epoch = (uint64_t)reply->items[FS_LEDGER_REPLY_EPOCH].integer;
+    for (; state; decision++) {
         struct fs_ledger_op *next = state->next;
 
-        if (decision.code == FS_DONE || !fs_ledger_batch_complete(state, epoch, &decision))
+        if (decision->code == FS_DONE || !fs_ledger_batch_complete(state, epoch, decision))
             break;
         state = next;
     }

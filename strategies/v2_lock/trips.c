@@ -33,11 +33,9 @@ static struct fs_text owner_of(const struct fs_v2_lock *lock)
 /* fenced */
 
 /* What is refused now is likely to be refused to the next. */
-static bool is_refusal(const struct fs_reply *reply, uint32_t index)
+static bool is_refusal(const struct fs_ledger_decision *decision)
 {
-    int64_t code = fs_ledger_batch_decision(reply, index).code;
-
-    return code != FS_DONE && code != FS_DONE + FS_LEDGER_REPLAYED;
+    return decision->code != FS_DONE && decision->code != FS_DONE + FS_LEDGER_REPLAYED;
 }
 
 static void on_write(struct fs_call *call, const struct fs_reply *reply)
@@ -45,6 +43,7 @@ static void on_write(struct fs_call *call, const struct fs_reply *reply)
     struct fs_ledger_op *first = fs_ledger_batch_of(call);
     struct fs_ledger_product *product = first->product;
     struct fs_v2_lock *lock = fs_v2_lock_of(product);
+    const struct fs_ledger_decision *decisions = fs_ledger_batch_decisions(first, reply);
 
     if (is_lost(reply)) {
         product->in_flight--;
@@ -53,8 +52,8 @@ static void on_write(struct fs_call *call, const struct fs_reply *reply)
     }
     if (reply->kind == FS_REPLY_LIST)
         lock->has_token = false; /* given back */
-    if (fs_ledger_batch_is_whole(reply, first->batch_count))
-        lock->reads_first = is_refusal(reply, first->batch_count - 1);
+    if (decisions)
+        lock->reads_first = is_refusal(&decisions[first->batch_count - 1]);
     fs_ledger_batch_answer(first, reply);
 }
 
@@ -192,6 +191,7 @@ static void on_read(struct fs_call *call, const struct fs_reply *reply)
     struct fs_ledger_op *state = fs_ledger_batch_of(call);
     struct fs_ledger_product *product = state->product;
     struct fs_v2_decided *decided = &fs_v2_lock_of(product)->decided;
+    const struct fs_ledger_decision *decision = fs_ledger_batch_decisions(state, reply);
     size_t len;
 
     if (reply->kind == FS_REPLY_LOST) { /* a read decides nothing: again, with the same token */
@@ -201,8 +201,7 @@ static void on_read(struct fs_call *call, const struct fs_reply *reply)
         fs_ledger_product_wait(product, FS_LEDGER_RETRY_MS);
         return;
     }
-    if (!fs_ledger_batch_is_whole(reply, 1) ||
-        fs_ledger_batch_decision(reply, 0).record.len > FS_V2_RECORD_MAX) {
+    if (!decision || decision->record.len > FS_V2_RECORD_MAX) {
         fs_ledger_batch_answer(state, reply);
         return;
     }
@@ -210,10 +209,11 @@ static void on_read(struct fs_call *call, const struct fs_reply *reply)
     fs_ledger_product_touch(product);
     fs_ledger_batch_note(state, reply);
     decided->state = state;
-    decided->epoch = (uint64_t)reply->items[0].integer;
-    decided->decision = fs_ledger_batch_decision(reply, 0);
+    decided->epoch = (uint64_t)reply->items[FS_LEDGER_REPLY_EPOCH].integer;
+    decided->decision = *decision;
     len = decided->decision.record.len;
-    memcpy(decided->record, decided->decision.record.data, len);
+    if (len > 0)
+        memcpy(decided->record, decided->decision.record.data, len);
     decided->decision.record.data = decided->record;
     if (decided->decision.code != FS_DONE) {
         release(product, state->deadline_us);

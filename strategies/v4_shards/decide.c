@@ -75,22 +75,16 @@ void fs_v4_decide_send(struct fs_ledger_product *home, struct fs_ledger_op *firs
 
 /* The last sale or cancel of the batch says what is left now. */
 static void note(const struct fs_v4_sale *sale, unsigned shard, struct fs_ledger_op *first,
-                 const struct fs_reply *reply)
+                 const struct fs_ledger_decision *decisions, uint64_t epoch)
 {
     const struct fs_v4_elsewhere *elsewhere = &op_of(first)->elsewhere;
-    uint64_t epoch = (uint64_t)reply->items[0].integer;
     struct fs_ledger_decision last = {0};
-    uint32_t index = 0;
 
-    for (struct fs_ledger_op *state = first; state; state = state->next) {
-        struct fs_ledger_decision decision = fs_ledger_batch_decision(reply, index++);
-
-        if (decision.code != FS_DONE)
-            continue;
-        last = decision;
-        if (state->units > 0 && elsewhere->epoch == epoch)
-            last.units_left -= elsewhere->units;
-    }
+    for (struct fs_ledger_op *state = first; state; state = state->next, decisions++)
+        if (decisions->code == FS_DONE)
+            last = *decisions;
+    if (elsewhere->epoch == epoch)
+        last.units_left -= elsewhere->units;
     if (last.code == FS_DONE)
         fs_v4_stock_decided(sale, shard, epoch, (uint64_t)last.sequence, last.units_left);
 }
@@ -101,9 +95,12 @@ void fs_v4_decide_answer(struct fs_ledger_op *first, const struct fs_reply *repl
     unsigned shard = fs_v4_sale_shard_of(sale, first->product);
 
     if (fs_v4_sale_shard_count(sale) > 1) {
+        const struct fs_ledger_decision *decisions = fs_ledger_batch_decisions(first, reply);
+
         fs_v4_stock_answer(sale, shard, units_of(first));
-        if (fs_ledger_batch_is_whole(reply, first->batch_count))
-            note(sale, shard, first, reply);
+        if (decisions)
+            note(sale, shard, first, decisions,
+                 (uint64_t)reply->items[FS_LEDGER_REPLY_EPOCH].integer);
     }
     fs_ledger_batch_answer(first, reply);
 }

@@ -2,10 +2,7 @@ end
 
 local decided = decide()
 if how == 1 then
-    local sold = 0
-    for i = 3, #decided, 4 do
-        sold = sold + (decided[i] == 1 and 1 or 0)
-    end
+    local _, sold = string.gsub(decided[5], 'D', '')
     if first + sold ~= last then
         last = first + sold
         redis.call('HSET', KEYS[1], into, remember(first, last))

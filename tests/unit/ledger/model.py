@@ -5,6 +5,31 @@ EXISTS = 7
 REPLAYED, STATE, FROZEN, LATE = 100, 200, 300, 301
 OPEN, PAUSED, CLOSED, NOT_OPEN = 1, 2, 3, 4
 
+LETTERS = {"D": DONE, "R": DONE + REPLAYED, "S": SOLD_OUT, "L": LIMIT, "M": TOO_MANY, "U": UNKNOWN,
+           "K": KEY_REUSED, "N": NOT_CANCELLABLE, "F": FROZEN, "T": LATE,
+           **{str(state): STATE + state for state in (OPEN, PAUSED, CLOSED, NOT_OPEN)}}
+
+
+def decisions(answer, ops):
+    """(code, left, seq, record or "") for each op, from the answer of decide.lua; see there."""
+    _, _, seq, left, letters, *records = answer
+    assert len(letters) == len(ops)
+    told = []
+    for letter, (_, _, units) in zip(letters, ops):
+        code, record = LETTERS[letter.upper()], records.pop(0) if letter.islower() else ""
+        assert letter.islower() or letter not in "RN"
+        if code == DONE:
+            seq += 1
+            left += -units if units else int(record.split("|")[1])
+        at, of_left = seq, left
+        if code in (DONE + REPLAYED, NOT_CANCELLABLE):
+            status, _, _, of_seq, record_left = record.split("|")[:5]
+            at = int(status[1:] or of_seq) if not units else int(of_seq)
+            of_left = int(record_left) if units else left
+        told.append((code, of_left, at, record))
+    assert not records
+    return told
+
 
 class Order:
     def __init__(self, buyer, units, epoch, seq, left):

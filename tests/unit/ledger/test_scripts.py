@@ -57,8 +57,7 @@ class Shop:
             *self.seen, self.product, 0, mode, deadline, owner, *flat)
         if len(answer) == 1:
             return answer
-        assert len(answer) == 2 + 4 * len(ops)
-        return [tuple(answer[i:i + 4]) for i in range(2, len(answer), 4)]
+        return m.decisions(answer, ops)
 
     def batch(self, ops):
         """Runs the ops as one script; the answers are the model's, and so is what is stored."""
