@@ -49,7 +49,7 @@ PLANTED_BUGS = {
 # what is wrong with the server itself
 WRONG_SERVERS = {
     "metrics": ({}, {"metrics"}),
-    "order": (DOUBLED, {"replay"}),
+    "order": ({"retry": {"doubled": 0.3, "concurrent": 0}}, {"replay"}),
     "key": (DOUBLED, {"duplicate_order"}),
 }
 RIGHT = {
