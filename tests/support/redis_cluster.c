@@ -8,7 +8,8 @@
 #include <time.h>
 
 #define SLOT_COUNT 16384u
-#define NODE_TIMEOUT_MS "500"
+#define NODE_TIMEOUT_MS "5000" /* a shorter one deposes primaries that are only slow */
+#define HASTY_TIMEOUT_MS "500"
 #define WAIT_MS 20000
 #define PAUSE_MS 10
 
@@ -191,9 +192,11 @@ void fs_redis_cluster_close_slot(struct fs_redis_cluster *cluster, unsigned slot
             TELL(&cluster->nodes[i], "CLUSTER SETSLOT %u NODE %s", slot, cluster->ids[target]);
 }
 
-unsigned fs_redis_cluster_await_promotion(struct fs_redis_cluster *cluster, unsigned slot,
-                                          unsigned dead)
+unsigned fs_redis_cluster_kill(struct fs_redis_cluster *cluster, unsigned slot, unsigned dead)
 {
+    for (unsigned i = 0; i < cluster->count; i++)
+        TELL(&cluster->nodes[i], "CONFIG SET cluster-node-timeout " HASTY_TIMEOUT_MS);
+    fs_redis_server_kill(&cluster->nodes[dead]);
     for (int waited_ms = 0; waited_ms < WAIT_MS; waited_ms += PAUSE_MS) {
         for (unsigned i = 0; i < cluster->count; i++) {
             if (cluster->nodes[i].pid <= 0 || i == dead)

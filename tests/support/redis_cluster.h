@@ -33,8 +33,8 @@ void fs_redis_cluster_move_key(struct fs_redis_cluster *cluster, const char *key
 /* Ends it: the slot is the target's, which every node is told. */
 void fs_redis_cluster_close_slot(struct fs_redis_cluster *cluster, unsigned slot, unsigned target);
 
-/* Until a replica of the slot's dead owner serves it; gives its index. */
-unsigned fs_redis_cluster_await_promotion(struct fs_redis_cluster *cluster, unsigned slot,
-                                          unsigned dead);
+/* SIGKILL, and until a replica of the node, by the cluster's vote, serves a slot of it; gives its index.
+ * From then on the cluster is quick to take a slow node for dead. */
+unsigned fs_redis_cluster_kill(struct fs_redis_cluster *cluster, unsigned slot, unsigned dead);
 
 #endif

@@ -143,9 +143,9 @@ def ask(address, *words, password=None, timeout=5.0):
         with sock.makefile("rb") as stream:
             if password:
                 sock.sendall(encoded("AUTH", password))
-                _reply(stream)
+                reply_from(stream)
             sock.sendall(encoded(*words))
-            return _reply(stream)
+            return reply_from(stream)
 
 
 def encoded(*words):
@@ -153,7 +153,8 @@ def encoded(*words):
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
 
 
-def _reply(stream):
+def reply_from(stream):
+    """Reads one reply."""
     line = stream.readline()
     if not line.endswith(b"\r\n"):
         raise ConnectionError("redis ended the connection")
@@ -165,7 +166,7 @@ def _reply(stream):
     if kind == b"$":
         return None if rest == "-1" else stream.read(int(rest) + 2)[:-2].decode(errors="replace")
     if kind == b"*":
-        return [_reply(stream) for _ in range(int(rest))]
+        return [reply_from(stream) for _ in range(int(rest))]
     return rest
 
 
