@@ -19,6 +19,7 @@
 #define TRIES_MAX 3u    /* of a question that is answered 503 or not at all */
 #define RETRY_US 50000u /* before it is asked again */
 #define POLL_MS 20
+#define SILENT_MAX 64u /* questions in a row without any answer: the server is gone */
 
 _Static_assert(FS_ORDER_ID_SIZE == FS_ORDER_ID_LEN + 1, "an order id fits");
 
@@ -47,6 +48,7 @@ struct round {
     struct lane *lanes;
     uint32_t lane_count;
     uint32_t busy_count;
+    uint32_t silent_count; /* questions in a row without any answer */
     struct fs_lookup_tally *tally;
 };
 
@@ -187,6 +189,7 @@ static void answered(struct lane *lane, CURLcode code)
                                     : status == 200 && take_token(lane, answer);
     }
     json_decref(answer);
+    lane->round->silent_count = status == 0 ? lane->round->silent_count + 1 : 0;
     if (is_useful) {
         lane->next += question[0] == 'G';
         go_on(lane);
@@ -235,7 +238,8 @@ static void run(struct round *round, uint64_t deadline_us, const atomic_bool *st
 {
     for (uint32_t i = 0; i < round->lane_count; i++)
         take_share(&round->lanes[i]);
-    while (round->busy_count > 0 && fs_clock_now_us() < deadline_us && !(stop && *stop)) {
+    while (round->busy_count > 0 && round->silent_count < SILENT_MAX &&
+           fs_clock_now_us() < deadline_us && !(stop && *stop)) {
         int running;
 
         if (curl_multi_perform(round->multi, &running) != CURLM_OK)
@@ -306,7 +310,9 @@ int fs_resolve(const struct fs_target *target, struct fs_lookup *lookups, size_t
     if (rc == 0)
         run(&round, deadline_us, stop);
     if (rc == 0 && round.busy_count > 0) {
-        snprintf(tally->problem, sizeof(tally->problem), "lookups were ended before all were made");
+        if (tally->problem[0] == '\0')
+            snprintf(tally->problem, sizeof(tally->problem),
+                     "lookups were ended before all were made");
         tally->unanswered = 0;
         for (size_t i = 0; i < count; i++)
             tally->unanswered += lookups[i].resolved->status == FS_RESOLVED_UNKNOWN;

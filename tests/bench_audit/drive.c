@@ -3,7 +3,9 @@
  *
  *     audit_drive SCENARIO.yaml HOST PORT ADMIN_HOST ADMIN_PORT TOKEN_FILE SEED
  *
- * The sales are there before.  Exit code: 0 fine, 98 the audit found violations, 1 it failed. */
+ * The sales are there before.  With AUDIT_DRIVE_PAUSE in the environment it says "loaded" after the load
+ * and waits for a line before it gathers.  Exit code: 0 fine, 98 the audit found violations, 1 it
+ * failed. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +119,18 @@ static int judge(const struct fs_scenario *scenario, const struct fs_target *tar
     return report.violations_total > 0 ? 98 : 0;
 }
 
+static void pause_if_asked(void)
+{
+    char line[16];
+
+    if (!getenv("AUDIT_DRIVE_PAUSE"))
+        return;
+    puts("loaded");
+    fflush(stdout);
+    if (!fgets(line, sizeof(line), stdin))
+        fputs("audit_drive: standard input has ended\n", stderr);
+}
+
 static int drive(const struct fs_scenario *scenario, const struct fs_target *target, uint64_t seed)
 {
     const struct fs_load_options options = {.threads = 1, .seed = seed};
@@ -135,6 +149,7 @@ static int drive(const struct fs_scenario *scenario, const struct fs_target *tar
         after.purchases_sold -= before.purchases_sold;
         after.purchases_replayed -= before.purchases_replayed;
         after.purchases_sold_out -= before.purchases_sold_out;
+        pause_if_asked();
         code = judge(scenario, target, &load, &after);
     }
     fs_load_result_dispose(&load);

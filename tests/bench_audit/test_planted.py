@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 import pytest
 import yaml
@@ -28,6 +29,7 @@ SCARCE = {"stock": 300, "sells_out": True}
 DOUBLED = {"retry": {"doubled": 0.3, "concurrent": 0.5}}
 RETRIED = {"retry": {"doubled": 0.3, "concurrent": 0.5, "cut": 0.1, "again": 5,
                      "again_after": "5ms"}}
+HASTY = {"deadline": "2ms", "stock": 300, "iterations": 2}  # most answers come too late
 MIXED = {"mix": {"purchase": 6, "inventory": 1, "cancel": 2, "lookup": 1, "restock": 1},
          "restock_units": 2, "quantity": {"min": 1, "max": 3}}
 
@@ -57,22 +59,33 @@ RIGHT = {
     "limited": {"stock": 300, "per_user_max": 4, "users": 50, "connections": 50},
     "mixed": SCARCE | RETRIED | MIXED | {"per_user_max": 20, "sells_out": False,
                                          "products": ["1", "2"]},
+    "hasty": HASTY,
 }
 
 
-def run(server, folder, terms):
-    """The exit code of a run and its audit, and what was found."""
+def run(server, folder, terms, token_file=None, between=None):
+    """The exit code of a run and its audit, and what was found.  between() is called after the load,
+    before anything is asked for the audit."""
     path = folder / "scenario.yaml"
     path.write_text(yaml.safe_dump(terms, sort_keys=False))
     for product in terms["products"]:
         server.sale(product, stock=terms["stock"], per_user_max=terms.get("per_user_max", 0),
                     reset=True)
-    done = subprocess.run(
-        [BUILD / "tests" / "bench_audit" / "audit_drive", path, server.address[0],
-         str(server.address[1]), server.admin[0], str(server.admin[1]), server.token_file, SEED],
-        capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode in (0, 98), done.stderr
-    return done.returncode, json.loads(done.stdout)
+    command = [BUILD / "tests" / "bench_audit" / "audit_drive", path, server.address[0],
+               str(server.address[1]), server.admin[0], str(server.admin[1]),
+               token_file or server.token_file, SEED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True,
+                          env=os.environ | {"AUDIT_DRIVE_PAUSE": "1"}) as driver:
+        try:
+            loaded = driver.stdout.readline()
+            if loaded == "loaded\n" and between:
+                between()
+            out, err = driver.communicate("go on\n", timeout=60)
+        finally:
+            driver.kill()
+    assert loaded == "loaded\n" and driver.returncode in (0, 98), loaded + out + err
+    return driver.returncode, json.loads(out)
 
 
 def check_found(code, found, kinds):
@@ -110,3 +123,39 @@ def test_a_right_server_is_accused_of_nothing(strategy, tmp_path):
             assert found["invalid"] == "" or "busy" in found["invalid"], f"{name}: {found}"
             if changes.get("sells_out"):
                 assert found["left"] == 0, f"{name}: {json.dumps(found, indent=1)}"
+            if changes is HASTY:
+                assert found["open"] > 0, f"{name}: {json.dumps(found, indent=1)}"
+
+
+def test_a_server_that_is_gone_is_accused_of_nothing(tmp_path):
+    with Server(tmp_path, "--workers", "2", strategy_name="v1") as server:
+        begun = time.monotonic()
+        code, found = run(server, tmp_path, scenario(**(SCARCE | RETRIED)), between=server.kill)
+        assert time.monotonic() - begun < 15
+    assert (code, found["violations"]) == (0, {})
+    assert found["problem"] != "" and found["unanswered"] == found["looked_up"] + found["open"] > 0
+    assert found["left"] == -1 and "could not be read" in found["note"]
+
+
+def test_without_the_admin_token_the_answers_are_judged_alone(tmp_path):
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    with Server(tmp_path, "--workers", "2", strategy_name="v1") as server:
+        code, found = run(server, tmp_path, scenario(**(SCARCE | RETRIED)), token_file=empty)
+        assert (code, found["violations"]) == (0, {}), json.dumps(found, indent=1)
+        assert found["sold_acknowledged"] + found["sold_resolved"] == 300
+        assert found["unknown_left"] == 0 and "could not be read" in found["note"]
+    planted = str(PLANTED / "sells_one_too_many.so")
+    with Server(tmp_path / "wrong", "--workers", "2", strategy_name=planted) as server:
+        code, found = run(server, tmp_path, scenario(**SCARCE), token_file=empty)
+        assert (code, found["violations"]) == (98, {"oversold": 1}), json.dumps(found, indent=1)
+
+
+def test_open_answers_stay_open_where_ids_are_made_of_chance(tmp_path, monkeypatch):
+    monkeypatch.setattr(flashsale, "binary",
+                        lambda: str(BUILD / "tests" / "bench_audit" / "wrong_server"))
+    with Server(tmp_path, "--workers", "2", strategy_name=str(BUILD / "strategies" / "v1.so"),
+                env={"FS_WRONG": "key"}) as server:
+        code, found = run(server, tmp_path, scenario(**HASTY))
+    assert (code, found["violations"]) == (0, {}), json.dumps(found, indent=1)
+    assert found["open"] == found["unknown_left"] > 0, json.dumps(found, indent=1)
