@@ -141,10 +141,15 @@ bool fs_v4_transfer_decided(const struct fs_ledger_op *state, uint64_t sequence)
     const struct fs_v4_op *op = (const struct fs_v4_op *)(const void *)state;
     const struct fs_v4_transfer *transfer = op->transfer;
 
-    /* Of a transfer that is not the last any more, nobody knows what was decided with it: at worst
-     * the first answer calls itself a replay. */
-    return transfer && transfer->how == CREDITED_LAST && !op->is_copy &&
-           sequence > transfer->sequence_first && sequence <= transfer->sequence_last;
+    if (!transfer || op->is_copy)
+        return false;
+    /* Of a transfer that is not the last any more nobody knows what was decided with it.  Home said,
+     * after the op had come, that it was not decided: only another request of the same order, that
+     * came in the same moment, could have been the first. */
+    if (transfer->how == CREDITED_EARLIER)
+        return true;
+    return transfer->how == CREDITED_LAST && sequence > transfer->sequence_first &&
+           sequence <= transfer->sequence_last;
 }
 
 static void after_put(struct fs_v4_transfer *transfer, bool was_put)

@@ -12,7 +12,7 @@ from redis_sales import on_redis, variants
 from redis_server import RedisServer
 
 PATIENT = ["--set", "purchase.deadline=30s"]  # a lock's queue is no reason to refuse anybody here
-EVERY = variants("v2", "v3", "v2-textbook")
+EVERY = variants("v2", "v3", "v4", "v2-textbook")
 
 
 class Pair:

@@ -21,6 +21,7 @@ LATE_S = 0.05  # what the contract allows past the deadline
 VARIANTS = {
     "v2": ("v2", []),
     "v3": ("v3", []),
+    "v4": ("v4", ["--set", "strategy_options.shards=3"]),
     "v2-textbook": ("v2", ["--set", "strategy_options.mode=textbook"]),
 }
 ALLOWED = {(200, None), (400, "sold_out"), (409, "in_progress"), (503, "busy"),
