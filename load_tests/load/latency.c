@@ -102,7 +102,8 @@ static uint64_t value_at(const struct fs_latency *latency, size_t index)
 
 uint64_t fs_latency_percentile(const struct fs_latency *latency, double percentile)
 {
-    double wanted = ceil(percentile / 100.0 * (double)latency->total);
+    /* 99.9 / 100 is a little more than it should be. */
+    double wanted = ceil(percentile / 100.0 * (double)latency->total - 1e-6);
     uint64_t rank = wanted < 1.0 ? 1 : (uint64_t)wanted;
     uint64_t seen = 0;
     size_t i;

@@ -15,6 +15,7 @@
 #define START_AFTER_US 2000u /* for the threads to wake up */
 #define LATE_US 10000u       /* a start that is later is late */
 #define LATE_RUSH_US 100000u /* where all are released at once: a tenth of the second of a rush */
+#define LATE_MAX 5u          /* starts: in a short run one hiccup is more than the share */
 #define LATE_SHARE_MAX 0.001 /* of the starts */
 #define BUSY_MAX 0.9         /* of a core */
 #define BUSY_SPAN_US_MIN \
@@ -36,12 +37,6 @@ static int fail_errno(char error[FS_SCENARIO_ERROR_SIZE], int failure, const cha
 {
     snprintf(error, FS_SCENARIO_ERROR_SIZE, "%s: %s", what, strerror(-failure));
     return failure;
-}
-
-static bool is_open_model(const struct fs_scenario *scenario)
-{
-    return scenario->executor == FS_EXECUTOR_CONSTANT_ARRIVAL_RATE ||
-           scenario->executor == FS_EXECUTOR_RAMPING_ARRIVAL_RATE;
 }
 
 static int raise_descriptors(const struct run *run, char error[FS_SCENARIO_ERROR_SIZE])
@@ -135,7 +130,7 @@ static int init_run(struct run *run, const struct fs_scenario *scenario,
                                  error, FS_SCENARIO_ERROR_SIZE);
     if (rc != 0)
         return rc;
-    if (is_open_model(scenario)) {
+    if (fs_scenario_is_open_model(scenario)) {
         run->schedule = malloc(sizeof(*run->schedule));
         if (!run->schedule)
             return fail_errno(error, -ENOMEM, "start");
@@ -347,7 +342,7 @@ static void judge(const struct run *run, struct fs_load_result *result)
                  "%llu of %llu connections failed on the generator's side: %s",
                  (unsigned long long)result->connects_failed, (unsigned long long)result->connects,
                  strerror(error));
-    else if (late_share > LATE_SHARE_MAX)
+    else if (late_share > LATE_SHARE_MAX && result->late_starts > LATE_MAX)
         snprintf(result->invalid, sizeof(result->invalid),
                  "%.2f %% of the requests started more than %llu ms late, by the generator's fault "
                  "(at most %.1f %%): it had too little CPU",

@@ -176,8 +176,8 @@ int fs_load_worker_log_in(struct fs_load_worker *worker)
     uint32_t count = worker->shopper_count < SLOTS_MAX ? worker->shopper_count : SLOTS_MAX;
     int rc;
 
-    if (count > worker->wire_count)
-        count = worker->wire_count;
+    if (count > worker->own_count)
+        count = worker->own_count;
     worker->slots = calloc(count, sizeof(*worker->slots));
     if (!worker->slots) {
         fs_gate_fail(worker->gate, -ENOMEM, "out of memory");

@@ -56,6 +56,8 @@ static double time_in(const struct fs_schedule_piece *piece, double wanted)
     double root = sqrt(fmax(piece->rate * piece->rate + 2 * piece->slope * m, 0));
     double divisor = piece->rate + root;
 
+    if (m <= 0)
+        return 0;
     return divisor > 0 ? fmin(2 * m / divisor, piece->length_us) : piece->length_us;
 }
 

@@ -161,7 +161,7 @@ static void on_chunk(evutil_socket_t fd, short what, void *data)
 static uint32_t connections_at_start(const struct fs_load_worker *worker)
 {
     const struct fs_scenario *scenario = worker->scenario;
-    uint32_t own = worker->wire_count - worker->spare_count - 1;
+    uint32_t own = worker->own_count;
     double first;
 
     if (scenario->executor == FS_EXECUTOR_RAMPING_VUS && own == worker->actor_count)
@@ -337,8 +337,9 @@ static int make_base(struct fs_load_worker *worker)
     return worker->tick && worker->chunk ? fs_wires_init(&worker->wires, worker->base) : -ENOMEM;
 }
 
-static void init_wires(struct fs_load_worker *worker, uint32_t own)
+static void init_wires(struct fs_load_worker *worker)
 {
+    uint32_t own = worker->own_count;
     bool is_pooled = !worker->schedule && own < worker->actor_count;
 
     for (uint32_t i = 0; i < worker->wire_count; i++)
@@ -367,6 +368,7 @@ int fs_load_worker_init(struct fs_load_worker *worker)
     if (own > worker->actor_count)
         own = worker->actor_count;
     worker->spare_count = scenario->retry.share_concurrent > 0 ? own / 4 + 16 : 0;
+    worker->own_count = own;
     worker->wire_count = own + worker->spare_count + 1;
     worker->shoppers = calloc(worker->shopper_count, sizeof(*worker->shoppers));
     worker->wire_list = calloc(worker->wire_count, sizeof(*worker->wire_list));
@@ -380,7 +382,7 @@ int fs_load_worker_init(struct fs_load_worker *worker)
     for (uint32_t i = 0; i < worker->shopper_count; i++)
         fs_shopper_init(&worker->shoppers[i], i * worker->count + worker->index,
                         worker->options->seed);
-    init_wires(worker, own);
+    init_wires(worker);
     return 0;
 }
 

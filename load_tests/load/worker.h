@@ -113,7 +113,7 @@ struct fs_load_worker {
     struct fs_shopper *shoppers;
     uint32_t shopper_count;
     struct fs_wire *wire_list; /* own or pooled, then spare, then the admin's */
-    uint32_t wire_count, spare_count;
+    uint32_t wire_count, own_count, spare_count;
     struct fs_actor *actors;
     uint32_t actor_count;
     struct event *tick, *chunk;

@@ -20,12 +20,6 @@ void fs_scenario_defaults(struct fs_scenario *scenario)
     };
 }
 
-static bool is_open_model(const struct fs_scenario *scenario)
-{
-    return scenario->executor == FS_EXECUTOR_CONSTANT_ARRIVAL_RATE ||
-           scenario->executor == FS_EXECUTOR_RAMPING_ARRIVAL_RATE;
-}
-
 static const char *check_stages(const struct fs_scenario *scenario)
 {
     bool is_ramping = scenario->executor == FS_EXECUTOR_RAMPING_VUS ||
@@ -46,7 +40,7 @@ static const char *check_stages(const struct fs_scenario *scenario)
             return "a stage needs a ramp or a hold";
         if (!is_ramping && stage->ramp_us > 0)
             return "a ramp needs the executor ramping-vus or ramping-arrival-rate";
-        if (!is_open_model(scenario) && stage->target > scenario->users)
+        if (!fs_scenario_is_open_model(scenario) && stage->target > scenario->users)
             return "a stage's target is more than the users that there are";
         is_measured |= !stage->warmup;
         target_max = stage->target > target_max ? stage->target : target_max;
@@ -69,16 +63,13 @@ const char *fs_scenario_check(const struct fs_scenario *scenario, const char **k
     *key = "stock";
     if (scenario->stock < 0)
         return "missing: units of each product";
-    *key = "connections";
-    if (scenario->connections_max > scenario->users && !is_open_model(scenario))
-        return "more connections than users";
     *key = "stages";
     if (check_stages(scenario))
         return check_stages(scenario);
     *key = "think";
     if (scenario->think_us_min > scenario->think_us_max)
         return "min is above max";
-    if (is_open_model(scenario) && scenario->think_us_max > 0)
+    if (fs_scenario_is_open_model(scenario) && scenario->think_us_max > 0)
         return "an arrival rate has no think time: the clock says when a request starts";
     *key = "quantity";
     if (scenario->quantity_min > scenario->quantity_max)

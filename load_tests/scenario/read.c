@@ -150,8 +150,7 @@ static uint32_t scaled(uint32_t count, double factor)
 
 static void scale(struct fs_scenario *scenario, const struct fs_schema_scales *scales)
 {
-    bool is_rate = scenario->executor == FS_EXECUTOR_CONSTANT_ARRIVAL_RATE ||
-                   scenario->executor == FS_EXECUTOR_RAMPING_ARRIVAL_RATE;
+    bool is_rate = fs_scenario_is_open_model(scenario);
 
     scenario->users = scaled(scenario->users, scales->users);
     scenario->connections_max = scaled(scenario->connections_max, scales->users);
@@ -212,6 +211,18 @@ static int check(struct reader *reader, const char *path, struct fs_config_error
     return fs_config_fail(error, reader->events.where, "%s: %s", key, problem);
 }
 
+/* One each, unless the file says that fewer carry them. */
+static void bound_connections(struct fs_scenario *scenario)
+{
+    bool is_closed = !fs_scenario_is_open_model(scenario);
+
+    if (scenario->connections_max == 0 ||
+        (is_closed && scenario->connections_max > scenario->users))
+        scenario->connections_max = scenario->users;
+    if (scenario->connections_max > FS_SCENARIO_CONNECTIONS_MAX)
+        scenario->connections_max = FS_SCENARIO_CONNECTIONS_MAX;
+}
+
 static int read_text(struct fs_scenario *scenario, const char *path, struct fs_text text,
                      struct fs_config_error *error)
 {
@@ -231,10 +242,8 @@ static int read_text(struct fs_scenario *scenario, const char *path, struct fs_t
     }
     if (rc == 0 && scenario->name[0] == '\0')
         name_by_path(scenario, path);
-    if (rc == 0 && scenario->connections_max == 0)
-        scenario->connections_max = scenario->users < FS_SCENARIO_CONNECTIONS_MAX
-                                        ? scenario->users
-                                        : FS_SCENARIO_CONNECTIONS_MAX;
+    if (rc == 0)
+        bound_connections(scenario);
     if (rc == 0)
         rc = check(reader, path, error);
     free(reader);

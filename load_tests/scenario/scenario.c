@@ -37,6 +37,12 @@ double fs_scenario_target(const struct fs_scenario *scenario, uint64_t elapsed_u
     return 0.0;
 }
 
+bool fs_scenario_is_open_model(const struct fs_scenario *scenario)
+{
+    return scenario->executor == FS_EXECUTOR_CONSTANT_ARRIVAL_RATE ||
+           scenario->executor == FS_EXECUTOR_RAMPING_ARRIVAL_RATE;
+}
+
 const char *fs_executor_name(enum fs_executor executor)
 {
     static const char *const names[] = {

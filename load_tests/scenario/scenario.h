@@ -107,6 +107,9 @@ uint64_t fs_scenario_duration_us(const struct fs_scenario *scenario);
  * stage (its index) that this falls in.  After the last: 0 and stage_count. */
 double fs_scenario_target(const struct fs_scenario *scenario, uint64_t elapsed_us, size_t *stage);
 
+/* Requests start by the clock; else by users who wait for their answers. */
+bool fs_scenario_is_open_model(const struct fs_scenario *scenario);
+
 const char *fs_executor_name(enum fs_executor executor); /* "constant-vus" */
 const char *fs_profile_name(enum fs_profile profile);    /* "ci" */
 
