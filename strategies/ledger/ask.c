@@ -1,4 +1,4 @@
-/* Reads of one sale or order, and the probe: one trip each. */
+/* Reads of one sale or order, and the probe. */
 #include "ask.h"
 
 #include <stddef.h>
@@ -174,35 +174,41 @@ void fs_ledger_count(void *data, struct fs_op *op, void *state_data, struct fs_t
     worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_show, 0, 1, 1, keys.list);
 }
 
-static void probe_done(struct fs_call *call, const struct fs_reply *reply)
-{
-    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+/* The probe: whether a purchase could be decided now.  Then one sale that this process sold from is
+ * decided in dry mode with its witness: so a process that has nobody to sell to, and alone knows that the
+ * store went back, notices by its readiness checks, before others have sold for long. */
 
-    fs_ledger_ask_end(state, fs_ledger_reply_is_whole(reply, 1) ? FS_DONE : FS_UNAVAILABLE);
-}
+struct probed {
+    struct fs_text product; /* in the store */
+    struct fs_text epoch, sequence, witness;
+};
 
-/* A purchase of a product that nobody can name, decided in dry mode. */
-void fs_ledger_probe(void *data, struct fs_op *op, void *state_data)
+static void send_probe(struct fs_ledger_ask *state, const struct probed *probed,
+                       void (*done)(struct fs_call *call, const struct fs_reply *reply))
 {
-    struct fs_ledger_worker *worker = data;
-    struct fs_ledger_ask *state = state_data;
+    struct fs_ledger_worker *worker = state->worker;
     const struct fs_ledger *ledger = worker->ledger;
+    const struct fs_text none = FS_LEDGER_TEXT("");
+    const struct fs_text probe = FS_LEDGER_TEXT("probe");
+    const struct fs_text zero = FS_LEDGER_TEXT("0");
+    const struct fs_text asked[] = {probed->epoch,
+                                    probed->sequence,
+                                    probed->witness,
+                                    ledger->has_claims ? probed->product : none,
+                                    zero,
+                                    FS_LEDGER_TEXT("dry"),
+                                    zero,
+                                    none,
+                                    probe,
+                                    probe,
+                                    FS_LEDGER_TEXT("1")};
     struct fs_ledger_keys keys;
     char claims[FS_LEDGER_KEY_LEN_MAX];
     struct fs_text argv[16];
     size_t argc = 0;
     size_t key_count;
-    const struct fs_text asked[] = {
-        FS_LEDGER_TEXT("0"),     FS_LEDGER_TEXT("0"),
-        FS_LEDGER_TEXT(""),      ledger->has_claims ? FS_LEDGER_TEXT("probe") : FS_LEDGER_TEXT(""),
-        FS_LEDGER_TEXT("0"),     FS_LEDGER_TEXT("dry"),
-        FS_LEDGER_TEXT("0"),     FS_LEDGER_TEXT(""),
-        FS_LEDGER_TEXT("probe"), FS_LEDGER_TEXT("probe"),
-        FS_LEDGER_TEXT("1"),
-    };
 
-    begin(worker, op, state);
-    fs_ledger_keys_init(&keys, ledger->prefix, FS_LEDGER_TEXT(".probe"));
+    fs_ledger_keys_init(&keys, ledger->prefix, probed->product);
     for (unsigned i = FS_LEDGER_KEY_SALE; i <= FS_LEDGER_KEY_LOG; i++)
         argv[argc++] = keys.list[i];
     if (ledger->has_claims)
@@ -210,6 +216,56 @@ void fs_ledger_probe(void *data, struct fs_op *op, void *state_data)
     key_count = argc;
     for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
         argv[argc++] = asked[i];
-    state->call.done = probe_done;
+    state->call.done = done;
     ledger->host->script(worker->loop, &state->call, &fs_ledger_decide, 0, key_count, argc, argv);
+}
+
+static void witness_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+
+    if (fs_ledger_reply_is_whole(reply, 1) &&
+        reply->items[FS_LEDGER_REPLY_CODES].text.data[0] == FS_LEDGER_LETTER_FROZEN)
+        fs_ledger_tell_behind(state->worker->ledger,
+                              (struct fs_text){state->probed, state->probed_len});
+    fs_ledger_ask_end(state, FS_DONE); /* the other sales can be sold from */
+}
+
+static void probe_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+    struct fs_ledger_epoch known;
+    char numbers[2][FS_LEDGER_NUMBER_SIZE];
+    struct probed probed;
+
+    if (!fs_ledger_reply_is_whole(reply, 1)) {
+        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+        return;
+    }
+    if (!fs_ledger_next_witness(state->worker->ledger, &known)) {
+        fs_ledger_ask_end(state, FS_DONE);
+        return;
+    }
+    state->probed_len = known.product_len;
+    memcpy(state->probed, known.product, known.product_len);
+    probed = (struct probed){
+        .product = {state->probed, state->probed_len},
+        .epoch = fs_ledger_number(numbers[0], (int64_t)known.epoch),
+        .sequence = fs_ledger_number(numbers[1], (int64_t)known.witness_sequence),
+        .witness = {known.witness, known.witness_len},
+    };
+    state->trips++;
+    send_probe(state, &probed, witness_done);
+}
+
+void fs_ledger_probe(void *data, struct fs_op *op, void *state_data)
+{
+    const struct probed nobodys = {.product = FS_LEDGER_TEXT(".probe"),
+                                   .epoch = FS_LEDGER_TEXT("0"),
+                                   .sequence = FS_LEDGER_TEXT("0"),
+                                   .witness = FS_LEDGER_TEXT("")};
+    struct fs_ledger_ask *state = state_data;
+
+    begin(data, op, state);
+    send_probe(state, &nobodys, probe_done);
 }

@@ -39,7 +39,7 @@ static bool read_code(char letter, int64_t *code)
     case 'n':
         *code = FS_NOT_CANCELLABLE;
         return true;
-    case 'F':
+    case FS_LEDGER_LETTER_FROZEN:
         *code = FS_LEDGER_FROZEN;
         return true;
     case 'T':

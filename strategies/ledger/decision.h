@@ -31,6 +31,8 @@ enum {
     FS_LEDGER_REPLY_RECORDS /* the first of those that there are */
 };
 
+#define FS_LEDGER_LETTER_FROZEN 'F' /* among the codes of a reply */
+
 /* Whether reply is decide.lua's for count ops. */
 bool fs_ledger_reply_is_whole(const struct fs_reply *reply, uint32_t count);
 

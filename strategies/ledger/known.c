@@ -75,6 +75,41 @@ bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
     return is_lost;
 }
 
+bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *known)
+{
+    bool is_found = false;
+
+    pthread_mutex_lock(&ledger->mutex);
+    for (size_t i = 0; i < ledger->epoch_count && !is_found; i++) {
+        const struct fs_ledger_epoch *entry;
+
+        ledger->witness_next = (ledger->witness_next + 1) % ledger->epoch_count;
+        entry = &ledger->epochs[ledger->witness_next];
+        is_found = entry->witness_sequence > 0;
+        if (is_found)
+            *known = *entry;
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+    return is_found;
+}
+
+void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product)
+{
+    struct fs_ledger_epoch *entry;
+
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    if (entry && !entry->is_told_lost) {
+        ledger->host->log(
+            ledger->host, FS_LOG_ERROR,
+            "%s: the sale of %.*s is frozen: the store has lost what was acknowledged; "
+            "audit it, then reset it to sell again",
+            ledger->name, (int)product.len, product.data);
+        entry->is_told_lost = true;
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+}
+
 void fs_ledger_share_seen(struct fs_ledger_product *product)
 {
     struct fs_ledger *ledger = product->worker->ledger;

@@ -20,7 +20,7 @@ struct fs_ledger_epoch {
     uint64_t witness_sequence; /* 0: none in this epoch */
     uint8_t witness_len;
     char witness[FS_ORDER_LEN_MAX];
-    bool is_told_lost; /* logged: the store does not have it any more */
+    bool is_told_lost; /* logged: the store does not have it any more, or is behind */
     uint8_t product_len;
     char product[FS_LEDGER_NAME_LEN_MAX];
 };
@@ -41,6 +41,7 @@ struct fs_ledger {
     pthread_mutex_t mutex;
     struct fs_ledger_epoch *epochs; /* owned: FS_LEDGER_EPOCHS_MAX */
     size_t epoch_count;
+    size_t witness_next; /* where the search for the next to check goes on */
 };
 
 struct fs_ledger_product;
@@ -148,6 +149,13 @@ bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product);
  * [any] */
 bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
                            bool (*has)(const void *data, struct fs_text product), const void *data);
+
+/* Copies what is known of the next sale that has a witness, each in its turn.  False: there is none.
+ * [any] */
+bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *known);
+
+/* Logs, once in an epoch, that the store went back behind what was acknowledged of the sale.  [any] */
+void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product);
 
 /* What this worker and the others have seen of the product becomes one: the higher epoch, and in it
  * the later witness.  Once a batch.  [loop] */

@@ -463,6 +463,40 @@ static void a_frozen_sale_takes_a_reset_or_another_state_and_no_more(void)
     world_close(&world);
 }
 
+static enum fs_verdict probe(struct world *asked)
+{
+    struct fs_request request = {0};
+
+    fs_request_read(&request, FS_OP_PROBE, "");
+    return world_ask(asked, request).outcome.verdict;
+}
+
+/* It alone knows of the order that was lost, and nobody buys from it any more. */
+static void a_readiness_check_notices_that_the_store_went_back(void)
+{
+    static struct world other;
+    struct world_options options = options_of_test();
+
+    begin(0, 1);
+    world_open(&other, &server, &options);
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_create(&world, "sock", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "sock", "o2", 1).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(probe(&world), FS_DONE);
+    freeReplyObject(fs_redis_server_ask(&server, "HDEL fs:{shoe}:orders o1"));
+    FS_CHECK_INT(probe(&other), FS_DONE);
+    FS_CHECK_INT(world_buy(&other, "shoe", "o3", 1).outcome.verdict, FS_DONE); /* it cannot know */
+    for (unsigned sale = 0; sale < 2; sale++)
+        FS_CHECK_INT(probe(&world), FS_DONE);
+    FS_CHECK_INT(world_buy(&other, "shoe", "o4", 1).outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(world_count(&other, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_buy(&other, "sock", "o4", 1).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(probe(&world), FS_DONE);
+    world_close(&other);
+    world_close(&world);
+}
+
 static void a_script_that_fails_pauses_the_sale(void)
 {
     begin(0, 1);
@@ -540,6 +574,7 @@ static void names_that_nobody_sells_leave_nothing_behind(void)
     T(a_store_that_forgot_what_it_acknowledged_sells_nothing)         \
     T(a_lost_sale_is_unavailable_everywhere_until_it_is_reset)        \
     T(a_sale_that_was_read_is_missed)                                 \
+    T(a_readiness_check_notices_that_the_store_went_back)             \
     T(a_frozen_sale_takes_a_reset_or_another_state_and_no_more)       \
     T(a_script_that_fails_pauses_the_sale)                            \
     T(exactly_all_units_are_sold_whatever_the_stock)                  \
