@@ -10,6 +10,7 @@ from . import analysis, text
 CONTENTION = 0.30           # the plan's target for locks
 LOCK_WAIT_SHARE = 0.25      # of a purchase's P99
 CORE_BUSY = 85.0            # percent of a core, in the busiest seconds
+MACHINE_BUSY = 92.0         # percent of all cores
 NODES_UNEVEN = 2.0          # busiest node against the idlest
 LAG_SHARE, LAG_MS = 0.25, 1.0
 QUEUE_FACTOR, QUEUE_MS = 2.0, 10.0
@@ -139,6 +140,18 @@ def server_cpu(cell, samples):
     return busiest / 100 / cores, f"{busiest / cores:.0f} %", (
         f"{_of(cell)}: the server used {busiest / cores:.0f} % of {room} in its busiest seconds "
         f"(mean {mean / cores:.0f} %){more}.")
+
+
+def machine_full(cell, samples):
+    busiest, mean = samples.busy("system")
+    cores = (cell.results.manifest.get("machine") or {}).get("cores")
+    if not cores or not busiest >= MACHINE_BUSY * cores:
+        return None
+    shares = [(name, samples.busy(name)[1]) for name in ["server", *samples.nodes(), "generator"]]
+    parts = text.listing(f"{name} {share:.0f} %" for name, share in shares if text.is_number(share))
+    return busiest / cores, f"{busiest / cores:.0f} %", (
+        f"{_of(cell)}: the machine's {cores} cores were {busiest / cores:.0f} % busy in the busiest "
+        f"seconds (mean {mean / cores:.0f} %), so its processes wait for each other: {parts} of a core.")
 
 
 def loop_lag(cell, _samples):
@@ -274,6 +287,9 @@ RULES = [
     Rule("unbatched", "Store commands that carry one purchase", "cpu", unbatched,
          say("Raise `strategy_options.batch_max`: a batch costs Redis little more than one.")),
     Rule("server-cpu", "Server near all of its CPU", "cpu", server_cpu, server_advice),
+    Rule("machine-full", "All cores of the machine busy", "cpu", machine_full,
+         say("Run the generator, and Redis, on another machine, or on more cores (`--cores`): here they "
+             "take what the server could use, and strategies with Redis pay for it against v1.")),
     Rule("loop-lag", "Event loop late", "percentiles", loop_lag,
          say("Look for what keeps the loop: too many purchases a turn or another process on its core. "
              "More `workers` shorten the turn; pin them apart from Redis and from the generator.")),

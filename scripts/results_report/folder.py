@@ -186,7 +186,7 @@ class Results:
             return len(pinned)
         if isinstance(pinned, int) and not isinstance(pinned, bool):
             return 1
-        if isinstance(pinned, str) and pinned.strip():
+        if isinstance(pinned, str) and pinned.strip() not in ("", "any"):
             count = 0
             for part in pinned.split(","):
                 first, _, last = part.strip().partition("-")

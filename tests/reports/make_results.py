@@ -115,7 +115,8 @@ def run_of(key, rep, model, rows, values, stock):
 
 
 def resources(model, length, scenario, rng):
-    processes = [("server", model["server"]), ("generator", 55), ("system", 150)]
+    processes = [("server", model["server"]), ("generator", 55)]
+    processes.append(("system", model.get("system", 150)))
     processes += [(f"redis-{n}", cpu) for n, cpu in enumerate(model["redis"])]
     for second in range(length):
         for name, cpu in processes:
@@ -198,7 +199,7 @@ def make(path, scenarios=("rush", "throughput"), strategies=STRATEGIES, reps=5, 
         "git_sha": "0" * 40, "git_dirty": False, "command": ["flashsale", "bench", "run"], "seed": seed,
         "versions": {"flashsale": "0.1.0", "redis": "7.0.15"}, "profile": "ci", "order": [],
         "machine": {"cpu_model": "made", "cores": 2, "memory_mib": 4096, "governor": "performance"},
-        "pinning": {"server": [0], "redis": [0], "generator": [1]}, "cells": []}))
+        "pinning": {"server": "0", "redis": "any", "generator": "1"}, "cells": []}))
     return path
 
 

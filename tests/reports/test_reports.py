@@ -270,6 +270,10 @@ GOLDEN = [
     ("server-cpu", "v1", {"server": 95, "run": {"server_cpu_us_per_purchase": 10.5}},
      r"v1 in throughput: the server used 9\d % of its one core in its busiest seconds \(mean 9\d %\); a "
      r"purchase costs it 10.5 us\."),
+    ("machine-full", "v3", {"system": 196, "server": 80},
+     r"v3 in throughput: the machine's 2 cores were 9\d+ % busy in the busiest seconds \(mean 9\d %\), "
+     r"so its processes wait for each other: server \d\d %, redis-0 \d\d % and generator 5\d % of a "
+     r"core\."),
     ("loop-lag", "v1", {"run": {"loop_lag_p99_ms": 12.5, "latency_p99_ms": 20}},
      "v1 in throughput: the event loop ran 12.5 ms late at P99, of a response time P99 of 20 ms."),
     ("refused", "v1", {"run": {"transport": 37, "answered": 963}},
