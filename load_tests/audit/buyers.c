@@ -124,22 +124,20 @@ static int judge_refusals(struct fs_audit *audit, size_t product,
 static int judge_all_refusals(struct fs_audit *audit, size_t product)
 {
     const struct fs_collection *collection = &audit->collection;
+    size_t begin = collection->refusals_begin[product];
+    size_t end = collection->refusals_begin[product + 1];
     const struct fs_operation **refusals;
     size_t count = 0;
     int rc;
 
-    for (size_t i = 0; i < collection->purchase_count; i++)
-        count += collection->purchases[i]->answer == FS_ANSWER_LIMIT;
-    if (count == 0)
+    if (begin == end)
         return 0;
-    refusals = calloc(count, sizeof(const struct fs_operation *));
+    refusals = calloc(end - begin, sizeof(const struct fs_operation *));
     if (!refusals)
         return -ENOMEM;
-    count = 0;
-    for (size_t i = 0; i < collection->purchase_count; i++)
-        if (collection->purchases[i]->answer == FS_ANSWER_LIMIT &&
-            collection->purchases[i]->product == product)
-            refusals[count++] = collection->purchases[i];
+    for (size_t i = begin; i < end; i++)
+        if (collection->refusals[i]->answer == FS_ANSWER_LIMIT)
+            refusals[count++] = collection->refusals[i];
     if (count > 1)
         qsort(refusals, count, sizeof(const struct fs_operation *), by_user);
     rc = judge_refusals(audit, product, refusals, count);

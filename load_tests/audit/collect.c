@@ -332,12 +332,40 @@ static int collect_restocks(struct fs_collection *collection, const struct fs_hi
     return 0;
 }
 
+static bool is_refusal(const struct fs_operation *purchase)
+{
+    return purchase->answer == FS_ANSWER_SOLD_OUT || purchase->answer == FS_ANSWER_LIMIT;
+}
+
+/* They are the mass of a sale that sells out: dealt out in two walks, not sorted. */
+static int collect_refusals(struct fs_collection *collection)
+{
+    size_t next[FS_SCENARIO_PRODUCTS_MAX];
+
+    for (size_t i = 0; i < collection->purchase_count; i++)
+        if (is_refusal(collection->purchases[i]))
+            collection->refusals_begin[collection->purchases[i]->product + 1]++;
+    for (size_t p = 0; p < FS_SCENARIO_PRODUCTS_MAX; p++) {
+        collection->refusals_begin[p + 1] += collection->refusals_begin[p];
+        next[p] = collection->refusals_begin[p];
+    }
+    collection->refusals = calloc(collection->refusals_begin[FS_SCENARIO_PRODUCTS_MAX] + 1,
+                                  sizeof(const struct fs_operation *));
+    if (!collection->refusals)
+        return -ENOMEM;
+    for (size_t i = 0; i < collection->purchase_count; i++)
+        if (is_refusal(collection->purchases[i]))
+            collection->refusals[next[collection->purchases[i]->product]++] =
+                collection->purchases[i];
+    return 0;
+}
+
 int fs_collection_init(struct fs_collection *collection, const struct fs_audit_input *input)
 {
     *collection = (struct fs_collection){0};
     if (collect_purchases(collection, input->history) != 0 ||
         collect_attempts(collection, input) != 0 || index_orders(collection) != 0 ||
-        collect_restocks(collection, input->history) != 0) {
+        collect_restocks(collection, input->history) != 0 || collect_refusals(collection) != 0) {
         fs_collection_dispose(collection);
         return -ENOMEM;
     }
@@ -352,6 +380,7 @@ void fs_collection_dispose(struct fs_collection *collection)
     free(collection->by_order);
     free(collection->restocks);
     free(collection->purchases);
+    free(collection->refusals);
     *collection = (struct fs_collection){0};
 }
 

@@ -53,6 +53,8 @@ struct fs_collection {
     size_t restock_count;
     const struct fs_operation **purchases; /* by attempt, sent_us; what requests point into */
     size_t purchase_count;
+    const struct fs_operation **refusals;                /* sold_out and user_limit, by product */
+    size_t refusals_begin[FS_SCENARIO_PRODUCTS_MAX + 1]; /* of each product, and the end */
 };
 
 /* -ENOMEM; nothing is left to dispose of then. */

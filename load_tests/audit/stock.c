@@ -97,10 +97,10 @@ static int judge_refusals(struct stock *stock, bool ledger_is_usable)
                                             stock->sums.returning_units - stock->sums.restocking);
     if (add_attempts(stock) == 0 && add_restocks(stock) == 0 &&
         fs_timeline_build(&stock->by_stock) == 0 && fs_timeline_build(&stock->by_ledger) == 0) {
-        for (size_t i = 0; i < collection->purchase_count; i++)
-            if (collection->purchases[i]->answer == FS_ANSWER_SOLD_OUT &&
-                collection->purchases[i]->product == stock->product)
-                judge_refusal(stock, collection->purchases[i]);
+        for (size_t i = collection->refusals_begin[stock->product];
+             i < collection->refusals_begin[stock->product + 1]; i++)
+            if (collection->refusals[i]->answer == FS_ANSWER_SOLD_OUT)
+                judge_refusal(stock, collection->refusals[i]);
         rc = 0;
     }
     fs_timeline_dispose(&stock->by_stock);
