@@ -25,15 +25,20 @@ void fs_cost_subjects(char *list, size_t size)
     snprintf(list, size, "%sv1,v2,v3,v4", access(path, R_OK) == 0 ? "null," : "");
 }
 
-void fs_cost_scenario(struct fs_scenario *scenario, uint32_t connections)
+void fs_cost_scenario(struct fs_scenario *scenario, uint32_t connections, enum fs_profile profile)
 {
+    uint64_t warmup_us = profile == FS_PROFILE_SMOKE ? SECOND_US / 5 : SECOND_US;
+    uint64_t hold_us = profile == FS_PROFILE_SMOKE  ? SECOND_US
+                       : profile == FS_PROFILE_FULL ? 10 * SECOND_US
+                                                    : 4 * SECOND_US;
+
     *scenario = (struct fs_scenario){
         .name = "cost",
         .description = "purchases without a pause from a stock that lasts",
-        .profile = FS_PROFILE_CI,
+        .profile = profile,
         .executor = FS_EXECUTOR_CONSTANT_VUS,
-        .stages = {{.name = "warm-up", .hold_us = SECOND_US, .target = connections, .warmup = true},
-                   {.name = "hold", .hold_us = 4 * SECOND_US, .target = connections}},
+        .stages = {{.name = "warm-up", .hold_us = warmup_us, .target = connections, .warmup = true},
+                   {.name = "hold", .hold_us = hold_us, .target = connections}},
         .stage_count = 2,
         .users = connections,
         .connections_max = connections,
@@ -74,11 +79,12 @@ static void print_table(const struct fs_run *run, FILE *out)
 
     fprintf(out,
             "CPU of one purchase, %" PRIu32 " connections, medians of %" PRIu32
-            " interleaved repetitions of 4 s; server on cores %s, Redis %s, generator %s\n\n"
+            " interleaved repetitions of %.0f s; server on cores %s, Redis %s, generator %s\n\n"
             "| strategy | server us | against bare | against null | Redis us | commands a purchase "
             "| generator us | answers/s | durability |\n|---|---|---|---|---|---|---|---|---|\n",
-            scenario->users, run->reps, run->source.pinning.server.text,
-            run->source.pinning.redis.text, run->source.pinning.generator.text);
+            scenario->users, run->reps, (double)scenario->stages[1].hold_us / SECOND_US,
+            run->source.pinning.server.text, run->source.pinning.redis.text,
+            run->source.pinning.generator.text);
     for (size_t i = 0; i < run->summary_count; i++) {
         const struct fs_summary *summary = &run->summaries[i];
         double server = summary->median[FS_FIGURE_SERVER_COST];

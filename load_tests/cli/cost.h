@@ -8,8 +8,8 @@
 void fs_cost_subjects(char *list, size_t size);
 
 /* Users who buy one unit after the other without a pause, over as many connections, from a stock that
- * lasts. */
-void fs_cost_scenario(struct fs_scenario *scenario, uint32_t connections);
+ * lasts; 1 s, 4 s or 10 s by profile. */
+void fs_cost_scenario(struct fs_scenario *scenario, uint32_t connections, enum fs_profile profile);
 
 /* Prints the table, and writes cost.csv and cost.md to the results folder.  Returns an exit code: 3
  * when purchases failed or a repetition was invalid. */

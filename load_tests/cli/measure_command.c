@@ -231,7 +231,7 @@ int fs_bench_cost_command(const struct fs_bench_options *options, char *const *a
         return fs_bench_fail(err, "out of memory");
     }
     measuring->run = (struct fs_run){.reps = options->reps > 0 ? options->reps : 3,
-                                     .profile = FS_PROFILE_CI,
+                                     .profile = options->profile,
                                      .name = options->name ? options->name : "cost",
                                      .argv = argv};
     fs_cost_subjects(usual, sizeof(usual));
@@ -239,7 +239,8 @@ int fs_bench_cost_command(const struct fs_bench_options *options, char *const *a
              ? fs_bench_usage(err, "cost does not take \"%s\"", options->operands[0])
              : prepare(measuring, options, usual, err);
     if (rc == 0) {
-        fs_cost_scenario(scenario, options->connections > 0 ? options->connections : 64);
+        fs_cost_scenario(scenario, options->connections > 0 ? options->connections : 64,
+                         options->profile);
         measuring->run.scenarios = scenario;
         measuring->run.scenario_count = 1;
         rc = carry_out(measuring, options, err);
