@@ -322,11 +322,13 @@ static void init_pool(struct fs_pool *pool, struct fs_wire *wires, uint32_t coun
 static int make_base(struct fs_load_worker *worker)
 {
     struct event_config *config = event_config_new();
+    bool has_timed_starts = worker->schedule || worker->scenario->think_us_max > 0;
 
     if (!config)
         return -ENOMEM;
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    if (has_timed_starts) /* it costs a system call each turn of the loop */
+        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
     event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME);
     worker->base = event_base_new_with_config(config);
     event_config_free(config);

@@ -144,8 +144,8 @@ static void print(const struct fs_load_result *result, uint64_t server_us)
     for (int i = 1; i < FS_ANSWER_KINDS; i++)
         printf("answer_%s %" PRIu64 "\n", fs_answer_name((enum fs_answer)i),
                result->totals.answers[i]);
-    printf("replayed %" PRIu64 "\nerrors %" PRIu64 "\n", result->totals.replayed,
-           result->totals.errors);
+    printf("replayed %" PRIu64 "\nsold_units %" PRIu64 "\nerrors %" PRIu64 "\n",
+           result->totals.replayed, result->totals.sold_units, result->totals.errors);
     printf("measured_s %.3f\nanswered_per_s %.0f\nsold_per_s %.0f\n",
            (double)result->measured_us / 1e6, result->answered_per_s, result->sold_per_s);
     for (size_t i = 0; i < 4; i++)
