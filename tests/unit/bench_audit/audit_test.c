@@ -6,11 +6,14 @@
 
 #define KIND(name) (1u << FS_VIOLATION_##name)
 
-static int rounds(int in_ci)
+#define RIGHT_ROUNDS 3000 /* unless FS_ROUNDS says another number */
+#define BUG_ROUNDS 40
+
+static long right_rounds(void)
 {
     const char *given = getenv("FS_ROUNDS");
 
-    return given ? atoi(given) : in_ci;
+    return given ? strtol(given, NULL, 10) : RIGHT_ROUNDS;
 }
 
 static unsigned kinds_of(const struct fs_audit_report *report)
@@ -59,11 +62,11 @@ static struct fs_sim_options draw(struct fs_random *random)
 static void a_right_server_is_never_accused(void)
 {
     struct fs_random random = fs_random_start();
-    int count = rounds(3000);
+    long count = right_rounds();
     uint64_t operations = 0;
     uint64_t open = 0;
 
-    for (int i = 0; i < count; i++) {
+    for (long i = 0; i < count; i++) {
         uint64_t seed = random.state;
         struct fs_sim_options options = draw(&random);
         struct fs_audit_report report;
@@ -74,13 +77,13 @@ static void a_right_server_is_never_accused(void)
         operations += run.history.count;
         open += report.unknown_left;
         if (report.violations_total > 0) {
-            printf("\n    round %d, FS_SEED=%" PRIu64 " FS_ROUNDS=1", i, seed);
+            printf("\n    round %ld, FS_SEED=%" PRIu64 " FS_ROUNDS=1", i, seed);
             print_report(&report);
         }
         fs_sim_run_dispose(&run);
         FS_REQUIRE(report.violations_total == 0);
     }
-    printf("%d runs, %" PRIu64 " requests, %" PRIu64 " answers left open ", count, operations,
+    printf("%ld runs, %" PRIu64 " requests, %" PRIu64 " answers left open ", count, operations,
            open);
 }
 
@@ -106,7 +109,7 @@ struct expected {
 static void check_bug(struct fs_sim_options options, struct expected expected)
 {
     struct fs_random random = fs_random_start();
-    int count = rounds(40);
+    int count = BUG_ROUNDS;
     int shown = 0;
 
     for (int i = 0; i < count; i++) {
