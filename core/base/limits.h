@@ -14,6 +14,7 @@
 #define FS_KEY_LEN_MAX 255u           /* bytes of an Idempotency-Key */
 #define FS_TOKEN_LEN_MAX 4096u        /* bytes of a bearer token */
 #define FS_PRODUCTS_MAX 1000u         /* sales in one server: bounds metrics and lists */
+#define FS_SHARD_ROWS_MAX 32000u      /* shards of them that a scrape shows */
 
 /* Auth */
 #define FS_USERNAME_LEN_MAX 96u  /* bytes; as long as a buyer */
@@ -43,6 +44,7 @@
 /* Store */
 #define FS_STORE_NODES_MAX 64u            /* Redis servers; as many as FS_CONFIG_LIST_MAX */
 #define FS_STORE_ADDRESSES_MAX 4u         /* that one host name resolves to; tried in turn */
+#define FS_STORE_SENTINELS_MAX 8u         /* that one address names */
 #define FS_STORE_SCRIPTS_MAX 64u          /* different scripts of one strategy */
 #define FS_STORE_WORDS_MAX 16384u         /* words of one command */
 #define FS_STORE_COMMAND_LEN_MAX 8388608u /* bytes of one command */

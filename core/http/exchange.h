@@ -11,6 +11,13 @@
 #include "http/router.h"
 
 /* Lives in the request's pool and ends with it.  All of it is [loop]. */
+/* What is left on a shard of a sale. */
+struct fs_shard_row {
+    size_t sale; /* its number in the list */
+    uint32_t shard;
+    int64_t units_left;
+};
+
 struct fs_exchange {
     /* constant after begin */
     struct fs_http *http;                   /* borrowed */
@@ -44,6 +51,9 @@ struct fs_exchange {
     bool has_asked;             /* a product that fits, or the catalogue anew */
     struct fs_sale_info *sales; /* rows of a list, in the pool; their texts too */
     size_t sale_count;
+    struct fs_shard_row *shards; /* rows of a list beside them, in the pool */
+    size_t shard_count;
+    size_t shard_capacity;
     size_t sale_capacity;
     struct fs_buffer terms; /* rows of an audit, as JSON members */
     bool is_sound;

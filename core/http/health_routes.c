@@ -94,6 +94,20 @@ static struct fs_prometheus_sale *stocks(struct fs_exchange *exchange)
     return rows;
 }
 
+static struct fs_prometheus_shard *shard_stocks(struct fs_exchange *exchange)
+{
+    size_t count = exchange->shard_count;
+    struct fs_prometheus_shard *rows =
+        h2o_mem_alloc_pool(&exchange->req->pool, (count + 1) * sizeof(*rows));
+
+    for (size_t i = 0; i < count; i++)
+        rows[i] = (struct fs_prometheus_shard){
+            .product = exchange->sales[exchange->shards[i].sale].product,
+            .shard = exchange->shards[i].shard,
+            .units_left = exchange->shards[i].units_left};
+    return rows;
+}
+
 /* The last loop is the admin's own: it takes no purchases. */
 static unsigned worker_count(const struct fs_http_server *server)
 {
@@ -111,6 +125,8 @@ static void reply_metrics(struct fs_exchange *exchange, bool has_stocks)
         .version = server->version,
         .sales = has_stocks ? stocks(exchange) : NULL,
         .sale_count = has_stocks ? exchange->sale_count : 0,
+        .shards = has_stocks ? shard_stocks(exchange) : NULL,
+        .shard_count = has_stocks ? exchange->shard_count : 0,
         .workers = worker_count(server),
         .started_at_s = (double)server->started_at_ms / 1000.0,
     };
@@ -139,7 +155,8 @@ static void on_stocks_end(struct fs_op *op, void *data)
 /* Counts are worth most when the store is gone: without an op or an answer they come alone. */
 void fs_serve_metrics(struct fs_exchange *exchange)
 {
-    static const struct fs_op_client client = {.on_end = on_stocks_end, .on_sale = fs_keep_sale};
+    static const struct fs_op_client client = {
+        .on_end = on_stocks_end, .on_sale = fs_keep_sale, .on_shard = fs_keep_shard};
     struct fs_op *op = fs_op_take(exchange->http->ops, FS_OP_LIST, &client, exchange);
 
     if (!op) {

@@ -109,3 +109,24 @@ void fs_keep_sale(struct fs_op *op, void *data, const struct fs_sale_info *sale)
     *kept = *sale;
     kept->product.data = h2o_strdup(pool, sale->product.data, sale->product.len).base;
 }
+
+void fs_keep_shard(struct fs_op *op, void *data, uint32_t shard, int64_t units_left)
+{
+    struct fs_exchange *exchange = data;
+    struct fs_shard_row *kept;
+
+    if (exchange->sale_count == 0 || exchange->shard_count == FS_SHARD_ROWS_MAX ||
+        !fs_text_equals(exchange->sales[exchange->sale_count - 1].product, op->sale.product))
+        return;
+    if (exchange->shard_count == exchange->shard_capacity) {
+        size_t capacity = exchange->shard_capacity ? 2 * exchange->shard_capacity : 32;
+
+        kept = h2o_mem_alloc_pool(&exchange->req->pool, capacity * sizeof(*kept));
+        if (exchange->shard_count > 0)
+            memcpy(kept, exchange->shards, exchange->shard_count * sizeof(*kept));
+        exchange->shards = kept;
+        exchange->shard_capacity = capacity;
+    }
+    exchange->shards[exchange->shard_count++] = (struct fs_shard_row){
+        .sale = exchange->sale_count - 1, .shard = shard, .units_left = units_left};
+}

@@ -36,6 +36,12 @@ const char *const fs_purchase_results[FS_RESULT_COUNT] = {
     [FS_RESULT_UNDETERMINED] = "undetermined",
 };
 
+const char *const fs_transfer_events[FS_TRANSFER_EVENT_COUNT - 1] = {
+    [FS_TRANSFER_MADE - 1] = "made",         [FS_TRANSFER_SWEPT - 1] = "swept",
+    [FS_TRANSFER_FINISHED - 1] = "finished", [FS_TRANSFER_REFUSED - 1] = "refused",
+    [FS_TRANSFER_FAILED - 1] = "failed",
+};
+
 const uint64_t fs_duration_bounds_us[] = {100,     250,     500,     1000,    2500,   5000,
                                           10000,   25000,   50000,   100000,  250000, 500000,
                                           1000000, 2500000, 5000000, 10000000};
@@ -92,6 +98,8 @@ void fs_metrics_merge(struct fs_metrics *into, const struct fs_metrics *from)
     fs_histogram_merge(&into->store_command_us, &from->store_command_us);
     fs_histogram_merge(&into->store_batch, &from->store_batch);
     merge_counter(&into->store_reconnects, &from->store_reconnects);
+    for (size_t i = 0; i < FS_TRANSFER_EVENT_COUNT - 1; i++)
+        merge_counter(&into->transfers[i], &from->transfers[i]);
     merge_counter(&into->store_in_flight, &from->store_in_flight);
     merge_counter(&into->ops_in_flight, &from->ops_in_flight);
     merge_counter(&into->ops_refused, &from->ops_refused);

@@ -49,6 +49,8 @@ enum fs_purchase_result {
 
 extern const char *const fs_purchase_results[FS_RESULT_COUNT];
 
+extern const char *const fs_transfer_events[FS_TRANSFER_EVENT_COUNT - 1];
+
 /* Buckets in microseconds, from 100 us to 10 s; and in purchases, 1 to 1024. */
 extern const uint64_t fs_duration_bounds_us[];
 extern const size_t fs_duration_bound_count;
@@ -68,10 +70,11 @@ struct fs_metrics {
     struct fs_histogram store_command_us;
     struct fs_histogram store_batch; /* purchases per store command */
     struct fs_counter store_reconnects;
-    struct fs_counter store_in_flight; /* gauge */
-    struct fs_counter ops_in_flight;   /* gauge */
-    struct fs_counter ops_refused;     /* no free slot: answered 503 */
-    struct fs_counter connections;     /* gauge: open, main listener */
+    struct fs_counter transfers[FS_TRANSFER_EVENT_COUNT - 1]; /* between shards, by event */
+    struct fs_counter store_in_flight;                        /* gauge */
+    struct fs_counter ops_in_flight;                          /* gauge */
+    struct fs_counter ops_refused;                            /* no free slot: answered 503 */
+    struct fs_counter connections;                            /* gauge: open, main listener */
     struct fs_counter connections_accepted;
     struct fs_counter connections_refused; /* over a limit */
     struct fs_counter login_failures;

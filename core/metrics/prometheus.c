@@ -21,7 +21,7 @@ enum kind {
     HISTOGRAM_COUNT /* of things */
 };
 
-enum labels { NONE, STRATEGY, OUTCOME, ENDPOINT, STATUS };
+enum labels { NONE, STRATEGY, OUTCOME, ENDPOINT, STATUS, TRANSFER };
 
 struct family {
     const char *name;
@@ -55,6 +55,8 @@ static const struct family families[] = {
      AT(store_batch)},
     {"store_reconnects_total", "Store connections opened again after a failure.", COUNTER, NONE,
      AT(store_reconnects)},
+    {"shard_transfers_total", "Transfers of units between shards.", COUNTER, TRANSFER,
+     AT(transfers)},
     {"store_in_flight", "Store commands that wait for their reply.", GAUGE, NONE,
      AT(store_in_flight)},
     {"flashsale_operations_in_flight", "Operations between the HTTP side and the strategy.", GAUGE,
@@ -119,6 +121,8 @@ static size_t series_count(enum labels labels)
         return FS_ENDPOINT_COUNT;
     case STATUS:
         return (size_t)FS_ENDPOINT_COUNT * FS_STATUS_COUNT;
+    case TRANSFER:
+        return FS_TRANSFER_EVENT_COUNT - 1;
     case NONE:
     case STRATEGY:
         break;
@@ -140,6 +144,9 @@ static void add_labels(struct fs_buffer *out, enum labels labels, size_t series,
     case OUTCOME:
         add_label(out, "", "strategy", fs_text_of(scrape->strategy));
         add_label(out, ",", "outcome", fs_text_of(fs_purchase_results[series]));
+        break;
+    case TRANSFER:
+        add_label(out, "", "outcome", fs_text_of(fs_transfer_events[series]));
         break;
     case ENDPOINT:
     case STATUS:

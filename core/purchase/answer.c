@@ -96,6 +96,18 @@ static bool ops_asked(struct fs_op *op, bool is_asked)
     return !op->timed_out;
 }
 
+static void ops_tell_shard(struct fs_op *op, struct fs_text product, uint32_t shard,
+                           int64_t units_left)
+{
+    assert_open(op);
+    assert(op->kind == FS_OP_LIST && op->has_sale);
+    if (op->answered)
+        return;
+    assert(fs_text_equals(product, op->sale.product));
+    if (op->client->on_shard)
+        op->client->on_shard(op, op->data, shard, units_left);
+}
+
 #define BIT(verdict) (1u << (verdict))
 #define NO_ANSWER (BIT(FS_BUSY) | BIT(FS_UNAVAILABLE) | BIT(FS_UNDETERMINED))
 
@@ -153,6 +165,7 @@ void fs_ops_offer(struct fs_host *host)
     host->tell_sale = ops_tell_sale;
     host->tell_order = ops_tell_order;
     host->tell_term = ops_tell_term;
+    host->tell_shard = ops_tell_shard;
     host->complete = fs_op_complete;
     host->asked = ops_asked;
 }

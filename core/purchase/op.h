@@ -44,6 +44,8 @@ struct fs_op_client {
     void (*on_end)(struct fs_op *op, void *data);
     void (*on_sale)(struct fs_op *op, void *data, const struct fs_sale_info *sale);
     void (*on_term)(struct fs_op *op, void *data, struct fs_text name, int64_t value);
+    void (*on_shard)(struct fs_op *op, void *data, uint32_t shard,
+                     int64_t units_left); /* of op->sale */
 };
 
 /* An op is [loop]: nothing in it is shared with another thread. */

@@ -118,6 +118,12 @@ static void host_batch(struct fs_loop *loop, uint32_t purchases)
     fs_histogram_record(&loop->metrics->store_batch, purchases);
 }
 
+static void host_transfer_event(struct fs_loop *loop, enum fs_transfer_event event)
+{
+    assert(event >= FS_TRANSFER_MADE && event < FS_TRANSFER_EVENT_COUNT);
+    fs_counter_add(&loop->metrics->transfers[event - 1], 1);
+}
+
 void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log, unsigned store_count)
 {
     *host = (struct fs_strategy_host){
@@ -132,7 +138,8 @@ void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log, un
                  .post = host_post,
                  .lock_event = host_lock_event,
                  .batch = host_batch,
-                 .store_is_cluster = host_store_is_cluster},
+                 .store_is_cluster = host_store_is_cluster,
+                 .transfer_event = host_transfer_event},
         .log = log,
         .store_count = store_count,
     };

@@ -59,6 +59,20 @@ static void tell_shards(struct fs_v4_ask *state, const struct fs_v4_read *read)
     }
 }
 
+/* All that can be sold lies on the joint shard, or is on its way there. */
+static bool is_joint(const struct fs_v4_read *read)
+{
+    unsigned count = fs_v4_sale_shard_count(read->sale);
+    int64_t left = read->views[0].sale.info.units_left;
+    int64_t elsewhere = 0;
+
+    for (unsigned k = 1; k < count; k++) {
+        elsewhere += read->views[k].sale.info.units_left;
+        left += fs_v4_read_transit(read, k, 0);
+    }
+    return count > 1 && left > 0 && elsewhere == 0;
+}
+
 static void tell_audit(struct fs_v4_ask *state, const struct fs_v4_read *read)
 {
     const struct fs_v4_audit *audit = state->audit;
@@ -94,6 +108,7 @@ static void tell_audit(struct fs_v4_ask *state, const struct fs_v4_read *read)
          sum.units_initial + sum.units_restocked - sum.units_left - sum.units_sold -
              sum.units_in_transit);
     tell(state, "frozen", frozen);
+    tell(state, "joint_phase", is_joint(read));
     tell_shards(state, read);
 }
 

@@ -1,6 +1,7 @@
 /* Lists every sale, each as of an instant of its own: one READ a sale, many at a time.  A READ alone
  * does not prove that its shards were so together: where they were not, the row still obeys the
  * conservation rule.  A sale that is found half changed is finished first. */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "ask.h"
@@ -9,6 +10,7 @@
 
 struct row {
     struct fs_text name;
+    int64_t *left; /* owned: of each shard */
     struct fs_v4_ask *state;
     struct fs_sale_info info;
     bool is_found;
@@ -38,9 +40,34 @@ static int compare_names(const void *a, const void *b)
 
 static void end_list(struct fs_v4_ask *state, enum fs_verdict verdict)
 {
+    for (size_t i = 0; i < state->list->count; i++)
+        free(state->list->rows[i].left);
     free(state->list->chars);
     free(state->list);
     fs_ledger_ask_end(&state->ask, verdict);
+}
+
+static void tell_shards(const struct fs_v4_ask *state, const struct row *row)
+{
+    const struct fs_v4_worker *worker = (const struct fs_v4_worker *)(void *)state->ask.worker;
+    const struct fs_host *host = fs_v4_host(worker);
+
+    if (!row->left ||
+        host->struct_size < offsetof(struct fs_host, tell_shard) + sizeof(host->tell_shard) ||
+        !host->tell_shard)
+        return;
+    for (uint32_t k = 0; k < fs_v4_of(worker)->shard_count; k++)
+        host->tell_shard(state->ask.op, row->name, k, row->left[k]);
+}
+
+/* Without the memory the row is told without its shards. */
+static void keep_shards(struct row *row, const struct fs_v4_read *read)
+{
+    unsigned count = fs_v4_sale_shard_count(read->sale);
+
+    row->left = calloc(count, sizeof(*row->left));
+    for (unsigned k = 0; row->left && k < count; k++)
+        row->left[k] = read->views[k].sale.info.units_left;
 }
 
 static void tell_rows(struct fs_v4_ask *state);
@@ -81,8 +108,10 @@ static void tell_rows(struct fs_v4_ask *state)
             return;
         }
         row->info.product = row->name;
-        if (row->is_found)
+        if (row->is_found) {
             fs_v4_host(worker)->tell_sale(state->ask.op, &row->info);
+            tell_shards(state, row);
+        }
     }
     end_list(state, list->next < list->count ? FS_UNAVAILABLE : FS_DONE);
 }
@@ -100,8 +129,10 @@ static void on_row(struct fs_v4_read *read)
     row->is_found = read->is_whole && truth->is_there;
     for (unsigned k = 1; row->is_found && k < fs_v4_sale_shard_count(read->sale); k++)
         row->is_behind = row->is_behind || fs_v4_read_is_behind(read, k);
-    if (row->is_found && !row->is_behind)
+    if (row->is_found && !row->is_behind) {
         row->info = fs_v4_ask_sum(read, fs_v4_read_is_proof(read));
+        keep_shards(row, read);
+    }
     fs_v4_read_end(read);
     read_rows(row->state);
 }

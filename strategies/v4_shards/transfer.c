@@ -29,8 +29,9 @@ struct fs_v4_transfer {
     unsigned from, to;
     uint64_t epoch;
     uint64_t number;
-    struct fs_ledger_op *ops; /* those it is asked for, until TAKE has answered */
-    int64_t how;              /* it was put */
+    struct fs_ledger_op *ops;     /* those it is asked for, until TAKE has answered */
+    int64_t how;                  /* it was put */
+    enum fs_transfer_event event; /* when it is put */
     uint64_t sequence_first,
         sequence_last;      /* of the records made with it: above first, up to last */
     char owner[OWNER_SIZE]; /* "|from|epoch|number|units" */
@@ -79,6 +80,17 @@ void fs_v4_transfers_dispose(struct fs_v4_worker *worker)
         worker->transfers = transfer->next;
         free(transfer);
     }
+}
+
+static void count_event(const struct fs_v4_transfer *transfer, enum fs_transfer_event event)
+{
+    const struct fs_v4_worker *worker = transfer->sale->worker;
+    const struct fs_host *host = fs_v4_host(worker);
+
+    if (host->struct_size >=
+            offsetof(struct fs_host, transfer_event) + sizeof(host->transfer_event) &&
+        host->transfer_event)
+        host->transfer_event(worker->ledger.loop, event);
 }
 
 /* The gathering need not wait for it any more. */
@@ -154,6 +166,7 @@ bool fs_v4_transfer_decided(const struct fs_ledger_op *state, uint64_t sequence)
 
 static void after_put(struct fs_v4_transfer *transfer, bool was_put)
 {
+    count_event(transfer, was_put ? transfer->event : FS_TRANSFER_FAILED);
     end_step(transfer);
     if (was_put)
         send_forget(transfer);
@@ -313,6 +326,7 @@ static void take_failed(struct fs_v4_transfer *transfer, const struct fs_reply *
         fs_v4_fail(state);
     }
     transfer->ops = NULL;
+    count_event(transfer, FS_TRANSFER_FAILED);
     end_step(transfer);
     destroy(transfer);
 }
@@ -342,11 +356,14 @@ static void on_take(struct fs_call *call, const struct fs_reply *reply)
     }
     code = reply->items[0].integer;
     if ((code != MADE && code != PENDING) || !fs_v4_out_parse(reply->items[1].text, &out)) {
+        count_event(transfer, FS_TRANSFER_REFUSED);
         wait_again(transfer);
         end_step(transfer);
         destroy(transfer);
         return;
     }
+    if (code == PENDING)
+        transfer->event = FS_TRANSFER_FINISHED;
     if (code == MADE) {
         const struct fs_v4_mark mark = {out.epoch, (uint64_t)reply->items[2].integer,
                                         (uint64_t)reply->items[3].integer};
@@ -394,6 +411,7 @@ void fs_v4_transfer_take(struct fs_v4_sale *sale, unsigned from, unsigned to, ui
         return;
     }
     transfer->ops = ops;
+    transfer->event = ops ? FS_TRANSFER_MADE : FS_TRANSFER_SWEPT;
     argv[argc++] = sale->shards[from].product->keys.list[FS_LEDGER_KEY_SALE];
     argv[argc++] = fs_ledger_number(numbers[0], (int64_t)epoch);
     argv[argc++] = fs_ledger_number(numbers[1], to);
@@ -415,6 +433,8 @@ void fs_v4_transfer_finish(struct fs_v4_sale *sale, unsigned from, unsigned to,
 {
     struct fs_v4_transfer *transfer = create(sale, from, to);
 
-    if (transfer)
-        put_alone(transfer, out);
+    if (!transfer)
+        return;
+    transfer->event = FS_TRANSFER_FINISHED;
+    put_alone(transfer, out);
 }

@@ -25,6 +25,7 @@ WANTED = {
     "store_batch_size": ("histogram", set()),
     "store_reconnects_total": ("counter", set()),
     "store_in_flight": ("gauge", set()),
+    "shard_transfers_total": ("counter", {"outcome"}),
     "build_info": ("gauge", set()),
 }
 

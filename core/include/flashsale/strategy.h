@@ -194,6 +194,16 @@ enum fs_log_level { FS_LOG_DEBUG = 1, FS_LOG_INFO, FS_LOG_WARNING, FS_LOG_ERROR 
  * it was not free at the first try, LOST when it was taken and then found to be gone. */
 enum fs_lock_event { FS_LOCK_ACQUIRED = 1, FS_LOCK_CONTENDED, FS_LOCK_FAILED, FS_LOCK_LOST };
 
+/* Each step of a transfer that is begun has one of these in the end. */
+enum fs_transfer_event {
+    FS_TRANSFER_MADE = 1, /* units were brought for purchases that home was short for */
+    FS_TRANSFER_SWEPT,    /* units were brought to the joint shard */
+    FS_TRANSFER_FINISHED, /* one that another server began was brought to its end */
+    FS_TRANSFER_REFUSED,  /* nothing was taken: the units are gone, or another is under way */
+    FS_TRANSFER_FAILED    /* a store did not answer; whoever needs the units finishes it */
+};
+#define FS_TRANSFER_EVENT_COUNT 6 /* one more than the last, for tables */
+
 /* What the server offers.  Valid from open() until close() has returned. */
 struct fs_host {
     uint32_t abi_version;
@@ -243,6 +253,14 @@ struct fs_host {
      * and may move, and store_count() is the number of primaries at start.  Not every host has it.
      * [any] */
     bool (*store_is_cluster)(const struct fs_host *host);
+
+    /* An answer to list(), told after the sale that it belongs to: what is left on one of its shards.
+     * Not every host has it.  [loop] */
+    void (*tell_shard)(struct fs_op *op, struct fs_text product, uint32_t shard,
+                       int64_t units_left);
+
+    /* Counts what became of a transfer of units between shards.  Not every host has it.  [loop] */
+    void (*transfer_event)(struct fs_loop *loop, enum fs_transfer_event event);
 };
 
 /* Strategy */

@@ -106,6 +106,7 @@ static void the_plan_s_metrics_have_their_names_and_types(void)
         "store_reconnects_total counter",
         "store_in_flight gauge",
         "shard_stock_current gauge",
+        "shard_transfers_total counter",
         "build_info gauge",
         "process_cpu_seconds_total counter",
         "process_resident_memory_bytes gauge",
@@ -198,7 +199,7 @@ static void every_counter_is_on_the_page(void)
         }
         free(page);
     }
-    FS_CHECK_INT(shown, 7 * 17 + 13 + 7 + 5 + 14);
+    FS_CHECK_INT(shown, 7 * 17 + 13 + 7 + 5 + 5 + 14);
 }
 
 static void counts_stand_beside_their_labels(void)
