@@ -34,8 +34,8 @@ async def login(session, base_url, name):
 async def purchase(session, base_url, token, product, quantity):
     """(status, body) of the decision, of the plan's request: without an idempotency key.
 
-    When a thousand wait for v2's one lock, some are told busy or undetermined.  Its buyers name a key
-    and ask again, as the answers tell them to; the other strategies must decide at once."""
+    When a thousand wait for v2's one lock, some are told busy, unavailable or undetermined.  Its buyers
+    name a key and ask again, as the answers tell them to; the other strategies must decide at once."""
     headers = {"Authorization": f"Bearer {token}"}
     patience = 0
     if flashsale.strategy() == "v2":
@@ -44,7 +44,7 @@ async def purchase(session, base_url, token, product, quantity):
         async with session.post(f"{base_url}/purchase/{product}", json={"quantity": quantity},
                                 headers=headers) as response:
             status, body = response.status, await response.json(content_type=None)
-        if body.get("code") not in ("busy", "undetermined", "in_progress"):
+        if status not in (409, 503, 504):
             break
         await asyncio.sleep(float(response.headers.get("Retry-After", 0.5)))
     return status, body
