@@ -365,6 +365,18 @@ void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms
     worker->ledger->host->wait(worker->loop, &product->wait, delay_ms);
 }
 
+void fs_ledger_product_gather(struct fs_ledger_product *product)
+{
+    const struct fs_ledger_op *state = product->queue.first;
+
+    if (!state || product->is_waiting)
+        return;
+    for (unsigned count = 1; count < FS_LEDGER_BATCH_LARGE && state; count++)
+        state = state->next;
+    if (!state)
+        fs_ledger_product_wait(product, 0);
+}
+
 void fs_ledger_turn_end(void *data)
 {
     struct fs_ledger_worker *worker = data;

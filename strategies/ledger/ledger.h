@@ -219,6 +219,11 @@ void fs_ledger_queue_expire(struct fs_ledger_product *product);
 /* Pumps the product again after delay_ms, or when its oldest op is due.  Not while is_waiting. */
 void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms);
 
+/* Called when a batch was answered: the next, where it would be small, goes out at the end of the next
+ * turn.  That turn waits for nothing, and reads what came while the answers went out, such as what
+ * those who were answered ask next: fewer and larger batches, each of which the store syncs once. */
+void fs_ledger_product_gather(struct fs_ledger_product *product);
+
 /* Completes the op with a verdict about which the store said nothing. */
 void fs_ledger_complete(struct fs_ledger_op *state, enum fs_verdict verdict);
 

@@ -11,6 +11,7 @@
  * sale: 1,024 ops are a quarter of that. */
 #define FS_LEDGER_BATCH_MAX 1024u
 #define FS_LEDGER_BATCH_DEFAULT 256u
+#define FS_LEDGER_BATCH_LARGE 64u /* more to a script saves little */
 
 #define FS_LEDGER_LOG_MAX 1000000000u /* entries kept in the stream of one sale */
 #define FS_LEDGER_LOG_DEFAULT 100000u /* an entry is a batch */

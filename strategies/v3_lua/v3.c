@@ -31,7 +31,11 @@ union state {
 
 static void on_batch(struct fs_call *call, const struct fs_reply *reply)
 {
-    fs_ledger_batch_answer(fs_ledger_batch_of(call), reply);
+    struct fs_ledger_op *first = fs_ledger_batch_of(call);
+    struct fs_ledger_product *product = first->product;
+
+    fs_ledger_batch_answer(first, reply);
+    fs_ledger_product_gather(product);
 }
 
 static void pump(struct fs_ledger_product *product)
