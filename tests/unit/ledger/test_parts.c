@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "ledger/decision.h"
 #include "ledger/keys.h"
+#include "ledger/ledger.h"
 #include "ledger/options.h"
 #include "ledger/record.h"
 #include "ledger/text.h"
@@ -122,6 +124,86 @@ static void what_is_no_order_record_is_refused(void)
         FS_CHECK(!fs_ledger_read_order(text_of(wrong[i]), &order, &cancelled_by));
 }
 
+/* Ops of these units, 0 a cancel, and the answer of decide.lua to them. */
+struct answered {
+    struct fs_ledger_op ops[4];
+    struct fs_reply items[FS_LEDGER_REPLY_RECORDS + 2];
+    struct fs_reply reply;
+    struct fs_ledger_decision decisions[4];
+};
+
+static void answer(struct answered *answered, uint32_t count, const uint32_t *units,
+                   const char *codes, const char *const records[2])
+{
+    static const int64_t numbers[] = {7, 1700000000000, 40, 10}; /* epoch, now, sequence, left */
+    size_t len = FS_LEDGER_REPLY_CODES;
+
+    *answered = (struct answered){0};
+    for (uint32_t i = 0; i < count; i++) {
+        answered->ops[i].units = units[i];
+        answered->ops[i].next = i + 1 < count ? &answered->ops[i + 1] : NULL;
+    }
+    for (size_t i = 0; i < len; i++)
+        answered->items[i] = (struct fs_reply){.kind = FS_REPLY_INTEGER, .integer = numbers[i]};
+    answered->items[len++] = (struct fs_reply){.kind = FS_REPLY_TEXT, .text = text_of(codes)};
+    for (size_t i = 0; i < 2 && records[i]; i++)
+        answered->items[len++] =
+            (struct fs_reply){.kind = FS_REPLY_TEXT, .text = text_of(records[i])};
+    answered->reply =
+        (struct fs_reply){.kind = FS_REPLY_LIST, .items = answered->items, .item_count = len};
+}
+
+static void each_decision_follows_from_those_before_it(void)
+{
+    static const uint32_t units[] = {3, 9, 0, 1};
+    static const char *const records[] = {"C42|5|7|12|80|1|2|ann", "S|1|7|20|60|1|0|bob"};
+    static const struct fs_ledger_decision expected[] = {{FS_DONE, 7, 41, {NULL, 0}},
+                                                         {FS_SOLD_OUT, 7, 41, {NULL, 0}},
+                                                         {FS_DONE, 12, 42, {NULL, 0}},
+                                                         {FS_DONE + 100, 60, 20, {NULL, 0}}};
+    struct answered answered;
+
+    answer(&answered, 4, units, "DSdr", records);
+    FS_CHECK(fs_ledger_reply_is_whole(&answered.reply, 4));
+    FS_CHECK(fs_ledger_reply_read(&answered.reply, answered.ops, answered.decisions));
+    for (unsigned i = 0; i < 4; i++) {
+        FS_CHECK_INT(answered.decisions[i].code, expected[i].code);
+        FS_CHECK_INT(answered.decisions[i].units_left, expected[i].units_left);
+        FS_CHECK_INT(answered.decisions[i].sequence, expected[i].sequence);
+    }
+    FS_CHECK_INT(answered.decisions[1].record.len, 0);
+    FS_CHECK_TEXT(answered.decisions[2].record.data, answered.decisions[2].record.len, records[0]);
+    FS_CHECK_TEXT(answered.decisions[3].record.data, answered.decisions[3].record.len, records[1]);
+}
+
+static void what_is_no_answer_of_the_script_is_refused(void)
+{
+    static const uint32_t units[] = {1, 0};
+    static const char *const none[2] = {NULL, NULL};
+    static const char *const one[2] = {"S|1|7|20|60|1|0|bob", NULL};
+    static const char *const broken[2] = {"S|1|7|20|60|1|0", NULL};
+    struct answered answered;
+
+    answer(&answered, 2, units, "D", none); /* one letter, two ops */
+    FS_CHECK(!fs_ledger_reply_is_whole(&answered.reply, 2));
+    answer(&answered, 2, units, "Dd", none); /* a record is missing */
+    FS_CHECK(!fs_ledger_reply_is_whole(&answered.reply, 2));
+    answer(&answered, 2, units, "DU", one); /* one too many */
+    FS_CHECK(!fs_ledger_reply_is_whole(&answered.reply, 2));
+    answer(&answered, 2, units, "DU", none);
+    answered.items[FS_LEDGER_REPLY_LEFT].kind = FS_REPLY_NIL;
+    FS_CHECK(!fs_ledger_reply_is_whole(&answered.reply, 2));
+    for (const char *letter = "05XZ"; *letter; letter++) {
+        char codes[] = {'D', *letter, '\0'};
+
+        answer(&answered, 2, units, codes, none);
+        FS_CHECK(!fs_ledger_reply_read(&answered.reply, answered.ops, answered.decisions));
+    }
+    answer(&answered, 2, units, "Dd", broken);
+    FS_CHECK(fs_ledger_reply_is_whole(&answered.reply, 2));
+    FS_CHECK(!fs_ledger_reply_read(&answered.reply, answered.ops, answered.decisions));
+}
+
 static void a_sale_is_read_with_its_state_by_the_stores_clock(void)
 {
     static const struct {
@@ -225,6 +307,8 @@ static void an_option_is_read_or_refused_with_what_is_accepted(void)
     T(what_is_no_number_is_not_read)                     \
     T(an_order_record_is_read)                           \
     T(what_is_no_order_record_is_refused)                \
+    T(each_decision_follows_from_those_before_it)        \
+    T(what_is_no_answer_of_the_script_is_refused)        \
     T(a_sale_is_read_with_its_state_by_the_stores_clock) \
     T(an_option_is_read_or_refused_with_what_is_accepted)
 

@@ -353,14 +353,14 @@ def test_one_holds_the_lock_and_each_holding_has_a_higher_fence(redis):
     shop.change("create", 10)
     first = acquire(redis, shop, TOKENS[0])
     assert first[0] == 1
-    taken, rest_ms = acquire(redis, shop, TOKENS[1])
-    assert taken == 0 and 0 < rest_ms <= 10000
+    taken, rest_ms, units_left = acquire(redis, shop, TOKENS[1])
+    assert taken == 0 and 0 < rest_ms <= 10000 and units_left == 10
     assert redis.ask("SCAN", 0, "MATCH", "lock:*", "COUNT", 1000)[1] == ["lock:{shoe}"]
     again = acquire(redis, shop, TOKENS[0])
-    assert again == [1, first[1] + 1]
+    assert again == [1, first[1] + 1, 0]
     assert redis.run(RELEASE, [shop.lock], TOKENS[1]) == 0
     assert redis.run(RELEASE, [shop.lock], TOKENS[0]) == 1
-    assert acquire(redis, shop, TOKENS[1]) == [1, first[1] + 2]
+    assert acquire(redis, shop, TOKENS[1]) == [1, first[1] + 2, 0]
 
 
 def test_the_guarded_write_decides_and_gives_the_lock_back(redis):
@@ -401,7 +401,7 @@ def test_a_change_of_the_sale_takes_the_fence_from_the_holder(redis):
 
 def test_the_lock_of_a_product_without_a_sale_ends_by_itself(redis):
     shop = Shop(redis, "none")
-    assert acquire(redis, shop, TOKENS[0], lease=20) == [1, 0]
+    assert acquire(redis, shop, TOKENS[0], lease=20) == [1, 0, 0]
     assert write(shop, TOKENS[0], 0, [("o1", "ann", 1)])[0][0] == m.UNKNOWN
     acquire(redis, shop, TOKENS[0], lease=20)
     time.sleep(0.03)
