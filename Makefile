@@ -1,7 +1,7 @@
 # Thin: CMake with presets does the work (see CMakePresets.json).  Each target first installs what it
 # misses, which is quick when nothing is missing.
 
-STRATEGY ?= v1
+STRATEGY ?= v4
 PRESETS_TESTED := release asan tsan
 BENCH ?= -s all --profile ci --strategy v1,v2,v3,v4 --report
 JOBS ?= $(shell nproc)

@@ -13,7 +13,7 @@
 #include "base/log.h"
 
 /* The strategy of a server that names none. */
-#define FS_CONFIG_STRATEGY_DEFAULT "v1"
+#define FS_CONFIG_STRATEGY_DEFAULT "v4"
 
 enum fs_auth_mode { FS_AUTH_DEMO = 1, FS_AUTH_USERS, FS_AUTH_JWT };
 enum fs_jwt_algorithm { FS_JWT_HS256 = 1, FS_JWT_RS256, FS_JWT_ES256 };
@@ -54,7 +54,7 @@ struct fs_config {
     uint64_t shutdown_timeout_us; /* 10s */
 
     /* strategy */
-    char *strategy;     /* strategy: "v1"; a name or a path of a shared object */
+    char *strategy;     /* strategy: "v4"; a name or a path of a shared object */
     char *strategy_dir; /* "": where the build or the installation put them */
     struct fs_config_option *strategy_options; /* strategy_options: a map of texts */
     size_t strategy_option_count;
