@@ -165,6 +165,33 @@ static bool place_is_well_formed(struct fs_text place)
     return true;
 }
 
+/* host:port,host:port/master[/db]; a port may be left away. */
+static bool sentinels_are_well_formed(struct fs_text rest)
+{
+    const char *slash = memchr(rest.data, '/', rest.len);
+    struct fs_text places = {rest.data, slash ? (size_t)(slash - rest.data) : 0};
+    struct fs_text master = {slash ? slash + 1 : NULL, slash ? rest.len - places.len - 1 : 0};
+    const char *database = slash ? memchr(master.data, '/', master.len) : NULL;
+    uint64_t number;
+
+    if (database) {
+        struct fs_text db = {database + 1, (size_t)(master.data + master.len - database) - 1};
+
+        if (fs_text_to_u64(db, INT32_MAX, &number) != 0)
+            return false;
+        master.len = (size_t)(database - master.data);
+    }
+    if (places.len == 0 || master.len == 0 || master.len > 64)
+        return false;
+    for (size_t i = 0; i < master.len; i++)
+        if (!isalnum((unsigned char)master.data[i]) && !strchr("._-", master.data[i]))
+            return false;
+    for (size_t i = 0; i < places.len; i++)
+        if (!isalnum((unsigned char)places.data[i]) && !strchr("._-:,[]", places.data[i]))
+            return false;
+    return places.data[0] != ',' && places.data[places.len - 1] != ',';
+}
+
 int fs_config_check_redis_url(const char *path, const char *text, const char *where,
                               struct fs_config_error *error)
 {
@@ -181,9 +208,14 @@ int fs_config_check_redis_url(const char *path, const char *text, const char *wh
                               path);
     if (fs_text_equals(parts.scheme, FS_TEXT("redis://")) && place_is_well_formed(parts.place))
         return 0;
+    if ((fs_text_equals(parts.scheme, FS_TEXT("sentinel://")) ||
+         fs_text_equals(parts.scheme, FS_TEXT("redis-sentinel://"))) &&
+        sentinels_are_well_formed(parts.place))
+        return 0;
     fs_config_show(parts.place, shown);
     return fs_config_fail(error, where,
-                          "'%s' must be redis://[user:password@]host:port[/db] or unix:/path; the "
-                          "part without user and password is '%s'",
+                          "'%s' must be redis://[user:password@]host:port[/db], unix:/path or "
+                          "sentinel://[user:password@]host:port,host:port/master[/db]; the part "
+                          "without user and password is '%s'",
                           path, shown);
 }

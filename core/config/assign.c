@@ -101,6 +101,14 @@ static struct fs_text trim(struct fs_text text)
     return text;
 }
 
+/* Sentinels are parted by commas too: their item is whole once the primary's name has come. */
+static bool goes_on(struct fs_text item)
+{
+    const char *places = memmem(item.data, item.len, "sentinel://", 11);
+
+    return places && !memchr(places + 11, '/', item.len - (size_t)(places + 11 - item.data));
+}
+
 int fs_config_assign_all(const struct fs_config_key *key, struct fs_config_entry *entry,
                          struct fs_text text, const char *where, struct fs_config_error *error)
 {
@@ -114,6 +122,11 @@ int fs_config_assign_all(const struct fs_config_key *key, struct fs_config_entry
     while (rc == 0) {
         const char *comma = memchr(rest.data, ',', rest.len);
         struct fs_text item = {rest.data, comma ? (size_t)(comma - rest.data) : rest.len};
+
+        while (comma && goes_on(item)) {
+            comma = memchr(comma + 1, ',', rest.len - item.len - 1);
+            item.len = comma ? (size_t)(comma - rest.data) : rest.len;
+        }
         rc = fs_config_assign(key, entry, trim(item), where, error);
         if (!comma)
             break;

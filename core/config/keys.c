@@ -167,9 +167,14 @@ static const struct fs_config_key KEYS[] = {
      1, 1000000, "1000", "failed log-ins an hour",
      "Of one address, which may be many people; further attempts are answered 429.", NULL, NULL},
     {"redis.urls", FS_CONFIG_TEXTS, FIELD(redis_urls), 0, FS_CONFIG_LIST_MAX, "",
-     "redis://[user:password@]host:port[/db] or unix:/path",
-     "Redis servers for strategies that use one; one URL or a list. Empty: private servers.", NULL,
-     fs_config_check_redis_url},
+     "redis://[user:password@]host:port[/db], unix:/path or "
+     "sentinel://host:port,host:port/master",
+     "Redis servers for strategies that use one; one URL or a list. Independent servers; or any "
+     "nodes "
+     "of one Redis Cluster, which is then followed; or primaries by their sentinels. Empty: "
+     "private "
+     "servers.",
+     NULL, fs_config_check_redis_url},
     {"redis.private_servers", FS_CONFIG_INTEGER, FIELD(redis_private_servers), 0, 16, "0",
      "servers",
      "Private redis-servers to start when redis.urls is empty. 0: as many as suit the strategy.",

@@ -98,7 +98,7 @@ const char *fs_config_show_value(const struct fs_config_key *key, struct fs_text
     if (!key || key->check != fs_config_check_redis_url || text.len == 0)
         return fs_config_show(text, shown);
     parts = fs_config_url_split(text);
-    snprintf(line, sizeof(line), "%.*s%s%.*s", (int)(parts.scheme.len < 16 ? parts.scheme.len : 16),
+    snprintf(line, sizeof(line), "%.*s%s%.*s", (int)(parts.scheme.len < 20 ? parts.scheme.len : 20),
              parts.scheme.data, parts.hidden ? "(set)@" : "",
              (int)(parts.place.len < 120 ? parts.place.len : 120), parts.place.data);
     return fs_config_show(fs_text_of(line), shown);

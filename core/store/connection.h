@@ -143,6 +143,7 @@ struct fs_connection {
     bool is_dirty;             /* there is something to write at the end of the turn */
     bool is_blocked;           /* the socket took no more */
     bool is_writing;           /* inside redisAsyncHandleWrite() */
+    bool is_readonly;          /* a command was refused since the server is a replica now */
     bool is_resting;           /* nobody needs it: it ends when idle, and is not made again */
     char problem[192];         /* not empty: to be dropped, and why */
     char reported[192];        /* the problem that was logged last, until it is over */

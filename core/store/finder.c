@@ -1,4 +1,5 @@
-/* Asks the nodes of a Redis Cluster, one after the other, until one gives a view that can be trusted.
+/* Asks the nodes of a Redis Cluster, one after the other, until one gives a view that can be trusted; or
+ * the sentinels of each server.
  *
  * Nodes may disagree for a while: one that was cut off, or has just come back, tells of the past.  The
  * cluster's epoch rises with every failover and migration, so a view of a lower epoch than the one in
@@ -15,7 +16,10 @@
 
 #include "base/clock.h"
 #include "store/cluster_ask.h"
+#include "store/sentinel.h"
 
+#define SENTINELS_US 1000000u /* between looks that nobody asked for; clusters say MOVED */
+#define IDLE_US 60000000u
 #define ANSWER_US_MAX 500000u /* one that is silent keeps the others from being asked */
 
 struct fs_finder {
@@ -23,6 +27,7 @@ struct fs_finder {
     const struct fs_topology *seeds;
     struct fs_log *log;
     uint64_t timeout_us;
+    bool has_sentinels;
 
     /* owned */
     pthread_t thread;
@@ -34,10 +39,12 @@ struct fs_finder {
     struct fs_cluster_view view;                        /* of the node that is asked now */
     uint64_t epoch;                                     /* of the view in use */
     unsigned turn;                                      /* which node is asked first */
+    unsigned sentinel_turns[FS_STORE_NODES_MAX];        /* likewise, of each server's sentinels */
     char problem[sizeof(((struct fs_error *)0)->text)]; /* logged last, until it is over */
 
     /* changing */
     _Atomic uint64_t generation; /* written under the mutex */
+    _Atomic uint64_t looked_at_us;
     atomic_bool is_wanted;
 
     /* guarded by mutex */
@@ -54,6 +61,8 @@ int fs_finder_create(const struct fs_finder_options *options, struct fs_finder *
         return -ENOMEM;
     new->seeds = options->seeds;
     new->log = options->log;
+    for (unsigned i = 0; i < options->seeds->node_count; i++)
+        new->has_sentinels = new->has_sentinels || options->seeds->nodes[i].sentinels;
     new->timeout_us =
         options->connect_timeout_us < ANSWER_US_MAX ? options->connect_timeout_us : ANSWER_US_MAX;
     pthread_mutex_init(&new->mutex, NULL);
@@ -99,7 +108,7 @@ static void publish(struct fs_finder *finder)
     finder->map = *found;
     atomic_fetch_add(&finder->generation, 1);
     pthread_mutex_unlock(&finder->mutex);
-    if (!is_first)
+    if (!is_first && !finder->has_sentinels)
         fs_log_info(finder->log, "store", "slots of the Redis Cluster have moved; %u primaries",
                     found->node_count);
 }
@@ -126,7 +135,7 @@ static int judge(const struct fs_finder *finder, const struct fs_node *node, str
 }
 
 /* Only the thread writes the map, so it may read it without the mutex. */
-int fs_finder_look(struct fs_finder *finder, struct fs_error *error)
+static int look_at_cluster(struct fs_finder *finder, struct fs_error *error)
 {
     unsigned count = finder->map.node_count + finder->map.replica_count + finder->seeds->node_count;
     struct fs_error problem = {.text = "no node of the Redis Cluster has an address"};
@@ -157,6 +166,41 @@ int fs_finder_look(struct fs_finder *finder, struct fs_error *error)
     return failure;
 }
 
+/* What cannot be found stays where it was. */
+static int look_at_sentinels(struct fs_finder *finder, struct fs_error *error)
+{
+    struct fs_cluster_map *map = &finder->view.map;
+    int failure = 0;
+
+    *map = finder->map;
+    map->node_count = finder->seeds->node_count;
+    for (unsigned i = 0; i < map->node_count; i++) {
+        const struct fs_node *node = &finder->seeds->nodes[i];
+        struct fs_cluster_node found;
+        int rc = node->sentinels ? fs_sentinel_ask(node, finder->timeout_us,
+                                                   &finder->sentinel_turns[i], &found, error)
+                                 : -ENOENT;
+
+        if (rc == 0)
+            map->nodes[i] = found;
+        else if (node->sentinels)
+            failure = rc;
+    }
+    publish(finder);
+    return failure;
+}
+
+int fs_finder_look(struct fs_finder *finder, struct fs_error *error)
+{
+    uint64_t began_us = fs_clock_now_us();
+    int rc =
+        finder->has_sentinels ? look_at_sentinels(finder, error) : look_at_cluster(finder, error);
+
+    if (rc == 0)
+        atomic_store(&finder->looked_at_us, began_us);
+    return rc;
+}
+
 /* Waits until something is wanted, or for a time at most.  True: to be stopped. */
 static bool wait_for(struct fs_finder *finder, uint64_t span_us, bool until_wanted)
 {
@@ -182,7 +226,9 @@ static void look_and_tell(struct fs_finder *finder)
     if (rc != 0 && strcmp(finder->problem, error.text) != 0)
         fs_log_warning(finder->log, "store", "%s", error.text);
     else if (rc == 0 && finder->problem[0])
-        fs_log_info(finder->log, "store", "the Redis Cluster answers again");
+        fs_log_info(finder->log, "store",
+                    finder->has_sentinels ? "the sentinels name a primary again"
+                                          : "the Redis Cluster answers again");
     memcpy(finder->problem, rc != 0 ? error.text : "", rc != 0 ? sizeof(finder->problem) : 1);
 }
 
@@ -190,9 +236,8 @@ static void *run(void *data)
 {
     struct fs_finder *finder = data;
 
-    while (!wait_for(finder, 3600u * UINT64_C(1000000), true)) {
-        if (!atomic_exchange(&finder->is_wanted, false))
-            continue;
+    while (!wait_for(finder, finder->has_sentinels ? SENTINELS_US : IDLE_US, true)) {
+        atomic_store(&finder->is_wanted, false);
         look_and_tell(finder);
         if (wait_for(finder, FS_FINDER_PAUSE_US, false))
             break;
@@ -235,6 +280,11 @@ void fs_finder_ask(struct fs_finder *finder)
 uint64_t fs_finder_generation(const struct fs_finder *finder)
 {
     return atomic_load(&finder->generation);
+}
+
+uint64_t fs_finder_looked_at_us(const struct fs_finder *finder)
+{
+    return atomic_load(&finder->looked_at_us);
 }
 
 uint64_t fs_finder_copy(struct fs_finder *finder, struct fs_cluster_map *map)

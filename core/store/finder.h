@@ -1,4 +1,4 @@
-/* Where servers that may move are now: the primaries of a Redis Cluster.
+/* Where servers that may move are now: the primaries of a Redis Cluster, or those that sentinels name.
  *
  * A thread asks, by blocking conversations, so that no loop ever waits for a resolver or for a server
  * that is gone; loops say that something looks moved, and take over what was found when its generation
@@ -15,9 +15,11 @@ struct fs_finder;
 
 /* Borrowed for the call but where said. */
 struct fs_finder_options {
-    const struct fs_topology *seeds; /* borrowed until destroy: any nodes of the cluster */
-    uint64_t connect_timeout_us;     /* and of each answer */
-    struct fs_log *log;              /* borrowed until destroy */
+    /* Borrowed until destroy: any nodes of a cluster; or servers of which at least one has sentinels,
+     * then what is found has the indices of these. */
+    const struct fs_topology *seeds;
+    uint64_t connect_timeout_us; /* and of each answer */
+    struct fs_log *log;          /* borrowed until destroy */
 };
 
 /* Returns 0 or -ENOMEM.  [main] */
@@ -35,6 +37,9 @@ void fs_finder_ask(struct fs_finder *finder);
 
 /* Changes with what was found; 0: nothing yet.  [any] */
 uint64_t fs_finder_generation(const struct fs_finder *finder);
+
+/* When the last look began that brought something, monotonic microseconds.  [any] */
+uint64_t fs_finder_looked_at_us(const struct fs_finder *finder);
 
 /* Gives its generation.  [any] */
 uint64_t fs_finder_copy(struct fs_finder *finder, struct fs_cluster_map *map);

@@ -14,12 +14,16 @@
 #define FS_PLACE_NONE UINT8_MAX
 
 struct fs_place {
-    struct fs_node node; /* its texts are borrowed, but the addresses and the name */
+    struct fs_node node; /* its texts are borrowed, but addresses and name, which may change */
     struct fs_connection connection;
     char host[FS_CLUSTER_HOST_SIZE]; /* of a cluster: as announced */
     uint32_t age;
     bool is_wanted;      /* it has slots, or is not of a cluster */
     uint64_t used_at_us; /* not wanted: when a redirection last named it */
+
+    /* follow.c's */
+    bool is_away; /* down, and no attempt was made since */
+    uint64_t away_since_us;
 };
 
 struct fs_places {

@@ -137,6 +137,43 @@ static int find_cluster(struct fs_redis *redis, const _Atomic bool *is_cut, stru
     return fs_cluster_find(&start, &redis->topology, &redis->finder, error);
 }
 
+/* Gives the servers that have sentinels the addresses that these tell. */
+static int ask_sentinels(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)
+{
+    const struct fs_finder_options options = {.seeds = &redis->topology,
+                                              .connect_timeout_us = redis->connect_timeout_us,
+                                              .log = redis->log};
+    const struct timespec pause = {.tv_nsec = ASK_PAUSE_MS * 1000000l};
+    uint64_t until_us = fs_clock_now_us() + redis->start_timeout_us;
+    struct fs_cluster_map *map;
+    int rc = fs_finder_create(&options, &redis->finder);
+
+    while (rc == 0 && (rc = fs_finder_look(redis->finder, error)) == -EAGAIN) {
+        if (is_cut && atomic_load(is_cut))
+            return -EINTR;
+        if (fs_clock_now_us() >= until_us)
+            return -ETIMEDOUT;
+        nanosleep(&pause, NULL);
+        rc = 0;
+    }
+    map = rc == 0 ? malloc(sizeof(*map)) : NULL;
+    if (!map)
+        return rc == 0 ? -ENOMEM : rc;
+    fs_finder_copy(redis->finder, map);
+    for (unsigned i = 0; i < map->node_count; i++)
+        fs_topology_move(&redis->topology.nodes[i], map->nodes[i].address, map->nodes[i].port);
+    free(map);
+    return 0;
+}
+
+static bool has_sentinels(const struct fs_topology *topology)
+{
+    for (unsigned i = 0; i < topology->node_count; i++)
+        if (topology->nodes[i].sentinels)
+            return true;
+    return false;
+}
+
 static int check_server(struct fs_redis *redis, unsigned index, const _Atomic bool *is_cut,
                         struct fs_error *error)
 {
@@ -172,22 +209,32 @@ static int check_each(struct fs_redis *redis, const _Atomic bool *is_cut, struct
 }
 
 /* Any of the servers that were named may be a node of a cluster, and may only just have started. */
-static int check_servers(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)
+static int check_named(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)
 {
     unsigned cluster_at = FS_STORE_NODES_MAX;
-    int rc =
-        redis->managed_count > 0
-            ? 0
-            : fs_cluster_detect(&redis->topology, redis->connect_timeout_us, &cluster_at, error);
+    int rc = fs_cluster_detect(&redis->topology, redis->connect_timeout_us, &cluster_at, error);
 
     if (rc == 0 && cluster_at == FS_STORE_NODES_MAX)
         rc = check_each(redis, is_cut, error);
     if (rc != -ESTALE && cluster_at == FS_STORE_NODES_MAX)
         return rc;
     rc = find_cluster(redis, is_cut, error);
-    if (rc == 0)
-        rc = check_each(redis, is_cut, error);
-    return rc == 0 ? fs_finder_start(redis->finder) : rc;
+    return rc == 0 ? check_each(redis, is_cut, error) : rc;
+}
+
+static int check_servers(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)
+{
+    int rc = 0;
+
+    if (redis->managed_count > 0)
+        return check_each(redis, is_cut, error);
+    if (has_sentinels(&redis->topology)) {
+        rc = ask_sentinels(redis, is_cut, error);
+        rc = rc == 0 ? check_each(redis, is_cut, error) : rc;
+    } else {
+        rc = check_named(redis, is_cut, error);
+    }
+    return rc == 0 && redis->finder ? fs_finder_start(redis->finder) : rc;
 }
 
 int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **redis,

@@ -84,7 +84,9 @@ static void store_flush(struct fs_store *store)
 static uint64_t store_next_due_us(const struct fs_store *store)
 {
     const struct fs_redis_store *self = const_self_of(store);
-    uint64_t due_us = self->route ? fs_route_next_due_us(self->route) : UINT64_MAX;
+    uint64_t due_us = self->route    ? fs_route_next_due_us(self->route)
+                      : self->follow ? fs_follow_next_due_us(self->follow)
+                                     : UINT64_MAX;
 
     if (!fs_link_is_alone(&self->answers.replied) || !fs_link_is_alone(&self->answers.not_sent) ||
         !fs_link_is_alone(&self->answers.lost))
@@ -134,6 +136,8 @@ static void store_expire(struct fs_store *store, uint64_t now_us)
 {
     struct fs_redis_store *self = self_of(store);
 
+    if (self->follow)
+        fs_follow_look_after(self->follow, now_us);
     for (unsigned i = 0; i < self->places.count; i++)
         fs_connection_look_after(&self->places.list[i]->connection, now_us);
     if (self->route)
@@ -160,9 +164,12 @@ void fs_redis_store_destroy(struct fs_redis_store *store)
         fs_request_give(FS_CONTAINER_OF(link, struct fs_request, link));
     if (store->route)
         fs_route_dispose(store->route);
+    if (store->follow)
+        fs_follow_dispose(store->follow);
     fs_places_dispose(&store->places);
     fs_word_list_dispose(&store->words);
     free(store->route);
+    free(store->follow);
     free(store);
 }
 
@@ -170,10 +177,14 @@ static int open_places(struct fs_redis_store *store, const struct fs_redis_store
 {
     int rc = 0;
 
-    if (!options->finder) {
+    if (!options->topology->is_cluster) {
         for (unsigned i = 0; i < options->topology->node_count && rc == 0; i++)
             rc = fs_places_add(&store->places, &options->topology->nodes[i]);
-        return rc;
+        if (rc != 0 || !options->finder)
+            return rc;
+        store->follow = malloc(sizeof(*store->follow));
+        return store->follow ? fs_follow_init(store->follow, &store->places, options->finder)
+                             : -ENOMEM;
     }
     store->route = malloc(sizeof(*store->route));
     if (!store->route)
@@ -203,7 +214,7 @@ int fs_redis_store_create(const struct fs_redis_store_options *options,
                                         .connect_timeout_us = options->connect_timeout_us,
                                         .stall_timeout_us = options->stall_timeout_us,
                                         .in_flight_max = options->in_flight_max,
-                                        .is_cluster = options->finder != NULL};
+                                        .is_cluster = options->topology->is_cluster};
     fs_link_init(&new->answers.replied);
     fs_link_init(&new->answers.redirected);
     fs_link_init(&new->answers.not_sent);

@@ -4,6 +4,7 @@
 #define FS_STORE_REDIS_STORE_H
 
 #include "store/connection.h"
+#include "store/follow.h"
 #include "store/place.h"
 #include "store/route.h"
 #include "store/store.h"
@@ -19,14 +20,15 @@ struct fs_redis_store {
     struct fs_scripts scripts;
     struct fs_word_list words;
     struct fs_answers answers;
-    struct fs_places places; /* one a node */
-    struct fs_route *route;  /* of a cluster; NULL: independent servers */
+    struct fs_places places;  /* one a node */
+    struct fs_route *route;   /* of a cluster; NULL: independent servers */
+    struct fs_follow *follow; /* of servers that sentinels name; NULL: none */
 };
 
 /* What create() is to know of its loop and of the configuration. */
 struct fs_redis_store_options {
     const struct fs_topology *topology; /* borrowed until destroy */
-    struct fs_finder *finder;           /* of a cluster, borrowed until destroy; NULL: none */
+    struct fs_finder *finder;           /* of a cluster or of sentinels, borrowed; NULL: none */
     struct fs_poller *poller;           /* borrowed until destroy */
     struct fs_metrics *metrics;         /* borrowed until destroy */
     struct fs_log *log;                 /* borrowed until destroy */

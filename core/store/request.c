@@ -158,6 +158,12 @@ static void end_without_reply(struct fs_request *request)
     fs_request_give(request);
 }
 
+static bool is_deposed(const struct fs_reply *reply)
+{
+    return reply->kind == FS_REPLY_REFUSED && reply->text.len > 8 &&
+           memcmp(reply->text.data, "READONLY", 8) == 0;
+}
+
 static bool is_redirection(const struct fs_connection *connection, const struct fs_reply *reply)
 {
     struct fs_redirect redirect;
@@ -178,6 +184,7 @@ static void on_reply(redisAsyncContext *context, void *object, void *data)
         return;
     }
     reply = fs_reply_reader_take(&connection->reader, object);
+    connection->is_readonly |= is_deposed(reply);
     fs_link_remove(&request->link);
     if (!request->call) {
         fs_request_give(request);

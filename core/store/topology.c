@@ -18,6 +18,7 @@
 #include "base/text.h"
 
 #define PORT_DEFAULT 6379
+#define SENTINEL_PORT_DEFAULT 26379
 #define DATABASE_MAX INT32_MAX
 #define PATH_LEN_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
@@ -130,49 +131,115 @@ static int read_login(struct fs_node *node, struct fs_text login, struct fs_erro
     return rc;
 }
 
-static int read_place(struct fs_node *node, struct fs_text place, struct fs_error *error)
+/* host[:port] or [address][:port]. */
+static int split_place(struct fs_text place, int port_default, struct fs_text *host, int *port,
+                       struct fs_error *error)
 {
-    struct fs_text host = place;
-    struct fs_text port = {0};
-    uint64_t number = PORT_DEFAULT;
+    struct fs_text port_text = {0};
+    uint64_t number = (uint64_t)port_default;
     bool is_bracketed = place.len > 0 && place.data[0] == '[';
 
+    *host = place;
     if (is_bracketed) {
         place = (struct fs_text){place.data + 1, place.len - 1};
-        if (!split(&place, ']', &host) || (place.len > 0 && place.data[0] != ':'))
+        if (!split(&place, ']', host) || (place.len > 0 && place.data[0] != ':'))
             return refuse(error, "an IPv6 address is written [::1]:6379");
         if (place.len > 0)
-            port = (struct fs_text){place.data + 1, place.len - 1};
-    } else if (split(&place, ':', &host)) {
-        port = place;
+            port_text = (struct fs_text){place.data + 1, place.len - 1};
+    } else if (split(&place, ':', host)) {
+        port_text = place;
     }
-    if (host.len == 0 || host.len > 255 || (is_bracketed && place.len == 1))
-        return refuse(error, "redis:// must be followed by host:port");
-    if (port.data && (fs_text_to_u64(port, UINT16_MAX, &number) != 0 || number == 0))
+    if (host->len == 0 || host->len > 255 || (is_bracketed && place.len == 1))
+        return refuse(error, "a Redis server is named by host:port");
+    if (port_text.data && (fs_text_to_u64(port_text, UINT16_MAX, &number) != 0 || number == 0))
         return refuse(error, "the port of a Redis server must be from 1 to 65535, not '%.*s'",
-                      (int)(port.len < 64 ? port.len : 64), port.data);
+                      (int)(port_text.len < 64 ? port_text.len : 64), port_text.data);
+    *port = (int)number;
+    return 0;
+}
+
+static int read_place(struct fs_node *node, struct fs_text place, struct fs_error *error)
+{
+    struct fs_text host;
+    int rc = split_place(place, PORT_DEFAULT, &host, &node->port, error);
+
+    if (rc != 0)
+        return rc;
     node->host = strndup(host.data, host.len);
     if (!node->host)
         return -ENOMEM;
-    node->port = (int)number;
-    snprintf(node->name, sizeof(node->name), is_bracketed ? "[%s]:%d" : "%s:%d", node->host,
-             node->port);
+    snprintf(node->name, sizeof(node->name),
+             memchr(node->host, ':', host.len) ? "[%s]:%d" : "%s:%d", node->host, node->port);
     return 0;
+}
+
+static int read_sentinels(struct fs_node *node, struct fs_text places, struct fs_text master,
+                          struct fs_error *error)
+{
+    struct fs_sentinels *sentinels = calloc(1, sizeof(*sentinels));
+    bool is_last = false;
+
+    node->sentinels = sentinels;
+    if (!sentinels || !(sentinels->master = strndup(master.data, master.len)))
+        return -ENOMEM;
+    while (!is_last) {
+        struct fs_text place = places;
+        struct fs_text host;
+        int rc;
+
+        is_last = !split(&places, ',', &place);
+        if (sentinels->count == FS_STORE_SENTINELS_MAX)
+            return refuse(error, "more than %u sentinels", FS_STORE_SENTINELS_MAX);
+        rc = split_place(place, SENTINEL_PORT_DEFAULT, &host,
+                         &sentinels->list[sentinels->count].port, error);
+        if (rc != 0)
+            return rc;
+        memcpy(sentinels->list[sentinels->count++].host, host.data, host.len);
+    }
+    snprintf(node->name, sizeof(node->name), "%s, as the sentinels say", sentinels->master);
+    return 0;
+}
+
+/* What stands before the '@', if anything. */
+static int read_optional_login(struct fs_node *node, struct fs_text *rest, struct fs_error *error)
+{
+    const char *at = memrchr(rest->data, '@', rest->len);
+    struct fs_text login = {rest->data, at ? (size_t)(at - rest->data) : 0};
+
+    if (!at)
+        return 0;
+    *rest = (struct fs_text){at + 1, rest->len - login.len - 1};
+    return read_login(node, login, error);
+}
+
+static int read_sentinel(struct fs_node *node, struct fs_text rest, struct fs_error *error)
+{
+    struct fs_text database = FS_TEXT("0");
+    struct fs_text places = {0};
+    struct fs_text master;
+    int rc = read_optional_login(node, &rest, error);
+
+    if (rc != 0)
+        return rc;
+    if (!split(&rest, '/', &places))
+        rest.len = 0;
+    master = rest;
+    if (split(&rest, '/', &master) && rest.len > 0)
+        database = rest;
+    if (master.len == 0 || master.len > 64)
+        return refuse(error,
+                      "sentinels are named sentinel://host:port,host:port/master[/database], "
+                      "master being what they call the primary");
+    rc = read_sentinels(node, places, master, error);
+    return rc == 0 ? read_database(node, database, error) : rc;
 }
 
 static int read_tcp(struct fs_node *node, struct fs_text rest, struct fs_error *error)
 {
-    const char *at = memrchr(rest.data, '@', rest.len);
     struct fs_text database = FS_TEXT("0");
     struct fs_text place;
-    int rc = 0;
+    int rc = read_optional_login(node, &rest, error);
 
-    if (at) {
-        struct fs_text login = {rest.data, (size_t)(at - rest.data)};
-
-        rc = read_login(node, login, error);
-        rest = (struct fs_text){at + 1, rest.len - login.len - 1};
-    }
     place = rest;
     if (split(&rest, '/', &place) && rest.len > 0)
         database = rest;
@@ -194,6 +261,9 @@ static void node_dispose(struct fs_node *node)
     free(node->path);
     free(node->user);
     free_secret(node->password);
+    if (node->sentinels)
+        free(node->sentinels->master);
+    free(node->sentinels);
     *node = (struct fs_node){0};
 }
 
@@ -211,9 +281,13 @@ int fs_topology_add(struct fs_topology *topology, const char *url, struct fs_err
         rc = read_unix(node, fs_text_of(url + 5), error);
     else if (strncmp(url, "redis://", 8) == 0)
         rc = read_tcp(node, fs_text_of(url + 8), error);
+    else if (strncmp(url, "sentinel://", 11) == 0)
+        rc = read_sentinel(node, fs_text_of(url + 11), error);
+    else if (strncmp(url, "redis-sentinel://", 17) == 0)
+        rc = read_sentinel(node, fs_text_of(url + 17), error);
     else
-        rc = refuse(error, "a Redis server is named redis://[user:password@]host:port[/database] "
-                           "or unix:/path");
+        rc = refuse(error, "a Redis server is named redis://[user:password@]host:port[/database], "
+                           "unix:/path or sentinel://host:port,host:port/master");
     if (rc != 0)
         node_dispose(node);
     else
@@ -252,6 +326,17 @@ int fs_topology_resolve(struct fs_topology *topology, struct fs_error *error)
         if (topology->nodes[i].host)
             rc = node_resolve(&topology->nodes[i], error);
     return rc;
+}
+
+void fs_topology_move(struct fs_node *node, const char *address, int port)
+{
+    if (!address[0])
+        return;
+    snprintf(node->addresses[0], sizeof(node->addresses[0]), "%s", address);
+    node->address_count = 1;
+    node->port = port;
+    snprintf(node->name, sizeof(node->name), strchr(address, ':') ? "[%s]:%d" : "%s:%d", address,
+             port);
 }
 
 void fs_topology_dispose(struct fs_topology *topology)

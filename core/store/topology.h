@@ -11,10 +11,20 @@
 #define FS_NODE_ADDRESS_SIZE 64 /* of a numeric address, with its NUL */
 #define FS_STORE_SLOT_COUNT 16384u
 
-/* One server.  Constant once it is in a topology. */
+/* Who knows where a primary is now. */
+struct fs_sentinels {
+    char *master; /* owned: what they call it */
+    unsigned count;
+    struct {
+        char host[256];
+        int port;
+    } list[FS_STORE_SENTINELS_MAX];
+};
+
+/* One server.  Constant once it is in a topology, but the address of one that sentinels name. */
 struct fs_node {
     char name[FS_NODE_NAME_SIZE]; /* "redis-1:6379", "unix:/run/redis.sock": never a password */
-    char *host;                   /* owned; NULL: a unix socket */
+    char *host;                   /* owned; NULL: a unix socket, or sentinels tell */
     char *path;                   /* owned; NULL: TCP */
     char *user;                   /* owned; NULL: none */
     char *password;               /* owned; NULL: none */
@@ -23,6 +33,7 @@ struct fs_node {
     /* Numeric, of the host, in the resolver's order; none for a unix socket. */
     char addresses[FS_STORE_ADDRESSES_MAX][FS_NODE_ADDRESS_SIZE];
     unsigned address_count;
+    struct fs_sentinels *sentinels; /* owned; NULL: none */
 };
 
 /* Zero it to init. */
@@ -32,14 +43,19 @@ struct fs_topology {
     bool is_cluster; /* the nodes are the primaries of a Redis Cluster, as they were at start */
 };
 
-/* redis://[[user]:password@]host[:port][/database], or unix:/path[?db=database]; user and password
- * may be percent-encoded, an IPv6 address stands in brackets.  Resolves nothing.
+/* redis://[[user]:password@]host[:port][/database], or unix:/path[?db=database], or
+ * sentinel://[[user]:password@]host[:port][,host[:port]...]/master[/database], also written
+ * redis-sentinel://; user and password are the server's and may be percent-encoded, an IPv6 address
+ * stands in brackets.  Resolves nothing.
  * Returns 0, -EINVAL with a sentence, -ENOSPC beyond FS_STORE_NODES_MAX, -ENOMEM.  [main] */
 int fs_topology_add(struct fs_topology *topology, const char *url, struct fs_error *error);
 
 /* Asks the resolver for every host; blocks.  Loops never do: a name that moves is seen by the next
  * start.  Returns 0, or -EHOSTUNREACH with a sentence.  [main] */
 int fs_topology_resolve(struct fs_topology *topology, struct fs_error *error);
+
+/* Gives a node that sentinels name its address, and the name of it; address "": nothing.  */
+void fs_topology_move(struct fs_node *node, const char *address, int port);
 
 void fs_topology_dispose(struct fs_topology *topology); /* clears passwords.  [main] */
 

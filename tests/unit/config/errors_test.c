@@ -258,20 +258,33 @@ static void a_redis_url_that_is_none_is_refused_without_showing_a_password(void)
          "f.yaml:1:15: 'redis.urls': rediss:// (TLS to Redis) is not available; use redis:// in a "
          "network of your own, or a TLS tunnel"},
         {"redis:\n  urls:\n    - redis://u:secret@h\n",
-         "f.yaml:3:7: 'redis.urls' must be redis://[user:password@]host:port[/db] or unix:/path; "
-         "the part without user and password is 'h'"},
+         "f.yaml:3:7: 'redis.urls' must be redis://[user:password@]host:port[/db], unix:/path or "
+         "sentinel://[user:password@]host:port,host:port/master[/db]; the part without user and "
+         "password is 'h'"},
         {"redis: {urls: \"redis://h:0\"}\n",
-         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db] or unix:/path; "
-         "the part without user and password is 'h:0'"},
+         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db], unix:/path or "
+         "sentinel://[user:password@]host:port,host:port/master[/db]; the part without user and "
+         "password is 'h:0'"},
         {"redis: {urls: \"redis://h:1/x\"}\n",
-         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db] or unix:/path; "
-         "the part without user and password is 'h:1/x'"},
+         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db], unix:/path or "
+         "sentinel://[user:password@]host:port,host:port/master[/db]; the part without user and "
+         "password is 'h:1/x'"},
         {"redis: {urls: 'redis://u:secret@h\"x:1'}\n",
-         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db] or unix:/path; "
-         "the part without user and password is 'h\"x:1'"},
+         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db], unix:/path or "
+         "sentinel://[user:password@]host:port,host:port/master[/db]; the part without user and "
+         "password is 'h\"x:1'"},
         {"redis: {urls: \"secret@h:1\"}\n",
-         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db] or unix:/path; "
-         "the part without user and password is 'h:1'"},
+         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db], unix:/path or "
+         "sentinel://[user:password@]host:port,host:port/master[/db]; the part without user and "
+         "password is 'h:1'"},
+        {"redis: {urls: \"sentinel://:secret@s:1\"}\n",
+         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db], unix:/path or "
+         "sentinel://[user:password@]host:port,host:port/master[/db]; the part without user and "
+         "password is 's:1'"},
+        {"redis: {urls: \"sentinel://s:1/m y\"}\n",
+         "f.yaml:1:15: 'redis.urls' must be redis://[user:password@]host:port[/db], unix:/path or "
+         "sentinel://[user:password@]host:port,host:port/master[/db]; the part without user and "
+         "password is 's:1/m y'"},
         {"redis: {urls: \"\"}\n", "f.yaml:1:15: 'redis.urls' must not be empty"},
     };
 

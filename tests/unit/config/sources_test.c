@@ -211,6 +211,24 @@ static void the_log_level_of_the_plan_is_read_in_any_case(void)
     fs_config_builder_destroy(builder);
 }
 
+static void sentinels_are_one_item_though_commas_part_them(void)
+{
+    struct fs_config_builder *builder = builder_of("listen: 127.0.0.1:1\n");
+    struct fs_config *config;
+
+    read_environment(builder,
+                     "FLASHSALE_REDIS_URLS=unix:/a, sentinel://u:p@s1:1,s2,[::1]:3/m/2 ,unix:/b,"
+                     "redis-sentinel://s4/n",
+                     "FLASHSALE_PRODUCTS=");
+    config = finish(builder);
+    FS_REQUIRE(config->redis_urls.count == 4);
+    FS_CHECK_STR(config->redis_urls.items[1], "sentinel://u:p@s1:1,s2,[::1]:3/m/2");
+    FS_CHECK_STR(config->redis_urls.items[2], "unix:/b");
+    FS_CHECK_STR(config->redis_urls.items[3], "redis-sentinel://s4/n");
+    fs_config_destroy(config);
+    fs_config_builder_destroy(builder);
+}
+
 static void a_list_of_a_stronger_source_replaces_the_weaker(void)
 {
     struct fs_config_builder *builder = builder_of("redis: {urls: [unix:/a, unix:/b]}\n");
@@ -337,8 +355,9 @@ static void a_bad_flag_is_named_as_the_user_wrote_it(void)
          "--set strategy_options: options are set one by one, as strategy_options.NAME=VALUE or "
          "FLASHSALE_STRATEGY_OPTIONS_NAME=VALUE"},
         {"redis.urls", "redis://u:secret@h", "--redis",
-         "--redis redis://(set)@h: 'redis.urls' must be redis://[user:password@]host:port[/db] or "
-         "unix:/path; the part without user and password is 'h'"},
+         "--redis redis://(set)@h: 'redis.urls' must be redis://[user:password@]host:port[/db], "
+         "unix:/path or sentinel://[user:password@]host:port,host:port/master[/db]; the part "
+         "without user and password is 'h'"},
         {"products", "a:b", "--set",
          "--set products=a:b: 'products.stock' must be a whole number, not 'b'"},
         {"", "", "--set", "--set : unknown key ''"},
@@ -444,6 +463,7 @@ static void reading_again_without_a_file_does_nothing(void)
     T(an_empty_file_changes_nothing)                             \
     T(the_strongest_source_wins_whatever_the_order)              \
     T(the_log_level_of_the_plan_is_read_in_any_case)             \
+    T(sentinels_are_one_item_though_commas_part_them)            \
     T(a_list_of_a_stronger_source_replaces_the_weaker)           \
     T(options_of_the_strategy_are_merged_by_name)                \
     T(every_key_has_a_variable_of_its_own)                       \

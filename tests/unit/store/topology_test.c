@@ -52,6 +52,30 @@ static void addresses_are_read_as_written(void)
     fs_topology_dispose(&topology);
 }
 
+static void sentinels_are_read_with_the_name_of_their_primary(void)
+{
+    const struct fs_node *node =
+        add("sentinel://ann:secret@s1:1,[::1],s3/mymaster/3"); /* the log-in is the server's */
+
+    FS_REQUIRE(node && node->sentinels);
+    FS_CHECK_STR(node->sentinels->master, "mymaster");
+    FS_CHECK_INT(node->sentinels->count, 3);
+    FS_CHECK_STR(node->sentinels->list[0].host, "s1");
+    FS_CHECK_INT(node->sentinels->list[0].port, 1);
+    FS_CHECK_STR(node->sentinels->list[1].host, "::1");
+    FS_CHECK_INT(node->sentinels->list[2].port, 26379);
+    FS_CHECK_STR(node->password, "secret");
+    FS_CHECK_INT(node->database, 3);
+    FS_CHECK(!strstr(node->name, "secret"));
+    node = add("redis-sentinel://s1/m");
+    FS_REQUIRE(node && node->sentinels);
+    FS_CHECK_STR(node->sentinels->master, "m");
+    fs_topology_move(&topology.nodes[topology.node_count - 1], "10.0.0.1", 7000);
+    FS_CHECK_STR(node->name, "10.0.0.1:7000");
+    FS_CHECK_STR(node->addresses[0], "10.0.0.1");
+    fs_topology_dispose(&topology);
+}
+
 static void what_is_no_address_is_refused_with_a_sentence(void)
 {
     static const struct {
@@ -60,8 +84,8 @@ static void what_is_no_address_is_refused_with_a_sentence(void)
         {"", "a Redis server is named redis://"},
         {"http://db:1", "a Redis server is named redis://"},
         {"rediss://db:1", "a Redis server is named redis://"},
-        {"redis://", "redis:// must be followed by host:port"},
-        {"redis://:7000", "redis:// must be followed by host:port"},
+        {"redis://", "a Redis server is named by host:port"},
+        {"redis://:7000", "a Redis server is named by host:port"},
         {"redis://db:0", "must be from 1 to 65535, not '0'"},
         {"redis://db:65536", "must be from 1 to 65535"},
         {"redis://db:", "must be from 1 to 65535"},
@@ -75,6 +99,14 @@ static void what_is_no_address_is_refused_with_a_sentence(void)
         {"redis://[::1:7000", "[::1]:6379"},
         {"redis://[::1]x", "[::1]:6379"},
         {"redis://[::1]:", "host:port"},
+        {"sentinel://", "sentinels are named sentinel://"},
+        {"sentinel://s:1", "sentinels are named sentinel://"},
+        {"sentinel://s:1/", "sentinels are named sentinel://"},
+        {"sentinel:///m", "named by host:port"},
+        {"sentinel://s:1,/m", "named by host:port"},
+        {"sentinel://s:0/m", "must be from 1 to 65535"},
+        {"sentinel://s:1/m/x", "must be a number"},
+        {"sentinel://a,b,c,d,e,f,g,h,i/m", "more than 8 sentinels"},
         {"unix:", "absolute path"},
         {"unix:redis.sock", "absolute path"},
         {"unix:/a?x=1", "only ?db=number"},
@@ -157,11 +189,12 @@ static void slots_are_dealt_to_nodes_in_equal_ranges(void)
     fs_topology_dispose(&topology);
 }
 
-#define TESTS(T)                                     \
-    T(addresses_are_read_as_written)                 \
-    T(what_is_no_address_is_refused_with_a_sentence) \
-    T(more_servers_than_the_limit_are_refused)       \
-    T(names_become_numeric_addresses)                \
-    T(slots_are_those_of_redis_cluster)              \
+#define TESTS(T)                                         \
+    T(addresses_are_read_as_written)                     \
+    T(sentinels_are_read_with_the_name_of_their_primary) \
+    T(what_is_no_address_is_refused_with_a_sentence)     \
+    T(more_servers_than_the_limit_are_refused)           \
+    T(names_become_numeric_addresses)                    \
+    T(slots_are_those_of_redis_cluster)                  \
     T(slots_are_dealt_to_nodes_in_equal_ranges)
 FS_SUITE("store/topology", TESTS)

@@ -1,0 +1,139 @@
+/* SENTINEL GET-MASTER-ADDR-BY-NAME, and ROLE of who is named, as the guidelines for clients of Sentinel
+ * have it (https://redis.io/docs/reference/sentinel-clients/).
+ *
+ * A sentinel may ask for a password: it is tried with none first, then with the server's. */
+#include "store/sentinel.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/text.h"
+#include "store/cluster_ask.h"
+#include "store/session.h"
+
+__attribute__((format(printf, 2, 3))) static int again(struct fs_error *error, const char *format,
+                                                       ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error->text, sizeof(error->text), format, args);
+    va_end(args);
+    return -EAGAIN;
+}
+
+/* Numeric, of a name or an address. */
+static bool resolve(const char *host, char address[FS_NODE_ADDRESS_SIZE])
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    bool is_found = getaddrinfo(host, NULL, &hints, &found) == 0;
+
+    is_found = is_found && getnameinfo(found->ai_addr, found->ai_addrlen, address,
+                                       FS_NODE_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) == 0;
+    if (found)
+        freeaddrinfo(found);
+    return is_found;
+}
+
+static int open_sentinel(const struct fs_node *node, unsigned index, uint64_t timeout_us,
+                         redisContext **session, struct fs_error *error)
+{
+    const char *host = node->sentinels->list[index].host;
+    struct fs_node sentinel = {.port = node->sentinels->list[index].port, .address_count = 1};
+    int rc;
+
+    snprintf(sentinel.name, sizeof(sentinel.name), "%.100s:%d (a sentinel)", host, sentinel.port);
+    if (!resolve(host, sentinel.addresses[0]))
+        return again(error, "the sentinel %s has no address", sentinel.name);
+    rc = fs_session_open(&sentinel, timeout_us, session, error);
+    if (rc != -EACCES || !node->password)
+        return rc;
+    sentinel.user = node->user;
+    sentinel.password = node->password;
+    return fs_session_open(&sentinel, timeout_us, session, error);
+}
+
+static int ask_address(const struct fs_node *node, unsigned index, redisContext *session,
+                       struct fs_cluster_node *found, struct fs_error *error)
+{
+    const struct fs_sentinels *sentinels = node->sentinels;
+    redisReply *reply = fs_session_ask(session, "SENTINEL", "get-master-addr-by-name",
+                                       sentinels->master, (char *)NULL);
+    uint64_t port = 0;
+    int rc = 0;
+
+    memset(found, 0, sizeof(*found));
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[1]->type != REDIS_REPLY_STRING ||
+        fs_text_to_u64(fs_text_of(reply->element[1]->str), UINT16_MAX, &port) != 0)
+        rc = again(error,
+                   reply && reply->type == REDIS_REPLY_NIL
+                       ? "the sentinel at %s:%d knows no primary called %s"
+                       : "the sentinel at %s:%d does not say where %s is",
+                   sentinels->list[index].host, sentinels->list[index].port, sentinels->master);
+    else if (reply->element[0]->len >= sizeof(found->host) ||
+             !resolve(reply->element[0]->str, found->address))
+        rc = again(error, "the primary %s has no address: the sentinels call it %.200s",
+                   sentinels->master, reply->element[0]->str);
+    else
+        memcpy(found->host, reply->element[0]->str, reply->element[0]->len);
+    found->port = (int)port;
+    if (reply)
+        freeReplyObject(reply);
+    return rc;
+}
+
+static int check_role(const struct fs_node *node, const struct fs_cluster_node *found,
+                      uint64_t timeout_us, struct fs_error *error)
+{
+    struct fs_node server;
+    redisContext *session = NULL;
+    redisReply *reply;
+    int rc;
+
+    fs_cluster_node_at(node, found, &server);
+    rc = fs_session_open(&server, timeout_us, &session, error);
+    if (rc != 0)
+        return rc == -EIO ? -EAGAIN : rc;
+    reply = fs_session_ask(session, "INFO", "replication", (char *)NULL);
+    if (!reply || reply->type != REDIS_REPLY_STRING)
+        rc = again(error, "Redis at %s does not tell its role (allow the user +info)", server.name);
+    else if (!strstr(reply->str, "role:master"))
+        rc = again(error, "Redis at %s, which the sentinels name for %s, is a replica", server.name,
+                   node->sentinels->master);
+    if (reply)
+        freeReplyObject(reply);
+    fs_session_close(session);
+    return rc;
+}
+
+int fs_sentinel_ask(const struct fs_node *node, uint64_t timeout_us, unsigned *first,
+                    struct fs_cluster_node *found, struct fs_error *error)
+{
+    unsigned count = node->sentinels->count;
+    int rc = -EAGAIN;
+
+    for (unsigned i = 0; i < count; i++) {
+        unsigned index = (*first + i) % count;
+        redisContext *session = NULL;
+
+        rc = open_sentinel(node, index, timeout_us, &session, error);
+        if (rc == 0) {
+            rc = ask_address(node, index, session, found, error);
+            fs_session_close(session);
+        }
+        if (rc == 0)
+            rc = check_role(node, found, timeout_us, error);
+        if (rc == 0) {
+            *first = index;
+            return 0;
+        }
+    }
+    return rc == -EIO ? -EAGAIN : rc;
+}
