@@ -9,17 +9,12 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "load/worker.h"
+#include "load/figures.h"
 
 #define SECOND_US 1000000u
 #define START_AFTER_US 2000u /* for the threads to wake up */
 #define LATE_US 10000u       /* a start that is later is late */
 #define LATE_RUSH_US 100000u /* where all are released at once: a tenth of the second of a rush */
-#define LATE_MAX 5u          /* starts: in a short run one hiccup is more than the share */
-#define LATE_SHARE_MAX 0.001 /* of the starts */
-#define BUSY_MAX 0.9         /* of a core */
-#define BUSY_SPAN_US_MIN \
-    SECOND_US /* a shorter burst may fill a core: it makes latencies worse, not better */
 #define DESCRIPTORS_SPARE 64u
 
 struct run {
@@ -233,126 +228,17 @@ static void follow(struct run *run,
         pthread_join(run->workers[i].thread, NULL);
 }
 
-/* The time up to end_us that was not warm-up. */
-static uint64_t measured_until(const struct fs_scenario *scenario, uint64_t end_us)
-{
-    uint64_t begin_us = 0;
-    uint64_t sum_us = 0;
-
-    for (size_t i = 0; i < scenario->stage_count; i++) {
-        const struct fs_stage *stage = &scenario->stages[i];
-        uint64_t stage_end_us = begin_us + stage->ramp_us + stage->hold_us;
-        uint64_t until_us = stage_end_us < end_us ? stage_end_us : end_us;
-
-        if (!stage->warmup && until_us > begin_us)
-            sum_us += until_us - begin_us;
-        begin_us = stage_end_us;
-    }
-    return sum_us;
-}
-
-static void sum_windows(const struct run *run, struct fs_load_result *result)
-{
-    uint64_t offered = 0, answered = 0, sold = 0, drain_us = 0, last_us = 0;
-    double seconds;
-
-    for (uint32_t i = 0; i < run->thread_count; i++) {
-        const struct fs_load_worker *worker = &run->workers[i];
-
-        offered += worker->window_offered;
-        answered += worker->window_answered;
-        sold += worker->window_sold;
-        drain_us = worker->drain_us > drain_us ? worker->drain_us : drain_us;
-        last_us = worker->last_answer_us > last_us ? worker->last_answer_us : last_us;
-    }
-    if (run->scenario->executor == FS_EXECUTOR_PER_VU_ITERATIONS)
-        result->measured_us = last_us > run->gate.start_us ? last_us - run->gate.start_us : 0;
-    else
-        result->measured_us = measured_until(
-            run->scenario, drain_us > run->gate.start_us ? drain_us - run->gate.start_us : 0);
-    seconds = (double)result->measured_us / 1e6;
-    if (seconds <= 0)
-        return;
-    result->offered_per_s = (double)offered / seconds;
-    result->answered_per_s = (double)answered / seconds;
-    result->sold_per_s = (double)sold / seconds;
-}
-
-static int merge_workers(struct run *run, struct fs_load_result *result)
-{
-    for (uint32_t i = 0; i < run->thread_count; i++) {
-        struct fs_load_worker *worker = &run->workers[i];
-        double busy =
-            worker->cpu_wall_us > 0 ? (double)worker->cpu_us / (double)worker->cpu_wall_us : 0.0;
-
-        fs_latency_merge(&result->latency, &worker->latency);
-        fs_latency_merge(&result->service, &worker->service);
-        fs_latency_merge(&result->latency_others, &worker->others);
-        if (fs_history_append(&result->history, &worker->history) != 0)
-            return -ENOMEM;
-        result->warmup_requests += worker->warmup_requests;
-        result->late_starts += worker->late_starts;
-        result->late_limit_us = worker->late_limit_us;
-        result->busy_max = busy > result->busy_max ? busy : result->busy_max;
-        result->cpu_us += worker->cpu_us;
-        result->connects += worker->wires.connects;
-        result->connects_failed += worker->wires.connects_failed;
-    }
-    return 0;
-}
-
-/* When the last unit was sold, where nothing brings units back. */
-static void find_sell_out(const struct fs_scenario *scenario, struct fs_load_result *result)
-{
-    int64_t units = 0;
-
-    if (scenario->mix.cancel > 0 || scenario->mix.restock > 0)
-        return;
-    for (size_t i = 0; i < result->second_count; i++)
-        units += (int64_t)result->seconds[i].sold_units;
-    if (units == 0 || units < scenario->stock * (int64_t)scenario->product_count)
-        return;
-    for (size_t i = 0; i < result->history.count; i++) {
-        const struct fs_operation *operation = fs_history_at(&result->history, i);
-
-        if (operation->kind == FS_OPERATION_PURCHASE && operation->answer == FS_ANSWER_OK &&
-            !operation->replayed && operation->answered_us > result->sold_out_us)
-            result->sold_out_us = operation->answered_us;
-    }
-}
-
-/* Whether the generator has measured itself. */
 static void judge(const struct run *run, struct fs_load_result *result)
 {
     bool is_short = run->board.is_short_of_memory;
     int error = 0;
-    double late_share =
-        result->totals.sent > 0 ? (double)result->late_starts / (double)result->totals.sent : 0;
 
     for (uint32_t i = 0; i < run->thread_count; i++) {
         is_short |= run->workers[i].is_short_of_memory;
         if (run->workers[i].wires.failed_error != 0)
             error = run->workers[i].wires.failed_error;
     }
-    if (is_short)
-        snprintf(result->invalid, sizeof(result->invalid),
-                 "memory ran out: the history has gaps, so nothing can be audited");
-    else if (result->connects_failed > 0)
-        snprintf(result->invalid, sizeof(result->invalid),
-                 "%llu of %llu connections failed on the generator's side: %s",
-                 (unsigned long long)result->connects_failed, (unsigned long long)result->connects,
-                 strerror(error));
-    else if (late_share > LATE_SHARE_MAX && result->late_starts > LATE_MAX)
-        snprintf(result->invalid, sizeof(result->invalid),
-                 "%.2f %% of the requests started more than %llu ms late, by the generator's fault "
-                 "(at most %.1f %%): it had too little CPU",
-                 100 * late_share, (unsigned long long)result->late_limit_us / 1000,
-                 100 * LATE_SHARE_MAX);
-    else if (result->busy_max > BUSY_MAX && result->measured_us >= BUSY_SPAN_US_MIN)
-        snprintf(result->invalid, sizeof(result->invalid),
-                 "a thread of the generator was %.0f %% busy (at most %.0f %%): the generator was "
-                 "the limit, not the server",
-                 100 * result->busy_max, 100 * BUSY_MAX);
+    fs_figures_judge(result, is_short, error);
 }
 
 static int init_result(struct fs_load_result *result)
@@ -370,7 +256,7 @@ static int finish(struct run *run, const struct fs_load_options *options,
                   struct fs_load_result *result, char error[FS_SCENARIO_ERROR_SIZE])
 {
     fs_board_finish(&run->board);
-    if (merge_workers(run, result) != 0)
+    if (fs_figures_merge(run->workers, run->thread_count, result) != 0)
         return fail_errno(error, -ENOMEM, "merge");
     fs_board_read(&run->board, &result->totals);
     result->totals.latency_p50_us = fs_latency_percentile(&result->latency, 50);
@@ -378,10 +264,10 @@ static int finish(struct run *run, const struct fs_load_options *options,
     result->seconds = run->board.seconds;
     result->second_count = run->board.second_count;
     run->board.seconds = NULL;
-    sum_windows(run, result);
+    fs_figures_rate(run->workers, run->thread_count, result);
     result->totals.elapsed_us = result->measured_us;
     result->totals.in_flight = 0;
-    find_sell_out(run->scenario, result);
+    fs_figures_find_sell_out(run->scenario, result);
     result->stopped_early = options->stop && atomic_load(options->stop);
     judge(run, result);
     return 0;
