@@ -83,7 +83,8 @@ static int collect_purchases(struct fs_collection *collection, const struct fs_h
 {
     bool is_sorted = true;
 
-    collection->purchases = calloc(history->count + 1, sizeof(const struct fs_operation *));
+    collection->purchases =
+        reallocarray(NULL, history->count + 1, sizeof(const struct fs_operation *));
     if (!collection->purchases)
         return -ENOMEM;
     for (size_t i = 0; i < history->count; i++) {
@@ -179,7 +180,8 @@ static size_t count_attempts(const struct fs_collection *collection)
 
 static int collect_attempts(struct fs_collection *collection, const struct fs_audit_input *input)
 {
-    const struct fs_resolved **resolved = calloc(input->resolved_count + 1, sizeof(*resolved));
+    const struct fs_resolved **resolved =
+        calloc(input->resolved_count + 1, sizeof(const struct fs_resolved *));
     size_t next_resolved = 0;
     size_t end;
 
@@ -191,7 +193,8 @@ static int collect_attempts(struct fs_collection *collection, const struct fs_au
     for (size_t i = 0; i < input->resolved_count; i++)
         resolved[i] = &input->resolved[i];
     if (input->resolved_count > 1)
-        qsort(resolved, input->resolved_count, sizeof(*resolved), by_resolved_attempt);
+        qsort(resolved, input->resolved_count, sizeof(const struct fs_resolved *),
+              by_resolved_attempt);
     for (size_t i = 0; i < collection->purchase_count; i = end) {
         struct fs_attempt attempt;
         uint64_t number = collection->purchases[i]->attempt;
@@ -216,14 +219,14 @@ static int collect_attempts(struct fs_collection *collection, const struct fs_au
 
 static int index_orders(struct fs_collection *collection)
 {
-    collection->by_order = calloc(collection->attempt_count + 1, sizeof(*collection->by_order));
+    collection->by_order = calloc(collection->attempt_count + 1, sizeof(struct fs_attempt *));
     if (!collection->by_order)
         return -ENOMEM;
     for (size_t i = 0; i < collection->attempt_count; i++)
         if (fs_attempt_order(&collection->attempts[i])[0])
             collection->by_order[collection->by_order_count++] = &collection->attempts[i];
     if (collection->by_order_count > 1)
-        qsort(collection->by_order, collection->by_order_count, sizeof(*collection->by_order),
+        qsort(collection->by_order, collection->by_order_count, sizeof(struct fs_attempt *),
               by_order_id);
     return 0;
 }

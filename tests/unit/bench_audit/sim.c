@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define PERMILLE 1000u
-#define NS_PER_US 1000u
+#define NS_PER_US UINT64_C(1000)
 
 /* Where a request acts, or where its client has an answer or gives up. */
 struct event {
