@@ -121,7 +121,7 @@ static void choices_follow_the_weights_and_bounds(void)
     const struct fs_stage stage = {.hold_us = 1, .target = 1};
     struct fs_scenario scenario = scenario_of(1, &stage);
     struct fs_random random = fs_random_of(1, 1);
-    size_t purchases = 0, hot = 0, doubled = 0, concurrent = 0, cut = 0, quantities[4] = {0};
+    uint32_t purchases = 0, hot = 0, doubled = 0, concurrent = 0, cut = 0, quantities[4] = {0};
 
     scenario.hot_share = 0.9;
     scenario.retry.share_doubled = 0.3;
