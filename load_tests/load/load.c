@@ -199,6 +199,7 @@ static void follow(struct run *run,
                    void (*progress)(void *data, const struct fs_load_progress *now), void *data)
 {
     struct fs_gate *gate = &run->gate;
+    uint64_t elapsed_us = 0;
 
     pthread_mutex_lock(&gate->mutex);
     while (gate->ready < run->thread_count && gate->failure == 0)
@@ -212,15 +213,19 @@ static void follow(struct run *run,
         pthread_mutex_lock(&gate->mutex);
     }
     while (gate->ended < run->started_count) {
-        uint64_t now_us = fs_clock_now_us();
-        uint64_t elapsed_us = now_us > gate->start_us ? now_us - gate->start_us : 0;
-
         /* A little later, so that the threads have handed their second over. */
-        wait_until(gate, gate->start_us + next_look_us(run->scenario, elapsed_us) + 30000u);
-        if (gate->start_us == 0 || gate->ended == run->started_count)
+        uint64_t look_us = gate->start_us + next_look_us(run->scenario, elapsed_us) + 30000u;
+
+        if (gate->failure != 0) {
+            pthread_cond_wait(&gate->changed, &gate->mutex);
             continue;
+        }
+        wait_until(gate, look_us);
+        if (fs_clock_now_us() < look_us)
+            continue;
+        elapsed_us = fs_clock_now_us() - gate->start_us;
         pthread_mutex_unlock(&gate->mutex);
-        tell(run, fs_clock_now_us() - gate->start_us, progress, data);
+        tell(run, elapsed_us, progress, data);
         pthread_mutex_lock(&gate->mutex);
     }
     pthread_mutex_unlock(&gate->mutex);
