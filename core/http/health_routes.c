@@ -122,6 +122,7 @@ static void reply_metrics(struct fs_exchange *exchange, bool has_stocks)
         .total = total,
         .strategy = server->strategy->name,
         .durability = server->durability,
+        .sales_frozen = server->sales_frozen ? atomic_load(server->sales_frozen) : 0,
         .version = server->version,
         .sales = has_stocks ? stocks(exchange) : NULL,
         .sale_count = has_stocks ? exchange->sale_count : 0,

@@ -35,14 +35,15 @@ struct fs_http_settings {
 
 struct fs_http_server {
     /* constant while loops run; set by the server before fs_http_server_init() */
-    struct fs_log *log;                 /* borrowed */
-    struct fs_auth *auth;               /* borrowed */
-    const struct fs_strategy *strategy; /* borrowed */
-    void *strategy_instance;            /* borrowed: from open() */
-    const char *durability;             /* borrowed: the class in force */
-    const char *version;                /* borrowed */
-    const char *admin_token;            /* borrowed, NUL-terminated */
-    struct fs_access_log *access_log;   /* borrowed; NULL: off */
+    struct fs_log *log;                   /* borrowed */
+    struct fs_auth *auth;                 /* borrowed */
+    const struct fs_strategy *strategy;   /* borrowed */
+    void *strategy_instance;              /* borrowed: from open() */
+    const char *durability;               /* borrowed: the class in force */
+    const _Atomic uint64_t *sales_frozen; /* borrowed; NULL: none ever */
+    const char *version;                  /* borrowed */
+    const char *admin_token;              /* borrowed, NUL-terminated */
+    struct fs_access_log *access_log;     /* borrowed; NULL: off */
     uint64_t request_timeout_us;
     uint64_t slow_reader_timeout_us;
     struct fs_http **loops; /* borrowed: workers first, the admin's loop last */

@@ -228,6 +228,7 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     http->durability = durability      ? durability
                        : server->redis ? fs_redis_durability(server->redis)
                                        : "memory";
+    http->sales_frozen = &server->host.sales_frozen;
     http->version = fs_version();
     http->admin_token = server->admin_token;
     http->access_log = server->access_log;

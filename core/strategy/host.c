@@ -42,6 +42,13 @@ host_log(const struct fs_host *host, enum fs_log_level level, const char *format
     va_end(args);
 }
 
+static void host_sales_frozen(const struct fs_host *host, uint64_t count)
+{
+    struct fs_strategy_host *mine = (struct fs_strategy_host *)(uintptr_t)host;
+
+    atomic_store(&mine->sales_frozen, count);
+}
+
 static unsigned host_store_count(const struct fs_host *host)
 {
     return strategy_host_of(host)->store_count;
@@ -131,6 +138,7 @@ void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log, un
                  .struct_size = sizeof(struct fs_host),
                  .now_us = host_now_us,
                  .log = host_log,
+                 .sales_frozen = host_sales_frozen,
                  .store_count = host_store_count,
                  .store = host_store,
                  .script = host_script,

@@ -9,6 +9,8 @@
 #ifndef FS_STRATEGY_HOST_H
 #define FS_STRATEGY_HOST_H
 
+#include <stdatomic.h>
+
 #include <flashsale/strategy.h>
 
 #include "base/log.h"
@@ -24,6 +26,8 @@ struct fs_strategy_host {
     struct fs_log *log; /* borrowed, as long as the server */
     unsigned store_count;
     bool is_cluster; /* false after init */
+
+    _Atomic uint64_t sales_frozen; /* as the strategy said last */
 };
 
 void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log,

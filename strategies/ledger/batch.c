@@ -146,12 +146,14 @@ static void tell_frozen(struct fs_ledger_product *product)
 {
     const struct fs_host *host = product->worker->ledger->host;
 
-    if (!product->is_frozen)
-        host->log(host, FS_LOG_ERROR,
-                  "%s: the sale of %.*s is frozen: the store has lost what it acknowledged, or a "
-                  "script on it failed; audit it, then reset it to sell again",
-                  product->worker->ledger->name, (int)product->name.len, product->name.data);
+    if (product->is_frozen)
+        return;
+    host->log(host, FS_LOG_ERROR,
+              "%s: the sale of %.*s is frozen: the store has lost what it acknowledged, or a "
+              "script on it failed; audit it, then reset it to sell again",
+              product->worker->ledger->name, (int)product->name.len, product->name.data);
     product->is_frozen = true;
+    fs_ledger_note_frozen(product->worker->ledger, product->name, true);
 }
 
 /* Whether a decision from before is the op's own, of an ask whose answer was lost: to its client it is
@@ -238,6 +240,7 @@ void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch)
     product->witness_sequence = 0;
     product->witness_len = 0;
     product->sequence_seen = 0;
+    product->is_frozen = false;
     fs_ledger_note_epoch(product->worker->ledger, product->name, epoch);
 }
 
@@ -267,8 +270,10 @@ void fs_ledger_batch_note(struct fs_ledger_op *first, const struct fs_reply *rep
     leave_to_the_first(first, decisions);
     if (now_ms > 0)
         fs_ledger_batch_clock(product, now_ms - (int64_t)(first->sent_us / 1000));
-    if (decisions[0].code != FS_LEDGER_FROZEN)
+    if (decisions[0].code != FS_LEDGER_FROZEN && product->is_frozen) {
         product->is_frozen = false;
+        fs_ledger_note_frozen(product->worker->ledger, product->name, false);
+    }
     fs_ledger_batch_epoch(product, epoch);
 }
 

@@ -2,6 +2,8 @@
  * it acknowledged in it, the witness.  A store that knows less has lost something. */
 #include "ledger.h"
 
+#include <stddef.h>
+
 static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_text product)
 {
     for (size_t i = 0; i < ledger->epoch_count; i++) {
@@ -11,6 +13,23 @@ static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_te
             return entry;
     }
     return NULL;
+}
+
+/* Counts it, and tells the host how many there are.  Holding the mutex. */
+static void set_frozen(struct fs_ledger *ledger, struct fs_ledger_epoch *entry, bool is_frozen)
+{
+    const struct fs_host *host = ledger->host;
+
+    if (entry->is_frozen == is_frozen)
+        return;
+    entry->is_frozen = is_frozen;
+    if (is_frozen)
+        ledger->frozen_count++;
+    else
+        ledger->frozen_count--;
+    if (host->struct_size >= offsetof(struct fs_host, sales_frozen) + sizeof(host->sales_frozen) &&
+        host->sales_frozen)
+        host->sales_frozen(host, ledger->frozen_count);
 }
 
 uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch)
@@ -27,7 +46,7 @@ uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, 
     if (entry && entry->epoch < epoch) {
         entry->epoch = epoch;
         entry->witness_sequence = 0;
-        entry->is_told_lost = false;
+        set_frozen(ledger, entry, false);
     }
     if (entry)
         epoch = entry->epoch;
@@ -36,13 +55,13 @@ uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, 
 }
 
 /* Holding the mutex. */
-static void tell_lost(const struct fs_ledger *ledger, struct fs_ledger_epoch *entry)
+static void tell_lost(struct fs_ledger *ledger, struct fs_ledger_epoch *entry)
 {
-    if (!entry->is_told_lost)
+    if (!entry->is_frozen)
         ledger->host->log(ledger->host, FS_LOG_ERROR,
                           "%s: the store has lost the sale of %.*s: reset it to sell again",
                           ledger->name, (int)entry->product_len, entry->product);
-    entry->is_told_lost = true;
+    set_frozen(ledger, entry, true);
 }
 
 bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product)
@@ -99,14 +118,25 @@ void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product)
 
     pthread_mutex_lock(&ledger->mutex);
     entry = find_epoch(ledger, product);
-    if (entry && !entry->is_told_lost) {
+    if (entry && !entry->is_frozen) {
         ledger->host->log(
             ledger->host, FS_LOG_ERROR,
             "%s: the sale of %.*s is frozen: the store has lost what was acknowledged; "
             "audit it, then reset it to sell again",
             ledger->name, (int)product.len, product.data);
-        entry->is_told_lost = true;
+        set_frozen(ledger, entry, true);
     }
+    pthread_mutex_unlock(&ledger->mutex);
+}
+
+void fs_ledger_note_frozen(struct fs_ledger *ledger, struct fs_text product, bool is_frozen)
+{
+    struct fs_ledger_epoch *entry;
+
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    if (entry)
+        set_frozen(ledger, entry, is_frozen);
     pthread_mutex_unlock(&ledger->mutex);
 }
 

@@ -20,7 +20,7 @@ struct fs_ledger_epoch {
     uint64_t witness_sequence; /* 0: none in this epoch */
     uint8_t witness_len;
     char witness[FS_ORDER_LEN_MAX];
-    bool is_told_lost; /* logged: the store does not have it any more, or is behind */
+    bool is_frozen; /* or lost: it answers nothing until it is reset; logged and counted */
     uint8_t product_len;
     char product[FS_LEDGER_NAME_LEN_MAX];
 };
@@ -41,7 +41,8 @@ struct fs_ledger {
     pthread_mutex_t mutex;
     struct fs_ledger_epoch *epochs; /* owned: FS_LEDGER_EPOCHS_MAX */
     size_t epoch_count;
-    size_t witness_next; /* where the search for the next to check goes on */
+    size_t witness_next;   /* where the search for the next to check goes on */
+    uint64_t frozen_count; /* epochs that are frozen */
 };
 
 struct fs_ledger_product;
@@ -156,6 +157,10 @@ bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *kn
 
 /* Logs, once in an epoch, that the store went back behind what was acknowledged of the sale.  [any] */
 void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product);
+
+/* Takes note that a sale that is known is frozen in the store, or is not any more, for the metrics.
+ * [any] */
+void fs_ledger_note_frozen(struct fs_ledger *ledger, struct fs_text product, bool is_frozen);
 
 /* What this worker and the others have seen of the product becomes one: the higher epoch, and in it
  * the later witness.  Once a batch.  [loop] */

@@ -72,6 +72,8 @@ static void end_list(struct list *list)
         if (!row->is_there)
             continue;
         fs_ledger_note_read(ask->worker, row->product, row->sale.info.epoch);
+        if (row->sale.is_frozen)
+            fs_ledger_note_frozen(ask->worker->ledger, row->product, true);
         host->tell_sale(ask->op, &row->sale.info);
     }
     fs_ledger_ask_end(ask, list->has_failed ? FS_UNAVAILABLE : FS_DONE);

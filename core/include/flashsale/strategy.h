@@ -249,6 +249,10 @@ struct fs_host {
      * start.  Reads never are.  Not every host has it: look at struct_size.  [loop, the op's own] */
     bool (*asked)(struct fs_op *op, bool is_asked);
 
+    /* Says how many sales this process knows to answer nothing until they are reset, for the metrics:
+     * again whenever it changes.  Not every host has it.  [any] */
+    void (*sales_frozen)(const struct fs_host *host, uint64_t count);
+
     /* The store is a Redis Cluster: a script's keys must have one hash tag, slots decide where keys live
      * and may move, and store_count() is the number of primaries at start.  Not every host has it.
      * [any] */

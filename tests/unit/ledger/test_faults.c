@@ -399,6 +399,7 @@ static void a_lost_sale_is_unavailable_everywhere_until_it_is_reset(void)
     world_empty(&server);
     FS_CHECK_INT(read_verdict(&world, FS_OP_COUNT), FS_UNAVAILABLE);
     FS_CHECK_INT(read_verdict(&world, FS_OP_LIST), FS_UNAVAILABLE);
+    FS_CHECK_INT(atomic_load(&world.driver.host.sales_frozen), 1);
     FS_CHECK_INT(read_verdict(&world, FS_OP_AUDIT), FS_UNAVAILABLE);
     FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_UNAVAILABLE);
     FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
@@ -411,6 +412,7 @@ static void a_lost_sale_is_unavailable_everywhere_until_it_is_reset(void)
     FS_CHECK_INT(world_count(&world, "sock").outcome.verdict, FS_UNKNOWN);
     FS_CHECK_INT(world_ask(&world, change_of(FS_CHANGE_RESET, 9)).outcome.verdict, FS_DONE);
     FS_CHECK_INT(world_count(&world, "shoe").sale.epoch, 2);
+    FS_CHECK_INT(atomic_load(&world.driver.host.sales_frozen), 0);
     FS_CHECK_INT(read_verdict(&world, FS_OP_LIST), FS_DONE);
     FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_UNKNOWN);
     world_close(&world);
@@ -441,7 +443,9 @@ static void a_frozen_sale_takes_a_reset_or_another_state_and_no_more(void)
     FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
     FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
     freeReplyObject(fs_redis_server_ask(&server, "HDEL fs:{shoe}:orders o1"));
+    FS_CHECK_INT(atomic_load(&world.driver.host.sales_frozen), 0);
     FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(atomic_load(&world.driver.host.sales_frozen), 1);
     FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_UNAVAILABLE);
     update = change_of(FS_CHANGE_UPDATE, 0);
     update.change.units_add = 5;

@@ -389,6 +389,32 @@ def test_a_holder_whose_lease_ended_writes_nothing(redis):
         assert redis.ask("EXISTS", shop.lock) == (successor == "holds")
 
 
+def change_raw(redis, shop, kind, units=-1, add=0, known=0, **terms):
+    fields = {"per_buyer": -1, "per_order": -1, "opens": -1, "closes": -1, "state": -1, **terms}
+    return redis.run(CHANGE, [shop.sale, shop.buyers, shop.log, shop.changes, "fs:claims"], kind, "",
+                     units, add, *fields.values(), known, shop.product, 0, UNITS_MAX)
+
+
+def test_a_frozen_sale_takes_no_change_but_a_reset_or_a_state(redis):
+    shop = Shop(redis)
+    shop.change("create", 10)
+    redis.ask("HSET", shop.sale, "frozen", "behind")
+    before = redis.ask("HGETALL", shop.sale)
+    for changed in ("add", "per_buyer", "per_order", "opens", "closes"):
+        assert change_raw(redis, shop, "update", **{changed: 3}) == [m.FROZEN], changed
+    assert redis.ask("HGETALL", shop.sale) == before
+    assert change_raw(redis, shop, "update", state=3)[0] == m.DONE
+    assert redis.ask("HGET", shop.sale, "frozen") == "behind"
+    assert change_raw(redis, shop, "reset", units=4)[0] == m.DONE
+    assert redis.ask("HGET", shop.sale, "frozen") is None
+    redis.ask("FLUSHALL")
+    for kind in ("create", "update"):
+        assert change_raw(redis, shop, kind, known=2) == [m.FROZEN], kind
+    assert redis.ask("KEYS", "*") == []
+    assert change_raw(redis, shop, "reset", units=4, known=2)[0] == m.DONE
+    assert redis.ask("HGET", shop.sale, "epoch") == "3"
+
+
 def test_a_change_of_the_sale_takes_the_fence_from_the_holder(redis):
     shop = Shop(redis)
     shop.change("create", 5)

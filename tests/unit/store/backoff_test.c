@@ -78,7 +78,7 @@ static void waits_grow_while_nobody_answers(void)
     until_us = fs_clock_now_us() + 3000000;
     while (the_connection()->failure_count < 6 && fs_clock_now_us() < until_us)
         fs_link_turn_for(&link, 10);
-    FS_CHECK_INT(the_connection()->failure_count, 6);
+    FS_CHECK(the_connection()->failure_count >= 6);
     close_all();
 }
 

@@ -352,6 +352,8 @@ static void a_strategy_logs_into_the_server_s_log(void)
     FS_CHECK(fixture.host.host.now_us() <= fs_clock_now_us());
     FS_CHECK_INT(fixture.host.host.abi_version, FS_STRATEGY_ABI);
     FS_CHECK_INT(fixture.host.host.struct_size, sizeof(struct fs_host));
+    fixture.host.host.sales_frozen(&fixture.host.host, 3);
+    FS_CHECK_INT(atomic_load(&fixture.host.sales_frozen), 3);
     fs_loop_dispose(&fixture.loop);
 }
 
