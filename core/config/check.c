@@ -91,12 +91,22 @@ static int check_listeners(const struct fs_config_builder *builder, const struct
     return 0;
 }
 
+static int check_replicas(const struct fs_config_builder *builder, const struct fs_config *config,
+                          struct fs_config_error *error)
+{
+    if (config->redis_wait_replicas == 0 || config->redis_urls.count > 0)
+        return 0;
+    return fs_config_fail(error, origin_of(builder, "redis.wait_replicas"),
+                          "'redis.wait_replicas' needs 'redis.urls': private servers have no "
+                          "replicas");
+}
+
 int fs_config_check(const struct fs_config_builder *builder, const struct fs_config *config,
                     struct fs_config_error *error)
 {
     static int (*const CHECKS[])(const struct fs_config_builder *, const struct fs_config *,
-                                 struct fs_config_error *) = {check_tls, check_auth,
-                                                              check_listeners, check_demo};
+                                 struct fs_config_error *) = {
+        check_tls, check_auth, check_listeners, check_demo, check_replicas};
     int rc = 0;
 
     if (config->listen.count == 0)

@@ -105,6 +105,7 @@ struct fs_config {
     uint64_t redis_start_timeout_us;                     /* redis.start_timeout: 1s */
     uint64_t redis_stall_timeout_us;                     /* redis.stall_timeout: 5s */
     uint32_t redis_in_flight_max; /* redis.in_flight_max: 1024 commands, loop and node */
+    uint32_t redis_wait_replicas; /* redis.wait_replicas: 0: none */
     char *redis_prefix;           /* redis.prefix: "fs:" */
 
     /* log */

@@ -195,6 +195,11 @@ static const struct fs_config_key KEYS[] = {
      NULL},
     {"redis.in_flight_max", FS_CONFIG_INTEGER, FIELD(redis_in_flight_max), 16, 65536, "1024",
      "commands per worker and server", "Commands under way; more are answered 503.", NULL, NULL},
+    {"redis.wait_replicas", FS_CONFIG_INTEGER, FIELD(redis_wait_replicas), 0, 16, "0", "replicas",
+     "So many replicas of a Redis server of redis.urls must have a decision before a buyer is told "
+     "it. "
+     "Then the durability is called replica. 0: none is waited for.",
+     NULL, NULL},
     {"redis.prefix", FS_CONFIG_TEXT, FIELD(redis_prefix), 0, 32, "fs:", "text",
      "What each key in Redis starts with.", NULL, check_prefix},
     {"log.level", FS_CONFIG_ENUM, FIELD(log_level), 0, 0, "info", "",

@@ -97,6 +97,7 @@ static void read_info(const redisReply *info, struct fs_check_facts *facts)
     facts->is_cluster = number_field(info, "cluster_enabled") == 1;
     facts->connected_clients = number_field(info, "connected_clients");
     facts->maxclients = number_field(info, "maxclients");
+    facts->connected_replicas = number_field(info, "connected_slaves");
     facts->process_id = (int64_t)number_field(info, "process_id");
     read_version(facts);
 }
@@ -132,6 +133,10 @@ static int ask_configuration(redisContext *session, struct fs_check_facts *facts
         rc = ask_config(session, "tcp-keepalive", number, sizeof(number));
     if (rc == 0)
         facts->tcp_keepalive = strtoll(number, NULL, 10);
+    if (rc == 0)
+        rc = ask_config(session, "min-replicas-to-write", number, sizeof(number));
+    if (rc == 0)
+        facts->min_replicas = strtoull(number, NULL, 10);
     if (rc == 0 && facts->maxclients == 0) { /* INFO has it from 7.0 on */
         rc = ask_config(session, "maxclients", number, sizeof(number));
         facts->maxclients = rc == 0 ? strtoull(number, NULL, 10) : 0;
@@ -284,4 +289,25 @@ bool fs_check_remark(const struct fs_check_facts *facts, const char *name, unsig
     default:
         return false;
     }
+}
+
+bool fs_check_replicas(const struct fs_check_facts *facts, const char *name, unsigned wait_replicas,
+                       struct fs_error *remark)
+{
+    if (facts->connected_replicas < wait_replicas) {
+        refuse(remark,
+               "Redis at %s has %" PRIu64 " replicas, and redis.wait_replicas wants %u: until they "
+               "are there no purchase is acknowledged",
+               name, facts->connected_replicas, wait_replicas);
+        return true;
+    }
+    if (facts->min_replicas < wait_replicas) {
+        refuse(remark,
+               "Redis at %s goes on writing when replicas are missing, so that purchases then end "
+               "undetermined: run CONFIG SET min-replicas-to-write %u there (on each replica too), "
+               "and they are refused instead",
+               name, wait_replicas);
+        return true;
+    }
+    return false;
 }

@@ -33,6 +33,8 @@ struct fs_check_facts {
     bool may_run_scripts;
     bool may_kill_clients;
     uint64_t maxclients;
+    uint64_t connected_replicas;
+    uint64_t min_replicas; /* min-replicas-to-write; 0 also where it is not known */
     uint64_t connected_clients;
     int64_t tcp_keepalive; /* seconds; -1: not known, or a unix socket */
     int64_t process_id;
@@ -54,5 +56,9 @@ enum fs_durability fs_check_durability(const struct fs_check_facts *facts);
  * more.  [any] */
 bool fs_check_remark(const struct fs_check_facts *facts, const char *name, unsigned *state,
                      struct fs_error *remark);
+
+/* The same for answers that wait for replicas: whether there is a sentence to be told.  [any] */
+bool fs_check_replicas(const struct fs_check_facts *facts, const char *name, unsigned wait_replicas,
+                       struct fs_error *remark);
 
 #endif

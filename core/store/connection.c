@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "store/confirm.h"
 #include "store/handshake.h"
 #include "store/request.h"
 
@@ -79,6 +80,7 @@ static void go_down(struct fs_connection *connection)
     connection->failure_count++;
     connection->is_unreported = true;
     connection->is_dirty = false;
+    connection->is_unconfirmed = false;
     connection->is_blocked = false;
     connection->second_half_due = false;
 }
@@ -144,7 +146,8 @@ static void on_cleanup(void *data)
 static void write_now(struct fs_connection *connection)
 {
     connection->write_count++;
-    connection->is_dirty = false;
+    /* What a socket takes late leaves without its WAIT, which the turn's end then adds. */
+    connection->is_dirty = connection->settings->wait_replicas > 0 && connection->is_unconfirmed;
     connection->is_writing = true;
     redisAsyncHandleWrite(connection->context);
     connection->is_writing = false;
@@ -188,7 +191,8 @@ static void on_readable(struct fs_watch *watch)
 void fs_connection_flush(struct fs_connection *connection)
 {
     if (connection->is_dirty && !connection->is_blocked && connection->context &&
-        !connection->problem[0] && connection->state >= FS_CONNECTION_HANDSHAKE)
+        !connection->problem[0] && connection->state >= FS_CONNECTION_HANDSHAKE &&
+        fs_confirm_before_write(connection))
         write_now(connection);
 }
 
@@ -309,6 +313,12 @@ static void check_time(struct fs_connection *connection, uint64_t now_us)
                            (double)settings->stall_timeout_us / 1e6);
 }
 
+static void drop_unanswered(struct fs_connection *connection)
+{
+    fs_requests_drop_again(connection);
+    fs_confirm_drop(connection);
+}
+
 void fs_connection_look_after(struct fs_connection *connection, uint64_t now_us)
 {
     if (connection->context && !connection->problem[0])
@@ -322,7 +332,7 @@ void fs_connection_look_after(struct fs_connection *connection, uint64_t now_us)
     if (connection->context)
         fs_requests_send_again(connection, now_us);
     else
-        fs_requests_drop_again(connection);
+        drop_unanswered(connection);
     fs_requests_expire(connection, now_us);
     if (connection->is_resting)
         connection->is_unreported = false;
@@ -376,13 +386,14 @@ int fs_connection_init(struct fs_connection *connection,
     fs_reply_reader_init(&connection->reader);
     fs_link_init(&connection->waiting);
     fs_link_init(&connection->again);
+    fs_link_init(&connection->held);
     fs_link_init(&connection->free);
     return 0;
 }
 
 void fs_connection_dispose(struct fs_connection *connection)
 {
-    fs_requests_drop_again(connection);
+    drop_unanswered(connection);
     if (connection->context)
         redisAsyncFree(connection->context);
     assert(connection->in_flight == 0);

@@ -59,11 +59,14 @@ struct fs_connection_settings {
     uint64_t stall_timeout_us; /* a command that waits longer for its reply ends the connection */
     uint32_t in_flight_max;    /* 1 to FS_STORE_IN_FLIGHT_MAX, per connection */
     bool is_cluster;           /* a command may have to go to another node: its words are kept */
+    unsigned wait_replicas;    /* 0: answers wait for none */
+    uint32_t wait_timeout_ms;  /* how long for them */
 };
 
 /* One command under way. */
 struct fs_request {
-    struct fs_link link; /* in waiting, again, free, answers->replied or ->redirected, or parked */
+    struct fs_link
+        link; /* in waiting, again, held, free, answers->replied, ->redirected or parked */
     struct fs_connection *connection;
     struct fs_call *call;         /* NULL: answered already */
     const struct fs_reply *reply; /* in answers: in the connection's memory */
@@ -71,6 +74,7 @@ struct fs_request {
     uint64_t queued_at_us; /* given to hiredis; later than asked_at_us when sent again */
     uint64_t deadline_us;
     uint64_t queued_at_write; /* the connection's write_count then */
+    uint64_t queued_at_wait;  /* the connection's wait_asked then */
 
     struct fs_script_entry *script; /* NULL: a plain command */
     bool by_source;                 /* the script goes as EVAL, not EVALSHA */
@@ -135,11 +139,15 @@ struct fs_connection {
     enum fs_connection_state state;
     struct fs_link waiting; /* requests, in the order of their replies */
     struct fs_link again;   /* requests whose script Redis did not know, to be sent by source */
+    struct fs_link held;    /* requests with a reply that waits for replicas; see confirm.h */
     struct fs_link free;    /* requests given back, last used at the end */
     uint32_t requests_touched;
-    uint32_t in_flight;        /* requests in waiting, again, answers and parked */
-    uint64_t first_due_us;     /* no call is due before it */
-    uint64_t write_count;      /* attempts to write */
+    uint32_t in_flight;    /* requests in waiting, again, held, answers and parked */
+    uint64_t first_due_us; /* no call is due before it */
+    uint64_t write_count;  /* attempts to write */
+    uint64_t wait_asked;   /* times that the replicas were asked for */
+    uint64_t wait_answered;
+    bool is_unconfirmed;       /* commands were queued since replicas were asked for */
     bool is_dirty;             /* there is something to write at the end of the turn */
     bool is_blocked;           /* the socket took no more */
     bool is_writing;           /* inside redisAsyncHandleWrite() */

@@ -30,6 +30,7 @@ struct fs_redis {
     uint64_t stall_timeout_us;
     uint64_t start_timeout_us;
     uint32_t in_flight_max;
+    unsigned wait_replicas;
     unsigned loop_count;
     char versions[FS_STORE_NODES_MAX][32];
     enum fs_durability durability;
@@ -192,6 +193,8 @@ static int check_server(struct fs_redis *redis, unsigned index, const _Atomic bo
         return rc;
     while (fs_check_remark(&facts, node->name, &state, &remark))
         fs_log_warning(redis->log, "store", "%s", remark.text);
+    if (fs_check_replicas(&facts, node->name, redis->wait_replicas, &remark))
+        fs_log_warning(redis->log, "store", "%s", remark.text);
     durability = fs_check_durability(&facts);
     if (redis->durability == 0 || durability < redis->durability)
         redis->durability = durability;
@@ -253,6 +256,7 @@ int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **re
     new->start_timeout_us = or_default(options->start_timeout_us, START_US_DEFAULT);
     new->in_flight_max = options->in_flight_max ? options->in_flight_max : IN_FLIGHT_DEFAULT;
     new->loop_count = options->loop_count;
+    new->wait_replicas = options->wait_replicas;
     if (new->in_flight_max > FS_STORE_IN_FLIGHT_MAX)
         new->in_flight_max = FS_STORE_IN_FLIGHT_MAX;
     rc = find_servers(new, options, error);
@@ -308,7 +312,7 @@ bool fs_redis_is_private(const struct fs_redis *redis)
 
 const char *fs_redis_durability(const struct fs_redis *redis)
 {
-    return fs_durability_name(redis->durability);
+    return redis->wait_replicas > 0 ? "replica" : fs_durability_name(redis->durability);
 }
 
 int fs_redis_private_pid(struct fs_redis *redis, unsigned index)
@@ -327,7 +331,8 @@ int fs_redis_open(struct fs_redis *redis, struct fs_poller *poller, struct fs_me
                                                    .command_timeout_us = redis->command_timeout_us,
                                                    .connect_timeout_us = redis->connect_timeout_us,
                                                    .stall_timeout_us = redis->stall_timeout_us,
-                                                   .in_flight_max = redis->in_flight_max};
+                                                   .in_flight_max = redis->in_flight_max,
+                                                   .wait_replicas = redis->wait_replicas};
     struct fs_redis_store *opened = NULL;
     int rc = fs_redis_store_create(&options, &opened);
 

@@ -33,6 +33,7 @@ struct fs_redis_options {
     uint64_t connect_timeout_us; /* default 1 s */
     uint64_t stall_timeout_us;   /* default 5 s */
     uint32_t in_flight_max;      /* default 1024: commands under way, per loop and node */
+    unsigned wait_replicas;      /* default 0: replicas that have it before a command is answered */
     uint64_t start_timeout_us;   /* default 10 s: for a server to answer, without loading time */
     const _Atomic bool *is_cut;  /* NULL, or borrowed for the call: set, the waiting ends */
     struct fs_log *log;          /* borrowed until destroy */
@@ -60,7 +61,8 @@ bool fs_redis_is_private(const struct fs_redis *redis);                         
 /* The nodes are the primaries of a Redis Cluster, as they were at start.  [any] */
 bool fs_redis_is_cluster(const struct fs_redis *redis);
 
-/* Of the weakest node: "memory", "aof-everysec", "aof-always".  As it was at start.  [any] */
+/* "replica" where answers wait for replicas; else of the weakest node: "memory", "aof-everysec",
+ * "aof-always".  As it was at start.  [any] */
 const char *fs_redis_durability(const struct fs_redis *redis);
 
 /* Process of a private server; 0: none, or not ours.  [any] */

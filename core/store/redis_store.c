@@ -129,7 +129,8 @@ static void answer_replied(struct fs_redis_store *self, uint64_t now_us)
     }
     /* Also without an answer: a late reply takes memory like any other. */
     for (unsigned i = 0; i < self->places.count; i++)
-        fs_reply_reader_recycle(&self->places.list[i]->connection.reader);
+        if (fs_link_is_alone(&self->places.list[i]->connection.held))
+            fs_reply_reader_recycle(&self->places.list[i]->connection.reader);
 }
 
 static void store_expire(struct fs_store *store, uint64_t now_us)
@@ -193,6 +194,16 @@ static int open_places(struct fs_redis_store *store, const struct fs_redis_store
                          &options->topology->nodes[0]);
 }
 
+/* Shorter than what makes a connection stall. */
+static uint32_t wait_timeout_ms(const struct fs_redis_store_options *options)
+{
+    uint64_t half_us = options->stall_timeout_us / 2;
+    uint64_t timeout_us =
+        options->command_timeout_us < half_us ? options->command_timeout_us : half_us;
+
+    return timeout_us < 1000 ? 1 : (uint32_t)(timeout_us / 1000);
+}
+
 int fs_redis_store_create(const struct fs_redis_store_options *options,
                           struct fs_redis_store **store)
 {
@@ -214,7 +225,9 @@ int fs_redis_store_create(const struct fs_redis_store_options *options,
                                         .connect_timeout_us = options->connect_timeout_us,
                                         .stall_timeout_us = options->stall_timeout_us,
                                         .in_flight_max = options->in_flight_max,
-                                        .is_cluster = options->topology->is_cluster};
+                                        .is_cluster = options->topology->is_cluster,
+                                        .wait_replicas = options->wait_replicas,
+                                        .wait_timeout_ms = wait_timeout_ms(options)};
     fs_link_init(&new->answers.replied);
     fs_link_init(&new->answers.redirected);
     fs_link_init(&new->answers.not_sent);

@@ -36,6 +36,7 @@ struct fs_redis_store_options {
     uint64_t connect_timeout_us;
     uint64_t stall_timeout_us;
     uint32_t in_flight_max; /* per node */
+    unsigned wait_replicas; /* that have it before a command is answered; 0: none */
 };
 
 /* Begins to connect; commands are answered FS_REPLY_NOT_SENT until a connection is ready.

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "store/cluster.h"
+#include "store/confirm.h"
 
 #define COPY_KEPT_SIZE 65536u      /* bytes of a copy that its request keeps */
 #define BUFFERED_LEN_MAX 67108864u /* bytes that wait for a socket to take them */
@@ -195,6 +196,10 @@ static void on_reply(redisAsyncContext *context, void *object, void *data)
         return;
     }
     request->reply = reply;
+    if (fs_confirm_is_wanted(connection, reply)) {
+        fs_confirm_hold(request);
+        return;
+    }
     fs_link_append(is_redirection(connection, reply) ? &connection->settings->answers->redirected
                                                      : &connection->settings->answers->replied,
                    &request->link);
@@ -240,6 +245,8 @@ static int queue(struct fs_request *request, size_t word_count, uint64_t now_us)
     connection->is_dirty = true;
     request->queued_at_us = now_us;
     request->queued_at_write = connection->write_count;
+    request->queued_at_wait = connection->wait_asked;
+    connection->is_unconfirmed = true;
     fs_link_append(&connection->waiting, &request->link);
     if (request->deadline_us < connection->first_due_us)
         connection->first_due_us = request->deadline_us;
@@ -442,13 +449,12 @@ void fs_requests_drop_again(struct fs_connection *connection)
     }
 }
 
-void fs_requests_expire(struct fs_connection *connection, uint64_t now_us)
+/* Gives the earliest deadline of those that are not due yet. */
+static uint64_t expire_list(struct fs_connection *connection, const struct fs_link *end,
+                            uint64_t now_us)
 {
-    struct fs_link *end = &connection->waiting;
     uint64_t first_due_us = UINT64_MAX;
 
-    if (connection->first_due_us > now_us)
-        return;
     for (struct fs_link *link = end->next; link != end; link = link->next) {
         struct fs_request *request = FS_CONTAINER_OF(link, struct fs_request, link);
 
@@ -461,5 +467,17 @@ void fs_requests_expire(struct fs_connection *connection, uint64_t now_us)
             first_due_us = request->deadline_us;
         }
     }
-    connection->first_due_us = first_due_us;
+    return first_due_us;
+}
+
+void fs_requests_expire(struct fs_connection *connection, uint64_t now_us)
+{
+    uint64_t waiting_due_us;
+    uint64_t held_due_us;
+
+    if (connection->first_due_us > now_us)
+        return;
+    waiting_due_us = expire_list(connection, &connection->waiting, now_us);
+    held_due_us = expire_list(connection, &connection->held, now_us);
+    connection->first_due_us = waiting_due_us < held_due_us ? waiting_due_us : held_due_us;
 }

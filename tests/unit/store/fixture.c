@@ -37,6 +37,7 @@ bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *op
         .connect_timeout_us = options->connect_timeout_us ? options->connect_timeout_us : 1000000,
         .stall_timeout_us = options->stall_timeout_us ? options->stall_timeout_us : 5000000,
         .in_flight_max = options->in_flight_max ? options->in_flight_max : 1024,
+        .wait_replicas = options->wait_replicas,
     };
     struct fs_error error;
 
@@ -65,6 +66,7 @@ bool fs_link_open_found(struct fs_link_fixture *link, const struct fs_link_optio
                                       .stall_timeout_us = options->stall_timeout_us,
                                       .in_flight_max = options->in_flight_max,
                                       .start_timeout_us = options->start_timeout_us,
+                                      .wait_replicas = options->wait_replicas,
                                       .log = &link->log};
     struct fs_error error = {.text = ""};
 

@@ -48,6 +48,7 @@ struct fs_link_options {
     uint64_t stall_timeout_us;   /* 0: 5 s */
     uint32_t in_flight_max;      /* 0: 1024 */
     uint64_t start_timeout_us;   /* 0: as redis.h */
+    unsigned wait_replicas;
 };
 
 /* Opens, and turns until it is ready for at most wait_ms; false: it is not. */

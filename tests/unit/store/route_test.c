@@ -130,10 +130,11 @@ static void a_circle_of_redirections_ends_as_not_run(void)
 
     FS_REQUIRE(open_fakes(&first, &second));
     begun_us = fs_clock_now_us();
-    fs_link_ask(&link, &asked, "INCR n");
+    fs_link_command(&link, &asked, "INCR n", begun_us + 10000000);
+    fs_link_await(&link, &asked);
     FS_CHECK_INT(asked.kind, FS_REPLY_REFUSED);
     FS_CHECK_CONTAINS(asked.text, "did not run");
-    FS_CHECK(fs_clock_now_us() - begun_us < 1500000);
+    FS_CHECK(fs_clock_now_us() - begun_us < 5000000);
     FS_CHECK(atomic_load(&fakes[0].asked_count) + atomic_load(&fakes[1].asked_count) < 120);
     FS_CHECK_INT(plans[0].run_count + plans[1].run_count, 0);
     close_fakes();
@@ -319,8 +320,8 @@ static void keys_on_both_nodes_are_waited_for(void)
     fs_redis_cluster_move_key(&cluster, "{c}:n", owner, target);
     begun_us = fs_clock_now_us();
     fs_link_script(&link, &asked, &incr_both, 2, "{c}:n {c}:m", begun_us + 150000);
-    fs_link_await(&link, &asked);
-    FS_CHECK_INT(asked.kind, FS_REPLY_REFUSED);
+    fs_link_await(&link, &asked); /* FS_REPLY_LOST: it was being tried at the deadline */
+    FS_CHECK(asked.kind == FS_REPLY_REFUSED || asked.kind == FS_REPLY_LOST);
     FS_CHECK(asked.answered_at_us >= begun_us + 100000);
     fs_link_script(&link, &asked, &incr_both, 2, "{c}:n {c}:m", 0);
     fs_link_turn_for(&link, 50);
