@@ -209,6 +209,36 @@ async def test_a_primary_dies_in_the_sale_and_its_replica_goes_on(make_server, c
     print(f"{variant}: {dict(outcomes)}, decided {slowest:.3f} s after the promotion at most")
 
 
+@EVERY
+@pytest.mark.limit(sized(90, 1800))
+async def test_what_is_acknowledged_as_replica_survives_the_primary(make_server, cluster, variant, rng):
+    """With redis.wait_replicas 1 nothing that was told is lost, whenever the primary dies."""
+    server = on_redis(make_server, cluster.url, variant, *DEADLINE, "--set",
+                      "redis.wait_replicas=1").start()
+    assert "replica" in server.output().split("durability:")[1].split("\n")[0]
+    rounds, acknowledged = sized(2, 25), 0
+    for number in range(rounds):
+        assert server.admin_ask("PUT", "/admin/products/tv",
+                                {"stock": STOCK, "reset": True}).status in (200, 201)
+        buyers = Patient(server, History())
+        await buyers.login(users(16))
+        load = Load(buyers, rng, lambda rng: ("tv", rng.randint(1, 3)), connections=16,
+                    prefix=f"w{number}")
+        load.start()
+        await asyncio.sleep(rng.uniform(0.05, 0.3))
+        dead, _ = await apart(cluster.replace, "{tv}")
+        await load.stop()
+        cluster.come_back(dead)
+        outcome = await asked_until_sold_or_frozen(server, cluster, "tv", server.login("user_99"))
+        assert outcome == "sold", "an acknowledged sale is gone"
+        told, problems = await resolve(buyers, buyers.history.operations, patience_s=20)
+        assert not problems + buyers.problems, (problems + buyers.problems)[:5]
+        assert units_sold(server, "tv") == sum(o.units for o in told.values()) + 1
+        acknowledged += len([o for o in buyers.history.operations if o.sold])
+    print(f"{variant}: {rounds} primaries died, all of {acknowledged} acknowledged orders are there")
+    assert acknowledged > 20 * rounds
+
+
 def cut_off_replicas(primary):
     """They follow no more, and do not come back: the primary asks for a password that they lack."""
     primary.ask("CONFIG", "SET", "requirepass", "none-of-yours")
