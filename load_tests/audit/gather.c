@@ -90,12 +90,26 @@ static bool has_open_answer(const struct fs_attempt *attempt)
     return attempt->fate == FS_FATE_MAYBE;
 }
 
+static size_t lookups_max(const struct fs_gather_options *options)
+{
+    if (options->lookups_max)
+        return options->lookups_max;
+    switch (options->scenario->profile) {
+    case FS_PROFILE_SMOKE:
+        return FS_GATHER_LOOKUPS_SMOKE;
+    case FS_PROFILE_CI:
+        return FS_GATHER_LOOKUPS_CI;
+    case FS_PROFILE_FULL:
+        break;
+    }
+    return FS_GATHER_LOOKUPS_FULL;
+}
+
 /* Of the acknowledged ones every nth. */
 static size_t count_lookups(const struct gathering *gathering, size_t *open, size_t *acknowledged)
 {
     const struct fs_collection *collection = &gathering->collection;
-    size_t most =
-        gathering->options->lookups_max ? gathering->options->lookups_max : FS_GATHER_LOOKUPS;
+    size_t most = lookups_max(gathering->options);
 
     *open = *acknowledged = 0;
     for (size_t i = 0; i < collection->attempt_count; i++) {
@@ -174,7 +188,7 @@ static int choose(struct gathering *gathering)
         }
         resolved->attempt = attempt->attempt;
         gathering->lookups[gathered->resolved_count++] =
-            (struct fs_lookup){resolved, attempt->user};
+            (struct fs_lookup){resolved, attempt->user, attempt->first_sold == NULL};
     }
     gathered->open = open;
     gathered->acknowledged = wanted;
@@ -185,13 +199,30 @@ static int choose(struct gathering *gathering)
 
 /* Asking */
 
+/* That an id which may be wrong is unknown says nothing of the attempt.  That one is found says that
+ * none is wrong. */
+static void doubt_absent(struct gathering *gathering)
+{
+    struct fs_gathered *gathered = gathering->gathered;
+
+    for (size_t i = 0; i < gathered->resolved_count; i++)
+        if (gathering->lookups[i].is_open &&
+            (gathering->lookups[i].resolved->status == FS_RESOLVED_SOLD ||
+             gathering->lookups[i].resolved->status == FS_RESOLVED_CANCELLED)) {
+            gathering->ids_are_known = true;
+            return;
+        }
+    for (size_t i = 0; i < gathered->resolved_count; i++)
+        if (gathering->lookups[i].is_open &&
+            gathering->lookups[i].resolved->status == FS_RESOLVED_NONE)
+            gathering->lookups[i].resolved->status = FS_RESOLVED_UNKNOWN;
+}
+
 static int look_up(struct gathering *gathering)
 {
     const struct fs_gather_options *options = gathering->options;
     struct fs_gathered *gathered = gathering->gathered;
-    const struct fs_collection *collection = &gathering->collection;
     struct fs_lookup_tally tally;
-    size_t next = 0;
     int rc = fs_resolve(options->target, gathering->lookups, gathered->resolved_count,
                         options->lanes ? options->lanes : LANES_DEFAULT, gathering->deadline_us,
                         options->stop, &tally);
@@ -201,17 +232,8 @@ static int look_up(struct gathering *gathering)
     gathered->unanswered = tally.unanswered;
     if (tally.problem[0] != '\0')
         tell_problem(gathering, tally.problem);
-    if (gathering->ids_are_known || gathered->open == 0)
-        return 0;
-    /* That an id which may be wrong is unknown says nothing of the attempt. */
-    for (size_t i = 0; i < collection->attempt_count && next < gathered->resolved_count; i++) {
-        if (collection->attempts[i].attempt != gathered->resolved[next].attempt)
-            continue;
-        if (has_open_answer(&collection->attempts[i]) &&
-            gathered->resolved[next].status == FS_RESOLVED_NONE)
-            gathered->resolved[next].status = FS_RESOLVED_UNKNOWN;
-        next++;
-    }
+    if (!gathering->ids_are_known)
+        doubt_absent(gathering);
     return 0;
 }
 

@@ -12,7 +12,10 @@
 #include "audit/audit.h"
 #include "load/load.h"
 
-#define FS_GATHER_LOOKUPS 20000u
+/* Acknowledged orders that are looked up unless told otherwise, by the scenario's profile. */
+#define FS_GATHER_LOOKUPS_SMOKE 1000u
+#define FS_GATHER_LOOKUPS_CI 4000u
+#define FS_GATHER_LOOKUPS_FULL 20000u
 #define FS_GATHER_ERROR_SIZE 256
 
 struct fs_gather_options {
@@ -21,7 +24,7 @@ struct fs_gather_options {
     const struct fs_history *history;
     uint64_t run;         /* of fs_load_result: names the keys */
     uint32_t lookups_max; /* acknowledged orders, chosen evenly; open answers are all looked up.
-                             0: FS_GATHER_LOOKUPS */
+                             0: FS_GATHER_LOOKUPS_... */
     uint32_t lanes;       /* connections that look up at the same time; 0: 16 */
     uint64_t time_max_us; /* of all; 0: 30 s */
     atomic_bool *stop;    /* borrowed; set: what was not asked yet stays unknown; NULL: never */

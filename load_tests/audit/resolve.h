@@ -11,6 +11,7 @@
 struct fs_lookup {
     struct fs_resolved *resolved; /* borrowed: order_id is asked for, status is filled in */
     uint32_t user;
+    bool is_open; /* it was not acknowledged: the caller's */
 };
 
 struct fs_lookup_tally {

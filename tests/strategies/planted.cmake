@@ -66,3 +66,8 @@ fs_planted(takes_more_than_asked
             "(struct fs_order_info){.units = purchase->units," "(struct fs_order_info){.units = purchase->units + 1,")
 fs_planted(restocks_without_counting
     REPLACE "info->units_restocked += change->units_add;" "info->units_restocked += 0;")
+# Nothing wrong with it, but its answers come when nobody waits any more.
+fs_planted(answers_late
+    REPLACE "#include <time.h>" "#include <time.h>\n#include <unistd.h>"
+            "    outcome = decide(template, op, purchase);\n    pthread_mutex_unlock(&template->mutex);"
+            "    outcome = decide(template, op, purchase);\n    pthread_mutex_unlock(&template->mutex);\n    usleep(2000);")
