@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "store/cluster_ask.h"
+#include "store/newcomer.h"
 #include "store/sentinel.h"
 
 #define SENTINELS_US 1000000u /* between looks that nobody asked for; clusters say MOVED */
@@ -36,9 +37,11 @@ struct fs_finder {
     pthread_cond_t moved; /* is_stopping or is_wanted was set */
 
     /* the thread's, main's before start */
-    struct fs_cluster_view view;                        /* of the node that is asked now */
-    uint64_t epoch;                                     /* of the view in use */
-    unsigned turn;                                      /* which node is asked first */
+    struct fs_cluster_view view;  /* of the node that is asked now */
+    uint64_t epoch;               /* of the view in use */
+    unsigned turn;                /* which node is asked first */
+    struct fs_cluster_map before; /* the one that this look replaced */
+    bool is_replaced;
     unsigned sentinel_turns[FS_STORE_NODES_MAX];        /* likewise, of each server's sentinels */
     char problem[sizeof(((struct fs_error *)0)->text)]; /* logged last, until it is over */
 
@@ -104,6 +107,8 @@ static void publish(struct fs_finder *finder)
     finder->epoch = finder->view.epoch;
     if (!is_first && fs_cluster_map_same(found, &finder->map))
         return;
+    finder->before = finder->map;
+    finder->is_replaced = !is_first;
     pthread_mutex_lock(&finder->mutex);
     finder->map = *found;
     atomic_fetch_add(&finder->generation, 1);
@@ -232,6 +237,31 @@ static void look_and_tell(struct fs_finder *finder)
     memcpy(finder->problem, rc != 0 ? error.text : "", rc != 0 ? sizeof(finder->problem) : 1);
 }
 
+static bool was_there(const struct fs_finder *finder, const struct fs_cluster_node *node)
+{
+    for (unsigned i = 0; i < finder->before.node_count; i++)
+        if (finder->before.nodes[i].port == node->port &&
+            strcmp(finder->before.nodes[i].address, node->address) == 0)
+            return true;
+    return false;
+}
+
+/* After the loops were told: they do not wait for it. */
+static void check_newcomers(struct fs_finder *finder)
+{
+    for (unsigned i = 0; i < finder->map.node_count; i++) {
+        const struct fs_cluster_node *found = &finder->map.nodes[i];
+        const struct fs_node *seed = &finder->seeds->nodes[finder->has_sentinels ? i : 0];
+        struct fs_node node;
+
+        if (!found->address[0] || was_there(finder, found))
+            continue;
+        fs_cluster_node_at(seed, found, &node);
+        (void)fs_newcomer_check(&node, false, finder->timeout_us, finder->log);
+    }
+    finder->is_replaced = false;
+}
+
 static void *run(void *data)
 {
     struct fs_finder *finder = data;
@@ -239,6 +269,8 @@ static void *run(void *data)
     while (!wait_for(finder, finder->has_sentinels ? SENTINELS_US : IDLE_US, true)) {
         atomic_store(&finder->is_wanted, false);
         look_and_tell(finder);
+        if (finder->is_replaced)
+            check_newcomers(finder);
         if (wait_for(finder, FS_FINDER_PAUSE_US, false))
             break;
     }

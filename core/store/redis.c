@@ -10,8 +10,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "store/cluster_ask.h"
 #include "store/cluster_start.h"
 #include "store/managed.h"
+#include "store/newcomer.h"
 #include "store/redis_store.h"
 #include "store/session.h"
 
@@ -167,6 +169,30 @@ static int ask_sentinels(struct fs_redis *redis, const _Atomic bool *is_cut, str
     return 0;
 }
 
+/* They may be promoted while selling: what they would be refused for is said now, and the class is
+ * that of the weakest. */
+static int check_replicas(struct fs_redis *redis)
+{
+    struct fs_cluster_map *map = malloc(sizeof(*map));
+
+    if (!map)
+        return -ENOMEM;
+    fs_finder_copy(redis->finder, map);
+    for (unsigned i = 0; i < map->replica_count; i++) {
+        enum fs_durability durability;
+        struct fs_node node;
+
+        fs_cluster_node_at(&redis->seeds.nodes[0], &map->replicas[i], &node);
+        if (node.address_count == 0)
+            continue;
+        durability = fs_newcomer_check(&node, true, redis->connect_timeout_us, redis->log);
+        if (durability != 0 && durability < redis->durability)
+            redis->durability = durability;
+    }
+    free(map);
+    return 0;
+}
+
 static bool has_sentinels(const struct fs_topology *topology)
 {
     for (unsigned i = 0; i < topology->node_count; i++)
@@ -222,7 +248,9 @@ static int check_named(struct fs_redis *redis, const _Atomic bool *is_cut, struc
     if (rc != -ESTALE && cluster_at == FS_STORE_NODES_MAX)
         return rc;
     rc = find_cluster(redis, is_cut, error);
-    return rc == 0 ? check_each(redis, is_cut, error) : rc;
+    if (rc == 0)
+        rc = check_each(redis, is_cut, error);
+    return rc == 0 ? check_replicas(redis) : rc;
 }
 
 static int check_servers(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)

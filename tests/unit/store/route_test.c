@@ -378,6 +378,21 @@ static void addresses_that_do_not_belong_together_are_refused(void)
     fs_redis_server_stop(&alone);
 }
 
+static void a_replica_that_may_not_be_trusted_is_named_at_the_start(void)
+{
+    FS_REQUIRE(open_cluster());
+    fs_link_close(&link);
+    FS_CHECK(!strstr(link.log_text, "may be promoted"));
+    freeReplyObject(
+        fs_redis_server_ask(&cluster.nodes[3], "CONFIG SET maxmemory-policy allkeys-lru"));
+    FS_REQUIRE(open_cluster());
+    fs_link_close(&link);
+    FS_CHECK_CONTAINS(link.log_text, "a replica that may be promoted: Redis at 127.0.0.1");
+    FS_CHECK_CONTAINS(link.log_text, "may drop orders");
+    freeReplyObject(
+        fs_redis_server_ask(&cluster.nodes[3], "CONFIG SET maxmemory-policy noeviction"));
+}
+
 static void a_cluster_without_slots_is_refused(void)
 {
     static struct fs_redis_server empty;
@@ -411,6 +426,7 @@ static void a_first_address_that_is_dead_does_not_matter(void)
     T(a_script_that_the_other_node_does_not_know_is_sent_by_source_with_asking) \
     T(keys_on_both_nodes_are_waited_for)                                        \
     T(addresses_that_do_not_belong_together_are_refused)                        \
+    T(a_replica_that_may_not_be_trusted_is_named_at_the_start)                  \
     T(a_cluster_without_slots_is_refused)                                       \
     T(a_promoted_replica_is_found_and_the_dead_node_rests)                      \
     T(a_first_address_that_is_dead_does_not_matter)
