@@ -150,8 +150,11 @@ static void tell_frozen(struct fs_ledger_product *product)
         return;
     host->log(host, FS_LOG_ERROR,
               "%s: the sale of %.*s is frozen: the store has lost what it acknowledged, or a "
-              "script on it failed; audit it, then reset it to sell again",
-              product->worker->ledger->name, (int)product->name.len, product->name.data);
+              "script on it failed; the last order acknowledged here is '%.*s', sequence %" PRIu64
+              " of epoch %" PRIu64 "; audit it, then reset it to sell again",
+              product->worker->ledger->name, (int)product->name.len, product->name.data,
+              (int)product->witness_len, product->witness, product->witness_sequence,
+              product->seen_epoch);
     product->is_frozen = true;
     fs_ledger_note_frozen(product->worker->ledger, product->name, true);
 }

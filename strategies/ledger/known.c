@@ -2,6 +2,7 @@
  * it acknowledged in it, the witness.  A store that knows less has lost something. */
 #include "ledger.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 
 static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_text product)
@@ -121,9 +122,11 @@ void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product)
     if (entry && !entry->is_frozen) {
         ledger->host->log(
             ledger->host, FS_LOG_ERROR,
-            "%s: the sale of %.*s is frozen: the store has lost what was acknowledged; "
-            "audit it, then reset it to sell again",
-            ledger->name, (int)product.len, product.data);
+            "%s: the sale of %.*s is frozen: the store has lost what was acknowledged; the last "
+            "order acknowledged here is '%.*s', sequence %" PRIu64 " of epoch %" PRIu64
+            "; audit it, then reset it to sell again",
+            ledger->name, (int)product.len, product.data, (int)entry->witness_len, entry->witness,
+            entry->witness_sequence, entry->epoch);
         set_frozen(ledger, entry, true);
     }
     pthread_mutex_unlock(&ledger->mutex);
