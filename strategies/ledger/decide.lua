@@ -13,9 +13,9 @@
 --       5 log_max  entries that the log keeps, about; 0: all
 --       6 mode     "run"; "dry": decides and writes nothing, but freezes a sale that is behind
 --       7 deadline Unix ms by the store's clock, past which nothing new is decided; 0: none
---       8 owner    of the lock, for guard.lua; or "|epoch|units": so many units of the epoch are left
---                  elsewhere, and a purchase tells and records them as left too; what follows is of a
---                  script around this one
+--       8 owner    of the lock, for guard.lua; or "|epoch|units|moves": so many units of the epoch are
+--                  left elsewhere, and a purchase tells and records them as left too; a sale with
+--                  fewer moves has lost some; what follows is of a script around this one
 --       then for each op: order, buyer, units (0: cancel)
 -- Returns  {epoch, now in Unix ms, seq, units left, codes, then records}
 --       seq, units left: before the first op; left with what is left elsewhere, -1: not known
@@ -65,7 +65,7 @@ local function refuse_all(epoch, code)
 end
 
 local sale = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'left', 'sold', 'state', 'frozen',
-    'per_buyer', 'per_order', 'opens', 'closes')
+    'per_buyer', 'per_order', 'opens', 'closes', 'moves')
 local seen_epoch, seen_seq = int(ARGV[1]), int(ARGV[2])
 
 if dry and sale[1] then
@@ -99,7 +99,12 @@ local behind = epoch < seen_epoch
 if seen_epoch == epoch and seen_seq > 0 then
     behind = not found[1] or string.match(found[1], '^%a%d*|%d+|%d+|(%d+)|') ~= ARGV[2]
 end
-if behind then
+local of_epoch, elsewhere, moves = string.match(ARGV[8], '^|(%d+)|(%d+)|(%d+)')
+if tonumber(of_epoch) ~= epoch then
+    elsewhere, moves = 0, 0
+end
+elsewhere = int(elsewhere)
+if behind or int(sale[11]) < int(moves) then
     redis.call('HSET', KEYS[1], 'frozen', 'behind')
     return refuse_all(epoch, 'F')
 end
@@ -121,9 +126,6 @@ elseif state == OPEN and closes ~= 0 and closes <= now then
 end
 if per_buyer == 0 then per_buyer = math.huge end
 if per_order == 0 then per_order = math.huge end
-
-local of_epoch, elsewhere = string.match(ARGV[8], '^|(%d+)|(%d+)')
-elsewhere = tonumber(of_epoch) == epoch and tonumber(elsewhere) or 0
 
 -- What the batch has changed: records by order, units had by buyer; and the pairs of order and record.
 local made, had, log, logged = {}, {}, {}, 0

@@ -38,6 +38,8 @@ struct fs_text fs_v4_decide_extra(char chars[FS_V4_EXTRA_SIZE], struct fs_v4_els
     len = put(chars, len, fs_ledger_number(number, (int64_t)elsewhere.epoch));
     len = put(chars, len, FS_LEDGER_TEXT("|"));
     len = put(chars, len, fs_ledger_number(number, elsewhere.units));
+    len = put(chars, len, FS_LEDGER_TEXT("|"));
+    len = put(chars, len, fs_ledger_number(number, (int64_t)elsewhere.moves));
     return (struct fs_text){chars, put(chars, len, more)};
 }
 

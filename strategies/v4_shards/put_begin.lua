@@ -14,7 +14,7 @@
 -- A number that leaves one out means that this shard has lost a transfer it had: it freezes.
 
 local from, of_epoch, number, units =
-    string.match(ARGV[8], '^|%d+|%d+|(%d+)|(%d+)|(%d+)|(%d+)$')
+    string.match(ARGV[8], '^|%d+|%d+|%d+|(%d+)|(%d+)|(%d+)|(%d+)$')
 local into = 'in:' .. from
 
 local function remember(first, last)

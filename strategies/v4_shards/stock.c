@@ -147,6 +147,8 @@ struct fs_v4_elsewhere fs_v4_stock_elsewhere(const struct fs_v4_sale *sale, unsi
     for (uint32_t k = 0; k < count; k++)
         if (stock->shards[k].mark.epoch > elsewhere.epoch)
             elsewhere.epoch = stock->shards[k].mark.epoch;
+    if (stock->shards[shard].mark.epoch == elsewhere.epoch)
+        elsewhere.moves = stock->shards[shard].mark.moves;
     for (uint32_t k = 0; k < count; k++) {
         const struct known *known = &stock->shards[k];
 

@@ -6,6 +6,8 @@
 --       3 more      units that may be taken besides, from a shard that has plenty
 --       4 deadline  Unix ms by the clock of the destination, past which it decides no purchase
 --                   of the transfer; 0: none
+--       5 moves    of the shard in that epoch, as the caller knows it: with fewer it has lost some,
+--                  and freezes
 --       then for each purchase: order, buyer, units; none: a sweep of all units
 -- Returns  {code, transfer, seq, moves, left}: 1 and the transfer made; 0 and the one that is pending,
 --          nothing was taken; 2 and "": another epoch, or frozen; 3 and "": there are fewer units.
@@ -22,6 +24,10 @@ local shard = redis.call('HMGET', KEYS[1], 'epoch', 'left', 'frozen', 'moves', o
 if shard[1] ~= ARGV[1] or shard[3] then
     return {2, '', 0, 0, 0}
 end
+if (tonumber(shard[4]) or 0) < tonumber(ARGV[5]) then
+    redis.call('HSET', KEYS[1], 'frozen', 'behind')
+    return {2, '', 0, 0, 0}
+end
 local epoch, number, pending = string.match(shard[5] or '', '^(%d+)|(%d+)|(%d)|')
 if epoch ~= ARGV[1] then
     number, pending = 0, '0'
@@ -31,10 +37,10 @@ if pending == '1' then
 end
 
 local left, units, named = tonumber(shard[2]), 0, {}
-if #ARGV == 4 then
+if #ARGV == 5 then
     units = left
 end
-for i = 5, #ARGV, 3 do
+for i = 6, #ARGV, 3 do
     local asked = tonumber(ARGV[i + 2])
     if units + asked <= left then
         units = units + asked
@@ -44,7 +50,7 @@ end
 if units == 0 then
     return {3, '', 0, 0, 0}
 end
-if #ARGV > 4 then
+if #ARGV > 5 then
     units = units + math.min(tonumber(ARGV[3]), math.floor((left - units) / 2))
 end
 local transfer = ARGV[1] .. '|' .. (number + 1) .. '|1|' .. units .. '|' .. ARGV[4] .. '|' ..

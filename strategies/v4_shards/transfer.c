@@ -15,7 +15,7 @@
 
 #define TAKE_ITEMS 5u /* of an answer to TAKE, and to PUT */
 #define PUT_ITEMS 6u
-#define TAKE_HEAD 5u /* key, epoch, to, more, deadline */
+#define TAKE_HEAD 6u /* key, epoch, to, more, deadline, moves */
 #define PUT_HEAD 13u /* up to five keys, and the head of decide.lua */
 #define OWNER_SIZE (5 * FS_LEDGER_NUMBER_SIZE)
 
@@ -397,7 +397,8 @@ void fs_v4_transfer_take(struct fs_v4_sale *sale, unsigned from, unsigned to, ui
     struct fs_v4_worker *worker = sale->worker;
     struct fs_v4_transfer *transfer = create(sale, from, to);
     struct fs_text argv[TAKE_HEAD + 3 * FS_V4_NAMED_MAX];
-    char numbers[4 + FS_V4_NAMED_MAX][FS_LEDGER_NUMBER_SIZE];
+    char numbers[5 + FS_V4_NAMED_MAX][FS_LEDGER_NUMBER_SIZE];
+    uint64_t moves = fs_v4_stock_elsewhere(sale, from).moves;
     unsigned named = 0;
     size_t argc = 0;
 
@@ -417,11 +418,12 @@ void fs_v4_transfer_take(struct fs_v4_sale *sale, unsigned from, unsigned to, ui
     argv[argc++] = fs_ledger_number(numbers[1], to);
     argv[argc++] = fs_ledger_number(numbers[2], more);
     argv[argc++] = fs_ledger_number(numbers[3], deadline_of(sale->shards[to].product, ops));
+    argv[argc++] = fs_ledger_number(numbers[4], (int64_t)moves);
     for (struct fs_ledger_op *state = ops; state; state = state->next) {
         assert(named < FS_V4_NAMED_MAX);
         argv[argc++] = state->order;
         argv[argc++] = state->buyer;
-        argv[argc++] = fs_ledger_number(numbers[4 + named++], state->units);
+        argv[argc++] = fs_ledger_number(numbers[5 + named++], state->units);
         state->trips++;
     }
     transfer->call.done = on_take;

@@ -10,7 +10,7 @@
 #define FS_V4_SALE_BUCKETS 256u /* a power of two; of one worker's table */
 
 #define FS_V4_BATCHES_MAX 64u
-#define FS_V4_BATCHES_DEFAULT 2u
+#define FS_V4_BATCHES_DEFAULT 1u
 
 /* Order records of one shard that an audit walks: half a second in which its store does nothing
  * else. */
@@ -30,6 +30,7 @@ struct fs_v4 {
 struct fs_v4_elsewhere {
     uint64_t epoch;
     int64_t units;
+    uint64_t moves; /* of home itself, as known: with fewer it has lost some */
 };
 
 /* A purchase or a cancel. */

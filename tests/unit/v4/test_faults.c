@@ -295,6 +295,30 @@ static void a_shard_that_forgot_what_it_acknowledged_sells_nothing(void)
     world_close(&worlds[0]);
 }
 
+/* As after a failover to a replica that had not heard of the last transfer: its units would be there
+ * twice. */
+static void a_shard_that_forgot_a_transfer_sells_nothing(void)
+{
+    struct world *world = &worlds[0];
+    char order[16];
+
+    start_server();
+    begin(world, "2", 0, 1);
+    FS_CHECK_INT(world_create(world, "shoe", 100).outcome.verdict, FS_DONE);
+    for (unsigned i = 0; i < 9; i++) { /* larger than a fragment: units move */
+        snprintf(order, sizeof(order), "o%u", i);
+        FS_CHECK_INT(world_buy(world, "shoe", order, 11).outcome.verdict, FS_DONE);
+    }
+    freeReplyObject(fs_redis_server_ask(&server, "HSET fs:{shoe/0}:sale moves 0 left 5"));
+    freeReplyObject(fs_redis_server_ask(&server, "HSET fs:{shoe/1}:sale moves 0 left 5"));
+    for (unsigned i = 0; i < 6; i++) {
+        snprintf(order, sizeof(order), "late%u", i);
+        FS_CHECK_INT(world_buy(world, "shoe", order, 1).outcome.verdict, FS_UNAVAILABLE);
+    }
+    FS_CHECK_INT(world_count(world, "shoe").sale.state, FS_SALE_PAUSED);
+    world_close(world);
+}
+
 static void names_that_nobody_sells_leave_nothing_behind(void)
 {
     start_server();
@@ -322,6 +346,7 @@ static void names_that_nobody_sells_leave_nothing_behind(void)
     T(seven_units_over_sixteen_shards_are_sold_exactly)       \
     T(a_server_with_another_number_of_shards_sells_nothing)   \
     T(a_shard_that_forgot_what_it_acknowledged_sells_nothing) \
+    T(a_shard_that_forgot_a_transfer_sells_nothing)           \
     T(names_that_nobody_sells_leave_nothing_behind)
 
 FS_SUITE("v4/faults", TESTS)
