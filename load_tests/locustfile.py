@@ -6,7 +6,7 @@
     locust ... --headless --scenario spike [--scenario-profile ci]             a scenario's load shape
 
 A scenario is one of baseline, load, spike, stress, soak, or another file of load_tests/scenarios with
-users; FLASHSALE_SCENARIO says the same as --scenario.  FLASHSALE_PASSWORD replaces password123.
+users; LOCUST_SCENARIO says the same as --scenario.  LOCUST_PASSWORD replaces password123.
 
 A purchase's outcome is part of its name in the statistics ("/purchase/[id] sold_out").  Sold out,
 limit, busy and in_progress are outcomes, not failures; after busy the user waits as Retry-After says
@@ -27,7 +27,7 @@ from locust.exception import StopUser
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import locust_shapes  # noqa: E402  (beside this file)
 
-PASSWORD = os.environ.get("FLASHSALE_PASSWORD", "password123")
+PASSWORD = os.environ.get("LOCUST_PASSWORD", "password123")
 USERS_MAX = 10000
 AGAIN_MAX = 3           # requests more of one purchase after busy or in_progress
 RETRY_AFTER_MAX_S = 10
@@ -48,14 +48,14 @@ def argument(name, variable):
 
 @events.init_command_line_parser.add_listener
 def add_options(parser):
-    parser.add_argument("--scenario", default="", env_var="FLASHSALE_SCENARIO", include_in_web_ui=False,
+    parser.add_argument("--scenario", default="", env_var="LOCUST_SCENARIO", include_in_web_ui=False,
                         help="load shape: baseline, load, spike, stress, soak, or a file of scenarios/")
-    parser.add_argument("--scenario-profile", default="full", env_var="FLASHSALE_SCENARIO_PROFILE",
+    parser.add_argument("--scenario-profile", default="full", env_var="LOCUST_SCENARIO_PROFILE",
                         include_in_web_ui=False, help="smoke, ci or full (as the plan has it)")
 
 
-NAME = argument("--scenario", "FLASHSALE_SCENARIO")
-PROFILE = argument("--scenario-profile", "FLASHSALE_SCENARIO_PROFILE") or "full"
+NAME = argument("--scenario", "LOCUST_SCENARIO")
+PROFILE = argument("--scenario-profile", "LOCUST_SCENARIO_PROFILE") or "full"
 try:
     SCENARIO = locust_shapes.scenario(NAME, PROFILE) if NAME else locust_shapes.PLAN["load"]
     if NAME:  # Locust takes the one shape class that it finds here

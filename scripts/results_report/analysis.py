@@ -11,6 +11,7 @@ PLAN_P99_MS = 500.0
 PLAN_ERROR_RATE = 0.001
 ANSWERED_SHARE_MIN = 0.95
 RECOVERY_S_MAX = 10
+STEPS_MIN = 3               # fewer show no breaking point
 SLOWDOWN_MAX = 0.10
 
 
@@ -64,7 +65,7 @@ def steps(cell):
         found.append((part["second"].min(), Step(
             str(name), median(held["users"]), requests / count, answered / count,
             median(held["latency_p99_ms"]), float(errors))))
-    return [step for _, step in sorted(found, key=lambda pair: pair[0])]
+    return [step for _, step in sorted(found, key=lambda pair: pair[0]) if step.users > 0]
 
 
 def breaking_point(cell):

@@ -184,7 +184,7 @@ def stress(results, palette):
     """P99 and throughput over users, a point a step, the breaking point ringed."""
     panels, labels = [], []
     for name in results.scenarios:
-        cells = [c for c in results.of_scenario(name) if len(analysis.steps(c)) >= 3]
+        cells = [c for c in results.of_scenario(name) if len(analysis.steps(c)) >= analysis.STEPS_MIN]
         if name.split("-")[0] == "stress" and cells:
             panels += [Panel(f"{name}: P99 by users", _stress_p99(cells, palette), 3.3),
                        Panel(f"{name}: throughput by users", _stress_rate(cells, palette), 3.3)]

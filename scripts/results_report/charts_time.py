@@ -11,9 +11,16 @@ from .figures import MUTED, Chart, Mark, Panel, from_zero, log_axis, nothing, pl
 DRAINED = 0.1  # of the stock: less is no picture worth a look
 
 
+ENDED = 0.6  # a last second with less than this of the one before it is not a whole second
+
+
 def _by_second(cell, column):
-    """(seconds, median, lowest, highest repetition), without unknown seconds."""
+    """(seconds, median, lowest, highest repetition), without unknown and unfinished seconds."""
     seconds = cell.seconds.dropna(subset=["second", column])
+    if column in ("answered", "users") and len(seconds):
+        answered = seconds.groupby("second")["answered"].median()
+        if len(answered) > 1 and answered.iloc[-1] < ENDED * answered.iloc[-2]:
+            seconds = seconds[seconds["second"] < answered.index[-1]]
     if not len(seconds):
         return None
     grouped = seconds.groupby("second")[column]
@@ -82,8 +89,8 @@ def _panels(results, palette, column, y_label, scale=1.0, floor=None, start=None
 
 def throughput(results, palette):
     return Chart("throughput", "Throughput over time",
-                 "Answers a second. Sold or refused, an answer is an answer; errors are in the "
-                 "error rate. The band spans the repetitions.",
+                 "Answers a second, sold or refused; errors are in the error rate. The band spans the "
+                 "repetitions; a last second that was not whole is left out.",
                  _panels(results, palette, "answered", "answers per second"),
                  palette.marks(results.labels))
 

@@ -17,6 +17,7 @@ QUEUE_FACTOR, QUEUE_MS = 2.0, 10.0
 TURNED_AWAY = 0.01          # of purchase requests
 BATCH_SMALL = 1.5
 FRAGMENTED, FRAGMENTED_MIB = 1.5, 64.0
+SECONDS_MIN = 5             # sampled, of all repetitions: the CPU of fewer is mostly rounding
 
 
 @dataclasses.dataclass
@@ -47,9 +48,11 @@ class Samples:
         self.redis = cell.redis()
 
     def busy(self, process):
-        """(busiest seconds, mean) in percent of a core; NaN when not sampled."""
+        """(busiest seconds, mean) in percent of a core; NaN when not sampled often enough."""
         seconds = self.resources[self.resources["process"] == process]["cpu_percent"].dropna()
-        return analysis.busy_share(seconds), float(seconds.mean()) if len(seconds) else math.nan
+        if len(seconds) < SECONDS_MIN:
+            return math.nan, math.nan
+        return analysis.busy_share(seconds), float(seconds.mean())
 
     def nodes(self):
         names = self.resources["process"].dropna().unique()

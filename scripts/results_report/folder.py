@@ -64,6 +64,7 @@ class Cell:
         self.valid_reps = len(valid)
         self.seconds = results.part(results.seconds, key)
         self.accuracy = results.part(results.accuracy, key)
+        self._read = {}
 
     @property
     def reps(self):
@@ -98,13 +99,17 @@ class Cell:
                 if folder.is_dir()]
 
     def _files(self, name, keys, columns, texts):
+        """All repetitions' tables of this name as one, read once."""
+        if name in self._read:
+            return self._read[name]
         found = []
         for folder in self.folders():
             if (folder / name).is_file():
                 table = tables.read(folder / name, keys, columns, texts)
                 table["rep"] = folder.name
                 found.append(table)
-        return pandas.concat(found) if found else pandas.DataFrame(columns=columns + ["rep"])
+        self._read[name] = pandas.concat(found) if found else pandas.DataFrame(columns=[*columns, "rep"])
+        return self._read[name]
 
     def resources(self):
         return self._files("resources.csv", ["second", "process"], RESOURCE_COLUMNS, ["process"])

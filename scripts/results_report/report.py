@@ -1,4 +1,6 @@
 """The report on a results folder, as blocks: the verdict first, then what it rests on."""
+import re
+
 from . import analysis, charts_cells, charts_time, figures, findings, text
 from .document import Bullets, Heading, Picture, Table, Text
 from .folder import VIOLATIONS, label_of
@@ -133,13 +135,21 @@ def summary(results):
              "units sold.",
              f"Scenarios: {text.listing(results.scenarios, 12)}; profile "
              f"{text.listing(sorted(set(filter(None, whole['profile']))) or ['not recorded'])}."]
-    reasons = sorted({r for c in results.cells for r in c.invalid_reasons})
+    reasons = _kinds(reason for c in results.cells for reason in c.invalid_reasons)
     bad = sum(c.reps - c.valid_reps for c in results.cells)
     if bad:
         items.append(f"{text.plural(bad, 'run')} invalid and left out of the medians (unless a cell "
                      f"has no valid one): {text.listing(reasons or ['no reason recorded'], 3)}.")
     items += [f"Not whole: {warning}." for warning in results.warnings]
     return [Heading("Summary"), Bullets(items)]
+
+
+def _kinds(reasons):
+    """One of each kind of sentence: those that differ in their figures only are the same."""
+    found = {}
+    for reason in reasons:
+        found.setdefault(re.sub(r"\d+(\.\d+)?", "0", reason), reason)
+    return list(found.values())
 
 
 def _worst(rows):
@@ -267,11 +277,11 @@ def long_runs(results):
 
 
 def _stress(results):
-    rows = []
-    for cell in results.cells:
-        if cell.scenario.split("-")[0] != "stress" or len(analysis.steps(cell)) < 2:
-            continue
+    rows, cells = [], [c for c in results.cells if c.scenario.split("-")[0] == "stress"]
+    for cell in cells:
         steps, broken = analysis.steps(cell), analysis.breaking_point(cell)
+        if len(steps) < analysis.STEPS_MIN:
+            continue
         best = max(step.answered_per_s for step in steps)
         if broken:
             held = f"{broken.before.users:,.0f}" if broken.before else "none"
@@ -282,7 +292,8 @@ def _stress(results):
             rows.append([cell.label, f"{top:,.0f}", "not reached",
                          f"held every step up to {top:,.0f} users", text.number(best)])
     if not rows:
-        return []
+        return [Heading("Stress: breaking point"), Text(
+            "Too short to tell its steps apart: run the scenario's full profile.")] if cells else []
     return [Heading("Stress: breaking point"), Table(
         ["strategy", ">users held", ">users at the break", "why", ">most answered/s"], rows,
         "The first step whose P99 or error rate crosses its target, or that answers under 95 % of "
@@ -297,7 +308,7 @@ def accuracy(results):
     bad = table[table["ok"] == 0]
     units = table["sold_ledger"].sum()
     words = (f"{text.plural(len(table), 'run')} audited: {len(table) - len(bad)} without a violation, "
-             f"{len(bad)} with. {text.number(units)} units sold by the ledgers, "
+             f"{len(bad)} with. {text.number(units)} units sold by the ledgers (warm-up included), "
              f"{text.number(table['sold_acknowledged'].sum())} of them acknowledged to clients and "
              f"{text.number(table['sold_resolved'].sum())} found by asking again after an answer was "
              f"lost; {text.number(table['unknown_left'].sum())} answers stayed unknown.")
@@ -319,7 +330,7 @@ def environment(results):
     rows = [["machine", f"{machine.get('cpu_model', text.NONE)}, {cores or text.NONE} cores, "
              f"{text.number(machine.get('memory_mib'))} MiB, governor "
              f"{machine.get('governor') or 'not known'}"],
-            ["versions", ", ".join(f"{k} {v}" for k, v in versions.items() if v) or text.NONE],
+            ["versions", ", ".join(_versions(versions)) or text.NONE],
             ["commit", f"{manifest.get('git_sha') or text.NONE}{dirty}"],
             ["pinned to cores", ", ".join(f"{k}: {_cores(v)}" for k, v in pinning.items()) or
              "nothing"],
@@ -327,6 +338,14 @@ def environment(results):
              f"{manifest.get('profile', text.NONE)}"],
             ["command", f"`{_command(manifest.get('command'))}`"]]
     return [Heading("Environment"), Table(["what", "as recorded in manifest.json"], rows)]
+
+
+def _versions(versions):
+    for name, value in versions.items():
+        if isinstance(value, dict):
+            yield from _versions(value)
+        elif value:
+            yield f"{name} {value}"
 
 
 def _cores(value):

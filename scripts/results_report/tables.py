@@ -43,9 +43,9 @@ def check_version(path, table):
 
 
 def _numbers(path, table, name):
-    texts = table[name].str.strip()
-    values = pandas.to_numeric(texts, errors="coerce")
-    wrong = texts[values.isna() & ~texts.str.lower().isin(["", "nan"])]
+    values = pandas.to_numeric(table[name], errors="coerce")
+    unknown = table[name][values.isna()]
+    wrong = unknown[[text.strip().lower() not in ("", "nan") for text in unknown]]
     if len(wrong):
         raise ReportError(f"{path}:{wrong.index[0] + 2}: {name}: '{wrong.iloc[0]}' is no number")
     return values.astype(float)

@@ -19,6 +19,7 @@ from results_report import (ReportError, analysis, charts_cells, charts_time, do
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts/analyze_results.py"
 PLAN_PLOTS = {"throughput", "response_times", "error_rate", "users"}
 OUR_PLOTS = {"offered_answered", "percentiles", "stock", "outcomes", "cpu", "stress", "soak"}
+pytestmark = pytest.mark.limit(200)  # the first test waits for a whole report
 CALM = {"capacity": 9000, "base_ms": 0.4, "server": 40, "redis": [20], "lock": None,
         "durability": "aof-always"}
 
