@@ -182,7 +182,7 @@ void fs_judge_metrics(struct fs_audit *audit)
     int64_t sold_out = 0;
     int64_t unanswered = 0;
 
-    if (!metrics)
+    if (!metrics || audit->input->stock_unknown) /* others may be served at the same time */
         return;
     for (size_t i = 0; i < collection->purchase_count; i++) {
         const struct fs_operation *request = collection->purchases[i];
