@@ -14,8 +14,9 @@
  * redis-cli --scan --pattern "lock:*" shows the locks that are held.
  *
  * Claims catch an order name that is used for two products.  They are one key for all products, so
- * they work where all products live on one node; on several nodes the same idempotency key may be
- * used once for each product, and is never sold twice for one. */
+ * they work where all products live on one node; on several nodes and in a cluster, where a script has
+ * one slot, the same idempotency key may be used once for each product, and is never sold twice for
+ * one. */
 #ifndef FS_LEDGER_KEYS_H
 #define FS_LEDGER_KEYS_H
 
