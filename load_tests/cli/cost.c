@@ -15,14 +15,21 @@
 #define SECOND_US 1000000u
 #define STOCK 1000000000
 
+static bool is_there(const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - 32, folder, name);
+    return access(path, R_OK) == 0;
+}
+
 void fs_cost_subjects(char *list, size_t size)
 {
     char folder[PATH_MAX];
-    char path[PATH_MAX];
 
     fs_place_test_strategies(folder);
-    snprintf(path, sizeof(path), "%.*s/null.so", PATH_MAX - 16, folder);
-    snprintf(list, size, "%sv1,v2,v3,v4", access(path, R_OK) == 0 ? "null," : "");
+    snprintf(list, size, "%s%sv1,v2,v3,v4", is_there(folder, "../bare_h2o") ? "bare," : "",
+             is_there(folder, "null.so") ? "null," : "");
 }
 
 void fs_cost_scenario(struct fs_scenario *scenario, uint32_t connections, enum fs_profile profile)

@@ -120,6 +120,10 @@ static void print_line(const struct fs_progress *progress, const struct fs_run_v
     if (!load)
         return;
     title(view, text);
+    if (isnan(view->offered_per_s)) {
+        fprintf(progress->out, "%s: the load starts\n", text);
+        return;
+    }
     fprintf(progress->out,
             "%s: %s %.0f s: offered %s, answered %s, in flight %" PRIu64
             ", p50 %.2f ms, p99 %.2f ms, sold %" PRIu64 ", refused %" PRIu64 ", errors %" PRIu64

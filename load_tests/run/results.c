@@ -74,9 +74,11 @@ static int write_configuration(const struct fs_run *run, char *error)
         return fail(error, rc, run->folder);
     for (size_t i = 0; i < run->subject_count; i++) {
         char title[256];
-        char *text =
-            fs_bench_server_configuration(&run->source, &run->subjects[i], &run->scenarios[0]);
+        char *text = NULL;
 
+        if (!run->subjects[i].is_bare)
+            text =
+                fs_bench_server_configuration(&run->source, &run->subjects[i], &run->scenarios[0]);
         fprintf(whole.file, "---\n# %s, for %s\n%s", fs_subject_title(&run->subjects[i], title),
                 run->scenarios[0].name, text ? text : "# check-config does not say\n");
         free(text);

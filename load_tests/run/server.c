@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "run/bare.h"
 #include "run/flags.h"
 #include "run/target.h"
 #include "run/whole_file.h"
@@ -279,7 +280,8 @@ int fs_bench_server_start(const struct fs_server_source *source, const struct fs
     } else {
         snprintf(server->log_path, sizeof(server->log_path), "%.*s/server.log", PATH_MAX - 16,
                  log_folder);
-        rc = start_own(source, subject, scenario, server, error);
+        rc = subject->is_bare ? fs_bare_start(source, subject, server, error)
+                              : start_own(source, subject, scenario, server, error);
     }
     if (rc != 0)
         fs_bench_server_stop(server);

@@ -84,6 +84,14 @@ static int take_name(struct fs_subject *subject, const char *word, const char *t
         snprintf(path, sizeof(path), "%s/%s.so", test_dir, word) < (int)sizeof(path) &&
         access(path, R_OK) == 0)
         return find_object(subject, path, error);
+    if (strcmp(word, "bare") == 0 &&
+        snprintf(subject->program, sizeof(subject->program), "%s/../bare_h2o", test_dir) <
+            (int)sizeof(subject->program) &&
+        access(subject->program, X_OK) == 0) {
+        snprintf(subject->strategy, sizeof(subject->strategy), "%s", word);
+        subject->is_bare = true;
+        return 0;
+    }
     return refuse_name(word, error);
 }
 

@@ -18,10 +18,12 @@ struct fs_subject {
     unsigned nodes;         /* private Redis servers; 0: as many as suit the strategy */
     char options[FS_SUBJECT_OPTIONS_MAX][128]; /* "batch_max=1" */
     size_t option_count;
+    bool is_bare; /* no flashsale at all: the yardstick of costs, tests/bench/bare_h2o.c */
 };
 
 /* Reads a list such as "v1,v2:mode=textbook,v4:nodes=1,./mine.so".  test_dir: where the strategies of
- * tests lie, looked at for names that are not v1 to v4; borrowed.  On failure *error is a sentence.
+ * tests lie, looked at for names that are not v1 to v4; borrowed.  bare is the program bare_h2o in the
+ * folder above.  On failure *error is a sentence.
  * Returns 0, -EINVAL or -E2BIG. */
 int fs_subjects_read(const char *list, const char *test_dir,
                      struct fs_subject subjects[FS_SUBJECTS_MAX], size_t *count,

@@ -3,10 +3,13 @@
  * it is the price of routing, authentication, validation, ops and metrics.
  *
  *     bare_h2o PORT      one loop, one thread, until it is killed
+ *
+ * Log-ins get a token of the usual length, so that flashsale-bench can load it as any server.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,14 +26,20 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *req)
     static const char body[] =
         "{\"order_id\":\"abcdefghijklmnopqrstuvwxyz234567\",\"product_id\":1,"
         "\"quantity\":1,\"remaining\":999999999}";
+    static const char login[] =
+        "{\"access_token\":"
+        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+        "\"token_type\":\"bearer\",\"expires_in\":86400}";
+    bool is_login = req->path.len == 6 && memcmp(req->path.base, "/login", 6) == 0;
     (void)handler;
 
     req->res.status = 200;
     req->res.reason = "OK";
-    req->res.content_length = sizeof(body) - 1;
+    req->res.content_length = is_login ? sizeof(login) - 1 : sizeof(body) - 1;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
                    H2O_STRLIT("application/json"));
-    h2o_send_inline(req, body, sizeof(body) - 1);
+    h2o_send_inline(req, is_login ? login : body, req->res.content_length);
     return 0;
 }
 

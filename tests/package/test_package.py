@@ -37,13 +37,18 @@ def install(build, prefix):
                  "FlashsaleConfig.cmake", "flashsale/strategies/*.so"):
         print("installed:", find(prefix, name).relative_to(prefix))
     for path in ("bin/flashsale", "include/flashsale/flashsale.h", "include/flashsale/strategy.h",
-                 "etc/flashsale/flashsale.yaml"):
+                 "etc/flashsale/flashsale.yaml", "bin/flashsale-bench",
+                 "share/flashsale/scenarios/rush.yaml", "share/flashsale/analyze_results.py",
+                 "share/flashsale/bench_compare.py"):
         if not (prefix / path).exists():
             raise SystemExit(f"{path} is not installed")
     listed = run(prefix / "bin" / "flashsale", "strategies", capture_output=True).stdout
     print(listed)
     if "v1" not in listed or str(prefix) not in listed:
         raise SystemExit("the installed program does not find the installed strategies")
+    listed = run(prefix / "bin" / "flashsale", "bench", "list", capture_output=True).stdout
+    if "rush" not in listed:
+        raise SystemExit("the installed flashsale bench does not find the installed scenarios")
 
 
 def build_by_cmake(kind, prefix, work, compiler, flags):
