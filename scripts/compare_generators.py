@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The load generator beside wrk and h2load: requests per second and CPU, on the same closed load.
 
-    scripts/compare_generators.py [--build DIR] [--connections 64] [--seconds 3] [--reps 5] [--out DIR]
+    scripts/compare_generators.py [--build DIR] [--subject null] [--connections 64] [--seconds 3]
+                                  [--reps 5] [--out DIR]
 
-One server with the null strategy, one worker, on core 0; each generator on core 1, one thread, in turn
+One server, one worker, on core 0; each generator on core 1, one thread, in turn
 within every repetition: flashsale's own (tests/bench_drive, scenario throughput), wrk (scripts/
 purchase.lua) and h2load over HTTP/1.1.  All send authenticated purchases of one unit and wait for each
 answer; h2load cannot change a header, so its purchases have no idempotency key.  CPU is user + system
@@ -109,7 +110,7 @@ def median(rows, name, field):
 
 def report(rows, options):
     rates = {name: median(rows, name, "answers_per_second") for name in GENERATORS}
-    lines = [f"The same closed load from three generators: null strategy, {options.connections} "
+    lines = [f"The same closed load from three generators: {options.subject}, {options.connections} "
              f"connections, one worker, median of {options.reps} interleaved repetitions of "
              f"{options.seconds} s", "",
              "| generator | answers/s | against wrk | p50 us | its CPU us per answer | server's CPU us "
@@ -130,6 +131,7 @@ def report(rows, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--subject", default="null", help="strategy, as in measure_cost.py")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--reps", type=int, default=5)
@@ -139,7 +141,7 @@ def main():
         if not shutil.which(tool):
             sys.exit(f"compare_generators: {tool} is needed: run scripts/setup.sh")
     rows = []
-    with tempfile.TemporaryDirectory() as folder, Subject("null", options.build, folder) as subject:
+    with tempfile.TemporaryDirectory() as folder, Subject(options.subject, options.build, folder) as subject:
         for name in GENERATORS:
             GENERATORS[name](subject, options, "warm")
         for repetition in range(1, options.reps + 1):

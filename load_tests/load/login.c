@@ -11,7 +11,6 @@
 #define TRIES_MAX 100u   /* of one user, when the server asks for patience */
 #define FAILURES_MAX 5u  /* connections lost in a row */
 #define PAUSE_US 200000u /* before asking again */
-#define TIME_US_MAX 120000000u
 
 struct fs_login_slot {
     struct fs_load_worker *worker;
@@ -137,36 +136,12 @@ static void on_reply(struct fs_wire *wire)
         next(slot);
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *data)
-{
-    struct fs_load_worker *worker = data;
-
-    (void)fd;
-    (void)what;
-    if (worker->options->stop && atomic_load(worker->options->stop)) {
-        fs_gate_fail(worker->gate, -EINTR, "stopped before the clock started");
-        stop(worker);
-    } else if (fs_gate_has_failed(worker->gate)) {
-        stop(worker);
-    } else if (fs_clock_now_us() > worker->now_us + TIME_US_MAX) {
-        fs_gate_fail(worker->gate, -ETIMEDOUT, "%u of %u log-ins took two minutes",
-                     worker->setup_done, worker->shopper_count);
-        stop(worker);
-    }
-}
-
 static int run(struct fs_load_worker *worker, uint32_t count)
 {
-    const struct timeval every = {0, 50000};
-    struct event tick;
-
-    event_assign(&tick, worker->base, -1, EV_PERSIST, on_tick, worker);
-    event_add(&tick, &every);
     for (uint32_t i = 0; i < count; i++)
         next(&worker->slots[i]);
-    if (!fs_gate_has_failed(worker->gate))
-        event_base_dispatch(worker->base);
-    event_del(&tick);
+    if (worker->setup_done < worker->shopper_count)
+        fs_load_worker_set_up(worker, "log-ins");
     return worker->setup_done == worker->shopper_count ? 0 : -ECANCELED;
 }
 
@@ -183,7 +158,6 @@ int fs_load_worker_log_in(struct fs_load_worker *worker)
         fs_gate_fail(worker->gate, -ENOMEM, "out of memory");
         return -ECANCELED;
     }
-    worker->now_us = fs_clock_now_us();
     worker->wires.client = &client;
     worker->setup_next = worker->setup_done = worker->setup_failures = 0;
     for (uint32_t i = 0; i < count; i++) {

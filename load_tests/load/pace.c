@@ -174,6 +174,13 @@ void fs_pace_stop(struct fs_load_worker *worker)
     if (!worker->schedule)
         return;
     offer(worker);
+    /* What is due is sent, late by our own fault, as long as there is who could have sent it. */
+    while (worker->free && worker->next_arrival < worker->next_due) {
+        struct fs_actor *actor = worker->free;
+
+        worker->free = actor->next;
+        take_arrival(actor, true);
+    }
     while (worker->next_arrival < worker->next_due) {
         uint64_t due_us = arrival_us(worker, worker->next_arrival, &worker->arrival_hint);
 

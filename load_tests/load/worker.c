@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 
-#define CONNECTING_MAX 256u /* at once: less than any accept queue */
 #define TICK_US 10000u
 #define STOP_DRAIN_US 2000000u /* after Ctrl-C */
 
@@ -157,87 +156,6 @@ static void on_chunk(evutil_socket_t fd, short what, void *data)
     }
 }
 
-/* How many connections are made before the clock starts: those that it finds at work. */
-static uint32_t connections_at_start(const struct fs_load_worker *worker)
-{
-    const struct fs_scenario *scenario = worker->scenario;
-    uint32_t own = worker->own_count;
-    double first;
-
-    if (scenario->executor == FS_EXECUTOR_RAMPING_VUS && own == worker->actor_count)
-        return 0;
-    if (scenario->executor != FS_EXECUTOR_CONSTANT_VUS || own < worker->actor_count)
-        return own;
-    first = scenario->stages[0].target / worker->count;
-    return first < own ? (uint32_t)first : own;
-}
-
-static void connect_next(struct fs_load_worker *worker)
-{
-    uint32_t count = connections_at_start(worker);
-
-    while (worker->setup_next < count) {
-        struct fs_wire *wire = &worker->wire_list[worker->setup_next++];
-        int rc = wire->state == FS_WIRE_CLOSED ? fs_wire_open(wire) : 1;
-
-        if (rc < 0) {
-            fs_gate_fail(worker->gate, rc, "connection %u of %u to %s: %s", worker->setup_next,
-                         count, wire->endpoint->host, strerror(-rc));
-            event_base_loopbreak(worker->base);
-        }
-        if (rc <= 0)
-            return;
-        worker->setup_done++;
-    }
-    if (worker->setup_done == count)
-        event_base_loopbreak(worker->base);
-}
-
-static void on_setup_open(struct fs_wire *wire, int error)
-{
-    struct fs_load_worker *worker = wire->data;
-
-    if (error != 0) {
-        fs_gate_fail(worker->gate, -error, "connection %u to %s: %s", worker->setup_done + 1,
-                     wire->endpoint->host, strerror(error));
-        event_base_loopbreak(worker->base);
-        return;
-    }
-    worker->setup_done++;
-    connect_next(worker);
-}
-
-static void on_setup_reply(struct fs_wire *wire)
-{
-    fs_wire_close(wire, false); /* nothing was asked */
-}
-
-static void on_setup_lost(struct fs_wire *wire, int error)
-{
-    (void)wire; /* it is opened again when it is needed */
-    (void)error;
-}
-
-static int connect_all(struct fs_load_worker *worker)
-{
-    static const struct fs_wire_client client = {on_setup_open, on_setup_reply, on_setup_lost};
-    uint32_t count = connections_at_start(worker);
-
-    if (count == 0)
-        return 0;
-    worker->wires.client = &client;
-    worker->setup_next = worker->setup_done = 0;
-    for (uint32_t i = 0; i < worker->wire_count; i++)
-        worker->wire_list[i].data = worker;
-    for (uint32_t i = 0; i < CONNECTING_MAX; i++)
-        connect_next(worker);
-    if (!fs_gate_has_failed(worker->gate) && worker->setup_done < count)
-        event_base_dispatch(worker->base);
-    for (uint32_t i = 0; i < worker->wire_count; i++)
-        worker->wire_list[i].data = NULL;
-    return worker->setup_done == count ? 0 : -ECANCELED;
-}
-
 /* Waits until all threads are ready.  Returns when the clock starts, or -ECANCELED. */
 static int wait_at_gate(struct fs_load_worker *worker)
 {
@@ -293,7 +211,8 @@ void *fs_load_worker_main(void *data)
     struct fs_load_worker *worker = data;
 
     pin(worker);
-    if (fs_load_worker_log_in(worker) == 0 && connect_all(worker) == 0 && wait_at_gate(worker) == 0)
+    if (fs_load_worker_log_in(worker) == 0 && fs_load_worker_connect(worker) == 0 &&
+        wait_at_gate(worker) == 0)
         run(worker);
     for (uint32_t i = 0; i < worker->wire_count; i++)
         fs_wire_close(&worker->wire_list[i], false);

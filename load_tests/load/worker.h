@@ -151,6 +151,12 @@ struct fs_load_worker {
 /* load/login.c: gives every shopper a token.  Returns 0, or -ECANCELED when the gate has the reason. */
 int fs_load_worker_log_in(struct fs_load_worker *worker);
 
+/* load/connect.c: makes the connections that the clock finds at work.  Returns as above. */
+int fs_load_worker_connect(struct fs_load_worker *worker);
+
+/* Runs the loop until it is broken: by what is set up, by a failure, Ctrl-C, or after two minutes. */
+void fs_load_worker_set_up(struct fs_load_worker *worker, const char *what);
+
 /* load/actor.c */
 const struct fs_wire_client *fs_actor_wire_client(void);
 void fs_actor_init(struct fs_actor *actor, struct fs_load_worker *worker);

@@ -285,7 +285,13 @@ static void *main_of_shop(void *data)
 
 void fs_fake_shop_start(struct fs_fake_shop *shop)
 {
-    shop->base = event_base_new();
+    struct event_config *config = event_config_new();
+
+    /* A delay begins with its request and not with the turn of the loop. */
+    if (!config || event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME) != 0)
+        die("fake shop");
+    shop->base = event_base_new_with_config(config);
+    event_config_free(config);
     if (!shop->base || pipe(shop->stop_pipe) != 0)
         die("fake shop");
     if (sem_init(&shop->is_ready, 0, 0) != 0 ||
