@@ -32,8 +32,9 @@ static void answer_command(struct fs_fake_redis *fake, size_t count, char **word
         snprintf(answer, FS_FAKE_REDIS_ANSWER_SIZE, "+PONG\r\n");
     } else if (strcasecmp(words[0], "INFO") == 0) {
         int len = snprintf(info, sizeof(info),
-                           "redis_version:7.0.15\r\nrole:master\r\ncluster_enabled:1\r\n"
+                           "redis_version:7.0.15\r\nrole:%s\r\ncluster_enabled:%d\r\n"
                            "maxmemory_policy:noeviction\r\nrun_id:%040d\r\n",
+                           atomic_load(&fake->is_replica) ? "slave" : "master", !fake->is_alone,
                            fake->port);
 
         snprintf(answer, FS_FAKE_REDIS_ANSWER_SIZE, "$%d\r\n%s\r\n", len, info);
@@ -100,6 +101,7 @@ static void accept_client(struct fs_fake_redis *fake)
 {
     int fd = accept4(fake->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
+    atomic_fetch_add(&fake->accepted_count, 1);
     for (size_t i = 0; fd >= 0 && i < FS_FAKE_REDIS_CLIENTS; i++) {
         if (fake->clients[i].fd >= 0)
             continue;
@@ -140,6 +142,8 @@ void fs_fake_redis_start(struct fs_fake_redis *fake)
     fake->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     fake->wake_fd = eventfd(0, EFD_CLOEXEC);
     atomic_store(&fake->asked_count, 0);
+    atomic_store(&fake->accepted_count, 0);
+    atomic_store(&fake->is_replica, false);
     for (size_t i = 0; i < FS_FAKE_REDIS_CLIENTS; i++) {
         fake->clients[i].fd = -1;
         fake->clients[i].len = 0;

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define FS_FAKE_REDIS_WORDS 16u
@@ -19,8 +20,11 @@ struct fs_fake_redis {
      * the wire.  On the fake's thread, one at a time.  words: NUL-terminated. */
     void (*answer)(struct fs_fake_redis *fake, size_t count, char **words,
                    char answer[FS_FAKE_REDIS_ANSWER_SIZE]);
-    void *data;              /* the test's */
-    atomic_uint asked_count; /* commands that answer() was given */
+    void *data;                 /* the test's */
+    atomic_uint asked_count;    /* commands that answer() was given */
+    atomic_uint accepted_count; /* connections */
+    atomic_bool is_replica;     /* what INFO says */
+    bool is_alone;              /* set before: INFO says that it is no node of a cluster */
 
     int listen_fd;
     int wake_fd;
