@@ -231,6 +231,8 @@ static void witness_done(struct fs_call *call, const struct fs_reply *reply)
     fs_ledger_ask_end(state, FS_DONE); /* the other sales can be sold from */
 }
 
+static void probe_place(struct fs_ledger_ask *state);
+
 static void probe_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
@@ -239,7 +241,10 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
     struct probed probed;
 
     if (!fs_ledger_reply_is_whole(reply, 1)) {
-        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+        if (++state->probe_number < state->worker->probe_count)
+            probe_place(state);
+        else
+            fs_ledger_ask_end(state, FS_UNAVAILABLE);
         return;
     }
     if (!fs_ledger_next_witness(state->worker->ledger, &known)) {
@@ -258,14 +263,28 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
     send_probe(state, &probed, witness_done);
 }
 
+/* A purchase of a sale that nobody made, where there is more than one place at each in turn. */
+static void probe_place(struct fs_ledger_ask *state)
+{
+    const struct fs_ledger_worker *worker = state->worker;
+    struct probed nobodys = {.product = FS_LEDGER_TEXT(".probe"),
+                             .epoch = FS_LEDGER_TEXT("0"),
+                             .sequence = FS_LEDGER_TEXT("0"),
+                             .witness = FS_LEDGER_TEXT("")};
+    char chars[FS_LEDGER_NAME_LEN_MAX];
+
+    if (worker->probe_name)
+        nobodys.product = worker->probe_name(chars, state->probe_number, worker->probe_count);
+    state->trips++;
+    send_probe(state, &nobodys, probe_done);
+}
+
 void fs_ledger_probe(void *data, struct fs_op *op, void *state_data)
 {
-    const struct probed nobodys = {.product = FS_LEDGER_TEXT(".probe"),
-                                   .epoch = FS_LEDGER_TEXT("0"),
-                                   .sequence = FS_LEDGER_TEXT("0"),
-                                   .witness = FS_LEDGER_TEXT("")};
     struct fs_ledger_ask *state = state_data;
 
     begin(data, op, state);
-    send_probe(state, &nobodys, probe_done);
+    state->trips = 0;
+    state->probe_number = 0;
+    probe_place(state);
 }

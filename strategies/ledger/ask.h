@@ -19,7 +19,8 @@ struct fs_ledger_ask {
     uint32_t trips;
     bool may_be_made;            /* an ask for the change was lost */
     struct fs_ledger_scan *scan; /* of an audit in steps: audit.c's */
-    uint8_t probed_len;          /* of a probe: the sale whose witness is asked for */
+    unsigned probe_number;       /* of a probe: places that were asked in vain */
+    uint8_t probed_len;          /* and the sale whose witness is asked for */
     char probed[FS_LEDGER_NAME_LEN_MAX];
 };
 

@@ -81,6 +81,12 @@ struct fs_ledger_worker {
      * True: the op is kept. */
     bool (*keep)(struct fs_ledger_op *state, uint64_t epoch, struct fs_ledger_decision *decision);
 
+    /* NULL, or set after init: names that live in probe_count different places; a probe that finds one
+     * of them able to sell is satisfied. */
+    struct fs_text (*probe_name)(char chars[FS_LEDGER_NAME_LEN_MAX], unsigned number,
+                                 unsigned count);
+    unsigned probe_count;
+
     /* owned */
     struct fs_ledger_product **buckets;   /* FS_LEDGER_PRODUCT_BUCKETS */
     struct fs_text *argv;                 /* room for one batch */

@@ -136,6 +136,13 @@ static int open_v4(const struct fs_host *host, const struct fs_options *options,
     return 0;
 }
 
+/* One on each node. */
+static struct fs_text probe_name(char chars[FS_LEDGER_NAME_LEN_MAX], unsigned number,
+                                 unsigned count)
+{
+    return fs_v4_tag_write(chars, FS_LEDGER_TEXT(".probe"), number, count);
+}
+
 static int attach(void *strategy, struct fs_loop *loop, void **out)
 {
     struct fs_v4 *v4 = strategy;
@@ -151,6 +158,8 @@ static int attach(void *strategy, struct fs_loop *loop, void **out)
         return error;
     }
     worker->ledger.keep = fs_v4_gather_keep;
+    worker->ledger.probe_name = probe_name;
+    worker->ledger.probe_count = v4->range_count;
     *out = worker;
     return 0;
 }
