@@ -238,12 +238,11 @@ static void read_first(struct fs_ledger_product *product)
 void fs_v2_held(struct fs_ledger_product *product)
 {
     const struct fs_ledger_op *first = product->queue.first;
+    bool is_late = first->deadline_us <= product->worker->ledger->host->now_us();
 
-    assert(first && product->in_flight == 0);
-    if (first->deadline_us <= product->worker->ledger->host->now_us())
-        release(product, 0); /* too late to start anything; the pump tells the op */
-    else if (fs_v2_of(product)->is_textbook)
+    assert(product->in_flight == 0);
+    if (!is_late && fs_v2_of(product)->is_textbook)
         read_first(product);
-    else if (!write_fenced(product))
-        release(product, 0);
+    else if (is_late || !write_fenced(product))
+        release(product, 0); /* too late to start anything; the pump tells the op */
 }
