@@ -51,8 +51,12 @@ def read_locust(prefix):
         seconds[name] = seconds[name].diff().fillna(0) / seconds["second"].diff().fillna(1)
     stats = pathlib.Path(prefix + "_stats.csv")
     kinds, notes = pandas.DataFrame(columns=["name", *LOCUST_ROW]), []
+    span = float(seconds["second"].max()) or 1.0
     if stats.is_file():
-        rows = _plain(stats, ["Name", *LOCUST_ROW.values()])
+        rows = _plain(stats, ["Name", "Requests/s", *LOCUST_ROW.values()])
+        whole = rows[(rows["Name"] == "Aggregated") & (rows["Requests/s"] > 0)]
+        if len(whole):  # the history may lack its last seconds
+            span = float(whole["Request Count"].iloc[0] / whole["Requests/s"].iloc[0])
         rows = rows[(rows["Name"] != "Aggregated") & (rows["Request Count"] > 0)]
         kinds = pandas.DataFrame({"name": rows["Name"],
                                   **{own: rows[name] for own, name in LOCUST_ROW.items()}})
@@ -60,7 +64,6 @@ def read_locust(prefix):
         notes.append(f"{stats.name} is missing: no figures by request")
     notes.append("Locust rounds fast response times to whole milliseconds, counts from the sending "
                  "and shares its core with its own users: for limits use `flashsale bench`")
-    span = float(seconds["second"].max()) or 1.0
     return Sample("Locust", prefix, seconds, kinds, span, notes)
 
 
