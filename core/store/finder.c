@@ -47,7 +47,8 @@ struct fs_finder {
 
     /* changing */
     _Atomic uint64_t generation; /* written under the mutex */
-    _Atomic uint64_t looked_at_us;
+    _Atomic uint64_t looked_at_us[FS_STORE_NODES_MAX];
+    atomic_bool is_ending; /* a look under way asks nobody more */
     atomic_bool is_wanted;
 
     /* guarded by mutex */
@@ -146,7 +147,7 @@ static int look_at_cluster(struct fs_finder *finder, struct fs_error *error)
     struct fs_error problem = {.text = "no node of the Redis Cluster has an address"};
     int failure = -EHOSTUNREACH;
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && !atomic_load(&finder->is_ending); i++) {
         unsigned at = (finder->turn + i) % count;
         struct fs_node node;
         int rc;
@@ -175,21 +176,24 @@ static int look_at_cluster(struct fs_finder *finder, struct fs_error *error)
 static int look_at_sentinels(struct fs_finder *finder, struct fs_error *error)
 {
     struct fs_cluster_map *map = &finder->view.map;
+    uint64_t began_us = fs_clock_now_us();
     int failure = 0;
 
     *map = finder->map;
     map->node_count = finder->seeds->node_count;
-    for (unsigned i = 0; i < map->node_count; i++) {
+    for (unsigned i = 0; i < map->node_count && !atomic_load(&finder->is_ending); i++) {
         const struct fs_node *node = &finder->seeds->nodes[i];
         struct fs_cluster_node found;
         int rc = node->sentinels ? fs_sentinel_ask(node, finder->timeout_us,
                                                    &finder->sentinel_turns[i], &found, error)
                                  : -ENOENT;
 
-        if (rc == 0)
+        if (rc == 0) {
             map->nodes[i] = found;
-        else if (node->sentinels)
+            atomic_store(&finder->looked_at_us[i], began_us);
+        } else if (node->sentinels) {
             failure = rc;
+        }
     }
     publish(finder);
     return failure;
@@ -197,13 +201,8 @@ static int look_at_sentinels(struct fs_finder *finder, struct fs_error *error)
 
 int fs_finder_look(struct fs_finder *finder, struct fs_error *error)
 {
-    uint64_t began_us = fs_clock_now_us();
-    int rc =
-        finder->has_sentinels ? look_at_sentinels(finder, error) : look_at_cluster(finder, error);
-
-    if (rc == 0)
-        atomic_store(&finder->looked_at_us, began_us);
-    return rc;
+    return finder->has_sentinels ? look_at_sentinels(finder, error)
+                                 : look_at_cluster(finder, error);
 }
 
 /* Waits until something is wanted, or for a time at most.  True: to be stopped. */
@@ -289,6 +288,7 @@ void fs_finder_destroy(struct fs_finder *finder)
 {
     if (!finder)
         return;
+    atomic_store(&finder->is_ending, true);
     pthread_mutex_lock(&finder->mutex);
     finder->is_stopping = true;
     pthread_cond_signal(&finder->moved);
@@ -314,9 +314,9 @@ uint64_t fs_finder_generation(const struct fs_finder *finder)
     return atomic_load(&finder->generation);
 }
 
-uint64_t fs_finder_looked_at_us(const struct fs_finder *finder)
+uint64_t fs_finder_looked_at_us(const struct fs_finder *finder, unsigned index)
 {
-    return atomic_load(&finder->looked_at_us);
+    return atomic_load(&finder->looked_at_us[index]);
 }
 
 uint64_t fs_finder_copy(struct fs_finder *finder, struct fs_cluster_map *map)

@@ -38,8 +38,9 @@ void fs_finder_ask(struct fs_finder *finder);
 /* Changes with what was found; 0: nothing yet.  [any] */
 uint64_t fs_finder_generation(const struct fs_finder *finder);
 
-/* When the last look began that brought something, monotonic microseconds.  [any] */
-uint64_t fs_finder_looked_at_us(const struct fs_finder *finder);
+/* When the last look began in which the sentinels of a server named a primary, monotonic microseconds.
+ * [any] */
+uint64_t fs_finder_looked_at_us(const struct fs_finder *finder, unsigned index);
 
 /* Gives its generation.  [any] */
 uint64_t fs_finder_copy(struct fs_finder *finder, struct fs_cluster_map *map);

@@ -39,8 +39,9 @@ static void move(struct fs_place *place, const struct fs_cluster_node *to, uint6
 }
 
 /* Whether a connection is missing that the sentinels decide about. */
-static bool hold(struct fs_follow *follow, struct fs_place *place, uint64_t now_us)
+static bool hold(struct fs_follow *follow, unsigned index, uint64_t now_us)
 {
+    struct fs_place *place = follow->places->list[index];
     struct fs_connection *connection = &place->connection;
 
     if (!place->node.sentinels || connection->state == FS_CONNECTION_READY) {
@@ -52,7 +53,7 @@ static bool hold(struct fs_follow *follow, struct fs_place *place, uint64_t now_
         place->away_since_us = now_us;
     }
     if (connection->state == FS_CONNECTION_DOWN &&
-        fs_finder_looked_at_us(follow->finder) < place->away_since_us &&
+        fs_finder_looked_at_us(follow->finder, index) < place->away_since_us &&
         connection->retry_at_us < now_us + LOOK_US)
         connection->retry_at_us = now_us + LOOK_US;
     if (connection->state != FS_CONNECTION_DOWN)
@@ -72,7 +73,7 @@ void fs_follow_look_after(struct fs_follow *follow, uint64_t now_us)
                 move(places->list[i], &follow->map->nodes[i], now_us);
     }
     for (unsigned i = 0; i < places->count; i++) {
-        is_missing |= hold(follow, places->list[i], now_us);
+        is_missing |= hold(follow, i, now_us);
         is_missing |= places->list[i]->connection.is_readonly;
         places->list[i]->connection.is_readonly = false;
     }
