@@ -12,6 +12,7 @@ import yaml
 
 import flashsale
 from flashsale import Server
+from redis_server import free_port
 
 BUILD = pathlib.Path(os.environ["FS_BUILD"])
 PLANTED = BUILD / "tests" / "strategies" / "planted"
@@ -151,6 +152,19 @@ def test_a_server_that_is_gone_is_accused_of_nothing(tmp_path):
     assert (code, found["violations"]) == (0, {})
     assert found["problem"] != "" and found["unanswered"] == found["looked_up"] + found["open"] > 0
     assert found["left"] == -1 and "could not be read" in found["note"]
+
+
+@pytest.mark.parametrize("strategy", ["v1", "v4"])
+def test_what_was_acknowledged_is_found_after_a_crash(strategy, tmp_path):
+    with Server(tmp_path, "--workers", "2", strategy_name=strategy,
+                listen=f"127.0.0.1:{free_port()}", admin=f"127.0.0.1:{free_port()}") as server:
+        def crash():
+            server.kill()
+            server.start()
+
+        code, found = run(server, tmp_path, scenario(**(RETRIED | {"stock": 400})), between=crash)
+    check_found(code, found, set())
+    assert found["looked_up"] == 400 and found["left"] == 0, json.dumps(found, indent=1)
 
 
 def test_without_the_admin_token_the_answers_are_judged_alone(tmp_path):
