@@ -90,12 +90,20 @@ static struct fs_shopper *next_shopper(struct fs_load_worker *worker)
     return shopper;
 }
 
+/* Whether an arrival waits or is still to come: when the load has ended, those that had come by then. */
+static bool has_arrivals(const struct fs_load_worker *worker)
+{
+    return worker->phase == FS_PHASE_RUN     ? is_arrival(worker, worker->next_arrival)
+           : worker->phase == FS_PHASE_DRAIN ? worker->next_arrival < worker->next_due
+                                             : false;
+}
+
 /* Begins the next arrival when its time has come.  Without one the actor is free. */
 static bool take_arrival(struct fs_actor *actor, bool is_by_clock)
 {
     struct fs_load_worker *worker = actor->worker;
 
-    while (worker->phase == FS_PHASE_RUN && is_arrival(worker, worker->next_arrival)) {
+    while (has_arrivals(worker)) {
         uint64_t due_us = arrival_us(worker, worker->next_arrival, &worker->arrival_hint);
         struct fs_shopper *shopper;
 
@@ -130,7 +138,7 @@ static void follow_clock(struct fs_load_worker *worker)
         if (!take_arrival(actor, true))
             break;
     }
-    if (!worker->free || worker->phase != FS_PHASE_RUN || !is_arrival(worker, worker->next_arrival))
+    if (!worker->free || !has_arrivals(worker))
         return;
     due_us = arrival_us(worker, worker->next_arrival, &worker->arrival_hint);
     arm_chunk(worker, due_us > worker->now_us ? due_us - worker->now_us : 0);
@@ -153,11 +161,9 @@ void fs_pace_start(struct fs_load_worker *worker)
 /* The timer of starts. */
 void fs_pace_continue(struct fs_load_worker *worker)
 {
-    if (worker->phase != FS_PHASE_RUN)
-        return;
     if (worker->schedule)
         follow_clock(worker);
-    else
+    else if (worker->phase == FS_PHASE_RUN)
         follow_target(worker);
 }
 
@@ -181,7 +187,11 @@ void fs_pace_stop(struct fs_load_worker *worker)
         worker->free = actor->next;
         take_arrival(actor, true);
     }
-    while (worker->next_arrival < worker->next_due) {
+}
+
+void fs_pace_abandon(struct fs_load_worker *worker)
+{
+    while (worker->schedule && worker->next_arrival < worker->next_due) {
         uint64_t due_us = arrival_us(worker, worker->next_arrival, &worker->arrival_hint);
 
         fs_record_unsent(worker, next_shopper(worker), due_us);
@@ -236,7 +246,7 @@ void fs_pace_done(struct fs_actor *actor)
 
     if (!worker->schedule) {
         done_closed(actor);
-    } else if (worker->phase != FS_PHASE_RUN) {
+    } else if (worker->phase == FS_PHASE_ENDED) {
         fs_actor_park(actor);
     } else if (actor->had_transport) {
         rest(actor, HURT_PAUSE_US);

@@ -83,6 +83,8 @@ void fs_load_worker_drain(struct fs_load_worker *worker)
     for (uint32_t i = 0; i < worker->actor_count; i++) {
         struct fs_actor *actor = &worker->actors[i];
 
+        if (worker->schedule) /* those that rest go on with what has come */
+            continue;
         if (actor->state == FS_ACTOR_CONNECTING && actor->wire)
             fs_wire_close(actor->wire, false);
         if (actor->state == FS_ACTOR_CONNECTING || actor->state == FS_ACTOR_THINKING)
@@ -115,6 +117,7 @@ static void tick_drain(struct fs_load_worker *worker, bool is_stopped)
         return;
     end(worker);
     fs_actor_expire(worker, UINT64_MAX);
+    fs_pace_abandon(worker);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *data)

@@ -175,7 +175,9 @@ void fs_actor_expire(struct fs_load_worker *worker, uint64_t begun_us);
 void fs_pace_start(struct fs_load_worker *worker);    /* the clock starts */
 void fs_pace_continue(struct fs_load_worker *worker); /* worker->chunk has fired */
 void fs_pace_tick(struct fs_load_worker *worker);     /* about every 10 ms */
-void fs_pace_stop(struct fs_load_worker *worker); /* of an open model: counts what was never sent */
+void fs_pace_stop(struct fs_load_worker *worker);     /* the load ends */
+void fs_pace_abandon(
+    struct fs_load_worker *worker); /* the drain ends: what was never sent is counted */
 
 /* An actor has done what it was to do. */
 void fs_pace_done(struct fs_actor *actor);

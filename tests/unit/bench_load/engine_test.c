@@ -275,12 +275,47 @@ static void a_closed_loop_without_think_time_keeps_one_request_a_user_in_flight(
     fs_trial_destroy(trial);
 }
 
+/* Two connections of 30 ms an answer carry 66 requests a second; 200 are asked for. */
+static void what_came_before_the_end_is_sent_until_its_deadline(void)
+{
+    struct fs_trial *trial = fs_trial_create();
+    uint64_t timeouts;
+
+    fs_trial_stage(trial, FS_EXECUTOR_CONSTANT_ARRIVAL_RATE,
+                   (struct fs_stage){.hold_us = 400000, .target = 200},
+                   (struct fs_stage){.hold_us = 0});
+    trial->scenario->connections_max = 2;
+    trial->shop.script = slow_script;
+    fs_trial_run(trial, NULL);
+    FS_CHECK_INT(trial->result.totals.offered, 80);
+    FS_CHECK_INT(fs_trial_answers(trial, FS_ANSWER_OK), 80);
+    FS_CHECK(trial->result.latency.max_us > 500000);
+    FS_CHECK(trial->result.answered_per_s < 70); /* within the 400 ms */
+    FS_CHECK(trial->result.late_starts <= 2);    /* it was not the generator's fault */
+    fs_trial_destroy(trial);
+
+    trial = fs_trial_create();
+    fs_trial_stage(trial, FS_EXECUTOR_CONSTANT_ARRIVAL_RATE,
+                   (struct fs_stage){.hold_us = 400000, .target = 200},
+                   (struct fs_stage){.hold_us = 0});
+    trial->scenario->connections_max = 2;
+    trial->scenario->deadline_us = 200000;
+    trial->shop.script = slow_script;
+    fs_trial_run(trial, NULL);
+    timeouts = fs_trial_answers(trial, FS_ANSWER_TIMEOUT);
+    FS_CHECK(timeouts > 30);
+    FS_CHECK_INT(fs_trial_answers(trial, FS_ANSWER_OK) + timeouts, 80);
+    FS_CHECK_INT(trial->result.history.count, 80);
+    fs_trial_destroy(trial);
+}
+
 #define TESTS(T)                                                                \
     T(a_rush_logs_everybody_in_and_then_asks_once_for_each)                     \
     T(a_history_tells_of_each_request_what_was_answered)                        \
     T(the_same_seed_gives_each_user_the_same_requests_on_any_number_of_threads) \
     T(a_stalled_server_shows_in_latency_of_the_open_model_and_not_in_service)   \
     T(fewer_connections_than_users_carry_them_all)                              \
+    T(what_came_before_the_end_is_sent_until_its_deadline)                      \
     T(warm_up_is_sent_and_kept_but_in_no_figure)                                \
     T(users_come_and_go_with_the_stages)                                        \
     T(a_stopped_run_ends_early_and_is_still_reported)                           \

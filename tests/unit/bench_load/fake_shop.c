@@ -288,7 +288,8 @@ void fs_fake_shop_start(struct fs_fake_shop *shop)
     struct event_config *config = event_config_new();
 
     /* A delay begins with its request and not with the turn of the loop. */
-    if (!config || event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME) != 0)
+    if (!config || event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME) != 0 ||
+        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) != 0)
         die("fake shop");
     shop->base = event_base_new_with_config(config);
     event_config_free(config);
