@@ -53,6 +53,15 @@ static const char *show_rate(double rate, char text[24])
     return text;
 }
 
+static const char *show_ms(double ms, char text[24])
+{
+    if (isnan(ms))
+        snprintf(text, 24, "-");
+    else
+        snprintf(text, 24, "%.2f ms", ms);
+    return text;
+}
+
 static uint64_t refused(const struct fs_load_progress *load)
 {
     return load->answers[FS_ANSWER_SOLD_OUT] + load->answers[FS_ANSWER_LIMIT] +
@@ -160,12 +169,20 @@ static const char *accuracy_of(const struct fs_record *record, char text[64])
     return text;
 }
 
+static double errors_of(const double *values)
+{
+    return values[FS_FIGURE_UNEXPECTED_4XX] + values[FS_FIGURE_HTTP_5XX] +
+           values[FS_FIGURE_UNAVAILABLE] + values[FS_FIGURE_UNDETERMINED] +
+           values[FS_FIGURE_TIMEOUT] + values[FS_FIGURE_TRANSPORT];
+}
+
 void fs_progress_cell_end(void *data, const struct fs_record *record)
 {
     struct fs_progress *progress = data;
     const double *values = record->values;
     char subject[256];
     char accuracy[64];
+    char cells[4][24];
 
     if (progress->is_silent)
         return;
@@ -175,13 +192,11 @@ void fs_progress_cell_end(void *data, const struct fs_record *record)
     if (!record->was_run)
         fprintf(progress->out, "FAILED: %s\n", record->failure);
     else
-        fprintf(progress->out,
-                "%.0f sold/s, %.0f answered/s, p50 %.2f ms, p99 %.2f ms, %.0f errors, %s%s%s\n",
-                values[FS_FIGURE_TPS_SOLD], values[FS_FIGURE_ANSWERED_RATE],
-                values[FS_FIGURE_LATENCY_P50], values[FS_FIGURE_LATENCY_P99],
-                values[FS_FIGURE_UNEXPECTED_4XX] + values[FS_FIGURE_HTTP_5XX] +
-                    values[FS_FIGURE_UNAVAILABLE] + values[FS_FIGURE_UNDETERMINED] +
-                    values[FS_FIGURE_TIMEOUT] + values[FS_FIGURE_TRANSPORT],
+        fprintf(progress->out, "%s sold, %s answered, p50 %s, p99 %s, %.0f errors, %s%s%s\n",
+                show_rate(values[FS_FIGURE_TPS_SOLD], cells[0]),
+                show_rate(values[FS_FIGURE_ANSWERED_RATE], cells[1]),
+                show_ms(values[FS_FIGURE_LATENCY_P50], cells[2]),
+                show_ms(values[FS_FIGURE_LATENCY_P99], cells[3]), errors_of(values),
                 accuracy_of(record, accuracy), record->invalid[0] != '\0' ? ", INVALID: " : "",
                 record->invalid);
     fflush(progress->out);

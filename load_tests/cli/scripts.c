@@ -81,6 +81,7 @@ int fs_bench_run_script(const char *script, const char *folder, FILE *err)
     pid = fork();
     if (pid == 0) {
         reset_signals();
+        dup2(STDERR_FILENO, STDOUT_FILENO); /* stdout is the table's, or JSON's */
         execl(interpreter(), interpreter(), path, folder, (char *)NULL);
         _exit(127);
     }

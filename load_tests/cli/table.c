@@ -36,8 +36,8 @@ static const struct column columns[] = {
 
 static void print_head(FILE *out, const struct fs_scenario *scenario)
 {
-    fprintf(out, "\n%s (%s): %s\n", scenario->name, fs_profile_name(scenario->profile),
-            scenario->description);
+    fprintf(out, "\n%s, profile %s with %" PRIu32 " users: %s\n", scenario->name,
+            fs_profile_name(scenario->profile), scenario->users, scenario->description);
     fprintf(out, "%-*s", TITLE_WIDTH, "strategy");
     for (size_t i = 0; i < COLUMN_COUNT; i++)
         fprintf(out, " %*s", columns[i].width, columns[i].title);
@@ -92,12 +92,21 @@ static void print_scenarios(FILE *out, const struct fs_run *run)
     }
 }
 
+static bool is_worse(const struct fs_check *check, const struct fs_check *than)
+{
+    bool is_failed = check->status == FS_THRESHOLD_FAIL;
+
+    if (is_failed != (than->status == FS_THRESHOLD_FAIL))
+        return is_failed;
+    return check->comparison[0] == '<' ? check->actual > than->actual
+                                       : check->actual < than->actual;
+}
+
 /* The same KPI of one strategy over all scenarios: the worst is what counts. */
 static const struct fs_check *worst_of(const struct fs_run *run, const struct fs_check *first,
                                        unsigned *count)
 {
     const struct fs_check *worst = NULL;
-    bool is_more_worse = first->comparison[0] == '<';
 
     *count = 0;
     for (size_t i = 0; i < run->check_count; i++) {
@@ -107,12 +116,8 @@ static const struct fs_check *worst_of(const struct fs_run *run, const struct fs
             strcmp(check->metric, first->metric) != 0 || isnan(check->actual))
             continue;
         ++*count;
-        if (!worst || check->status < worst->status ||
-            (is_more_worse ? check->actual > worst->actual : check->actual < worst->actual))
-            worst =
-                !worst || worst->status != FS_THRESHOLD_FAIL || check->status == FS_THRESHOLD_FAIL
-                    ? check
-                    : worst;
+        if (!worst || is_worse(check, worst))
+            worst = check;
     }
     return worst;
 }
@@ -128,24 +133,27 @@ static bool is_first_of_kind(const struct fs_run *run, size_t index)
     return check->is_plan;
 }
 
+static void print_kpi(FILE *out, const struct fs_run *run, const struct fs_check *check)
+{
+    unsigned count;
+    const struct fs_check *worst = worst_of(run, check, &count);
+    char title[256];
+
+    if (!worst)
+        return;
+    fprintf(out, "  %-*s %-16s %2s %-6g  worst %10.4g %-3s in %-10s of %2u  %s\n", TITLE_WIDTH,
+            fs_subject_title(worst->summary->subject, title), worst->metric, worst->comparison,
+            worst->target, worst->actual, fs_figure_unit(worst->metric),
+            worst->summary->scenario->name, count, fs_threshold_status_name(worst->status));
+}
+
 static void print_kpis(FILE *out, const struct fs_run *run)
 {
     fputs("\nThe plan's KPIs, each with its worst scenario\n", out);
-    for (size_t i = 0; i < run->check_count; i++) {
-        const struct fs_check *worst;
-        unsigned count;
-        char title[256];
-
-        if (!is_first_of_kind(run, i))
-            continue;
-        worst = worst_of(run, &run->checks[i], &count);
-        if (!worst)
-            continue;
-        fprintf(out, "  %-*s %-16s %2s %-6g  worst %10.4g %-3s in %-10s of %2u  %s\n", TITLE_WIDTH,
-                fs_subject_title(worst->summary->subject, title), worst->metric, worst->comparison,
-                worst->target, worst->actual, fs_figure_unit(worst->metric),
-                worst->summary->scenario->name, count, fs_threshold_status_name(worst->status));
-    }
+    for (size_t k = 0; k < run->subject_count; k++)
+        for (size_t i = 0; i < run->check_count; i++)
+            if (run->checks[i].summary->subject == &run->subjects[k] && is_first_of_kind(run, i))
+                print_kpi(out, run, &run->checks[i]);
 }
 
 static void print_failed_checks(FILE *out, const struct fs_run *run)

@@ -181,7 +181,7 @@ static int put_under_load(struct cell *cell, char *error)
 {
     const struct fs_cores *cores = &cell->run->source.pinning.generator;
     const struct fs_load_options options = {
-        .threads = 1,
+        .threads = cores->count > 0 ? (uint32_t)cores->count : 1,
         .seed = seed_of(cell),
         .cores = cores->count > 0 ? cores->list : NULL,
         .core_count = cores->count,
@@ -263,8 +263,7 @@ static void verify(struct cell *cell)
     if (!has_admin_rights(cell))
         note(cell, "the stock was not put and the ledger is not read: that needs --admin and "
                    "--admin-token");
-    fs_verify(&cell->server, &cell->load, &cell->before, &cell->after,
-              &cell->run->source.interrupt->is_wanted, cell->record, told);
+    fs_verify(&cell->server, &cell->load, &cell->before, &cell->after, cell->record, told);
     if (told[0] != '\0')
         note(cell, told);
 }

@@ -1,6 +1,7 @@
 /* Asks the machine about itself. */
 #include "run/machine.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,9 @@
 
 static void run_into(char *const *argv, int fd)
 {
-    if (dup2(fd, STDOUT_FILENO) >= 0 && freopen("/dev/null", "w", stderr))
+    int null = open("/dev/null", O_WRONLY);
+
+    if (null >= 0 && dup2(null, STDERR_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
         execvp(argv[0], argv);
     _exit(127);
 }

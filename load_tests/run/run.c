@@ -109,7 +109,10 @@ int fs_run_all(struct fs_run *run, char error[FS_RUN_ERROR_SIZE])
     if (rc != 0)
         return fail(error, rc, run->folder);
     fs_timeseries_write_head(timeseries.file);
-    rc = run_in_order(run, timeseries.file, error);
+    /* Also what a killed run leaves can be read. */
+    rc = fs_results_write_manifest(run);
+    if (rc == 0)
+        rc = run_in_order(run, timeseries.file, error);
     written = fs_whole_file_close(&timeseries);
     if (written == 0)
         written = write_ends(run);

@@ -26,14 +26,13 @@ static void make_note(const struct fs_gathered *gathered, const struct fs_audit_
 
 int fs_verify(const struct fs_bench_server *server, const struct fs_load_result *load,
               const struct fs_prom_page *before, const struct fs_prom_page *after,
-              atomic_bool *stop, struct fs_record *record, char note[FS_RUN_ERROR_SIZE])
+              struct fs_record *record, char note[FS_RUN_ERROR_SIZE])
 {
     const struct fs_gather_options options = {
         .scenario = record->scenario,
         .target = &server->target,
         .history = &load->history,
         .run = load->run,
-        .stop = stop,
     };
     struct fs_metrics_delta delta;
     struct fs_gathered *gathered = NULL;

@@ -6,11 +6,11 @@
 #include "run/server.h"
 
 /* Fills in record->audit, is_audited and the figures of the audit.  What could not be asked is told as
- * unknown in the report, never as a violation.  stop: borrowed; set, the rest is left unasked.
+ * unknown in the report, never as a violation.  Bounded in time.
  * *note: a sentence for people, empty when there is nothing to say.
  * Returns 0 or -ENOMEM; the record is then not audited. */
 int fs_verify(const struct fs_bench_server *server, const struct fs_load_result *load,
               const struct fs_prom_page *before, const struct fs_prom_page *after,
-              atomic_bool *stop, struct fs_record *record, char note[FS_RUN_ERROR_SIZE]);
+              struct fs_record *record, char note[FS_RUN_ERROR_SIZE]);
 
 #endif
