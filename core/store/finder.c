@@ -21,6 +21,8 @@
 
 #define SENTINELS_US 1000000u /* between looks that nobody asked for; clusters say MOVED */
 #define IDLE_US 60000000u
+#define EAGER_LOOKS 600u /* half a minute; what is missing for longer is not missed so much */
+#define LAZY_PAUSE_US 500000u
 #define ANSWER_US_MAX 500000u /* one that is silent keeps the others from being asked */
 
 struct fs_finder {
@@ -264,14 +266,16 @@ static void check_newcomers(struct fs_finder *finder)
 static void *run(void *data)
 {
     struct fs_finder *finder = data;
+    unsigned in_a_row = 0; /* looks, each of which was wanted before its pause was over */
 
     while (!wait_for(finder, finder->has_sentinels ? SENTINELS_US : IDLE_US, true)) {
         atomic_store(&finder->is_wanted, false);
         look_and_tell(finder);
         if (finder->is_replaced)
             check_newcomers(finder);
-        if (wait_for(finder, FS_FINDER_PAUSE_US, false))
+        if (wait_for(finder, in_a_row < EAGER_LOOKS ? FS_FINDER_PAUSE_US : LAZY_PAUSE_US, false))
             break;
+        in_a_row = atomic_load(&finder->is_wanted) ? in_a_row + 1 : 0;
     }
     return NULL;
 }
