@@ -2,6 +2,10 @@
 # file of pytest against build/flashsale, with the first Python that has what the tests need.
 include_guard(GLOBAL)
 
+include(ProcessorCount)
+ProcessorCount(FS_TEST_JOBS)
+math(EXPR FS_TEST_JOBS "2 * ${FS_TEST_JOBS}")
+
 set(FS_PYTHON_MODULES "pytest, pytest_asyncio, aiohttp, jsonschema, yaml")
 
 # Debian's own interpreter first: another python3 may come earlier in PATH, without the packages.
@@ -41,7 +45,7 @@ function(fs_pytest name)
     set_tests_properties(${name} PROPERTIES
         TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
         ENVIRONMENT "FLASHSALE_BINARY=${CMAKE_BINARY_DIR}/flashsale")
-    if(arg_ALONE) # it measures time, or keeps every CPU busy
-        set_tests_properties(${name} PROPERTIES PROCESSORS 2)
+    if(arg_ALONE) # it measures time, or keeps every CPU busy: as many as test.sh gives jobs
+        set_tests_properties(${name} PROPERTIES PROCESSORS ${FS_TEST_JOBS})
     endif()
 endfunction()
