@@ -3,8 +3,9 @@
 include_guard(GLOBAL)
 
 include(ProcessorCount)
-ProcessorCount(FS_TEST_JOBS)
-math(EXPR FS_TEST_JOBS "2 * ${FS_TEST_JOBS}")
+ProcessorCount(jobs)
+math(EXPR jobs "2 * ${jobs}")
+set(FS_TEST_JOBS ${jobs} CACHE INTERNAL "Tests at once, as scripts/test.sh runs them")
 
 set(FS_PYTHON_MODULES "pytest, pytest_asyncio, aiohttp, jsonschema, yaml")
 
