@@ -11,6 +11,7 @@ CONTENTION = 0.30           # the plan's target for locks
 LOCK_WAIT_SHARE = 0.25      # of a purchase's P99
 CORE_BUSY = 85.0            # percent of a core, in the busiest seconds
 MACHINE_BUSY = 92.0         # percent of all cores
+STRANGERS = 25.0            # percent of a core that other programs take
 NODES_UNEVEN = 2.0          # busiest node against the idlest
 LAG_SHARE, LAG_MS = 0.25, 1.0
 QUEUE_FACTOR, QUEUE_MS = 2.0, 10.0
@@ -145,13 +146,23 @@ def server_cpu(cell, samples):
         f"(mean {mean / cores:.0f} %){more}.")
 
 
+def _machine_shares(cell, samples):
+    """[(process, mean percent of a core)], the last one for programs that are no part of the run."""
+    shares = [(name, samples.busy(name)[1]) for name in ["server", *samples.nodes(), "generator"]]
+    shares = [(name, share) for name, share in shares if text.is_number(share)]
+    others = samples.busy("system")[1] - sum(share for _, share in shares)
+    return [*shares, ("programs that are no part of this run", others)]
+
+
 def machine_full(cell, samples):
-    busiest, mean = samples.busy("system")
     cores = (cell.results.manifest.get("machine") or {}).get("cores")
+    # A short second's ticks are rounded: more than all cores there cannot be.
+    busiest, mean = (min(value, 100 * cores) if cores else math.nan for value in samples.busy("system"))
     if not cores or not busiest >= MACHINE_BUSY * cores:
         return None
-    shares = [(name, samples.busy(name)[1]) for name in ["server", *samples.nodes(), "generator"]]
-    parts = text.listing(f"{name} {share:.0f} %" for name, share in shares if text.is_number(share))
+    shares = _machine_shares(cell, samples)
+    parts = text.listing(f"{name} {share:.0f} %" for name, share in shares
+                         if share >= STRANGERS or name != shares[-1][0])
     return busiest / cores, f"{busiest / cores:.0f} %", (
         f"{_of(cell)}: the machine's {cores} cores were {busiest / cores:.0f} % busy in the busiest "
         f"seconds (mean {mean / cores:.0f} %), so its processes wait for each other: {parts} of a core.")
@@ -235,6 +246,15 @@ def fragmentation(cell, samples):
         f"({text.number(float(table['used_memory_mib'].max()))} MiB used).")
 
 
+def _per_order(cell, drift):
+    """What the growth is by order, since orders are kept: a tenth of the run lies outside of it."""
+    orders = cell.seconds["sold"].sum() / max(cell.reps, 1) * 0.9
+    if not orders > 0:
+        return ""
+    each = (drift.rss_last_mib - drift.rss_first_mib) * 1024 * 1024 / orders
+    return f", {text.number(each)} bytes for each order sold meanwhile"
+
+
 def memory_drift(cell, _samples):
     drift = analysis.drift(cell) if cell.scenario.split("-")[0] == "soak" else None
     if drift is None or not drift.rss_change > 0.05 or drift.rss_last_mib - drift.rss_first_mib < 2:
@@ -242,7 +262,7 @@ def memory_drift(cell, _samples):
     return drift.rss_change, _signed(drift.rss_change), (
         f"{_of(cell)}: the server's memory went from {text.number(drift.rss_first_mib)} MiB in the "
         f"first tenth to {text.number(drift.rss_last_mib)} MiB in the last, "
-        f"{text.number(drift.rss_mib_per_hour)} MiB an hour.")
+        f"{text.number(drift.rss_mib_per_hour)} MiB an hour{_per_order(cell, drift)}.")
 
 
 def slow_down(cell, _samples):
@@ -271,6 +291,13 @@ def redis_advice(cell):
     return "Use v3, whose one script serves a batch of purchases, or v4 with several Redis servers."
 
 
+def machine_advice(cell):
+    if _machine_shares(cell, Samples(cell))[-1][1] >= STRANGERS:
+        return "Stop the other programs on this machine, and measure again."
+    return ("Run the generator, and Redis, on another machine, or on more cores (`--cores`): here they "
+            "take what the server could use, and strategies with Redis pay for it against v1.")
+
+
 def server_advice(_cell):
     return ("Give it more cores: raise `workers` (and the pinning of this run), or start a second "
             "process where the strategy shares its store (v2 to v4).")
@@ -290,9 +317,7 @@ RULES = [
     Rule("unbatched", "Store commands that carry one purchase", "cpu", unbatched,
          say("Raise `strategy_options.batch_max`: a batch costs Redis little more than one.")),
     Rule("server-cpu", "Server near all of its CPU", "cpu", server_cpu, server_advice),
-    Rule("machine-full", "All cores of the machine busy", "cpu", machine_full,
-         say("Run the generator, and Redis, on another machine, or on more cores (`--cores`): here they "
-             "take what the server could use, and strategies with Redis pay for it against v1.")),
+    Rule("machine-full", "All cores of the machine busy", "cpu", machine_full, machine_advice),
     Rule("loop-lag", "Event loop late", "percentiles", loop_lag,
          say("Look for what keeps the loop: too many purchases a turn or another process on its core. "
              "More `workers` shorten the turn; pin them apart from Redis and from the generator.")),
@@ -310,8 +335,9 @@ RULES = [
     Rule("fragmentation", "Redis memory fragmented", "", fragmentation,
          say("Set `activedefrag yes` in Redis, or restart it between sales.")),
     Rule("memory-drift", "Memory grows", "soak", memory_drift,
-         say("Orders are kept, so some growth is due: compare it with the orders sold. What is left "
-             "is a leak; run the soak under the address sanitizer.")),
+         say("Orders are kept, so some bytes for each are due (v1 keeps all in memory, by "
+             "`strategy_options.orders_max`). More than that is a leak: run the soak under the address "
+             "sanitizer.")),
     Rule("slow-down", "Slower with time", "soak", slow_down,
          say("Find what grows with the number of orders: the P50 of the first against the last tenth "
              "of each store command's duration in the metrics.")),

@@ -254,7 +254,7 @@ def long_runs(results):
     """Breaking points, recovery and drift, where the scenario is for that."""
     blocks = _stress(results)
     soaks = [(c, analysis.drift(c)) for c in results.cells if c.scenario.split("-")[0] == "soak"]
-    rows = [[c.label, f"{d.minutes:.0f}", text.number(d.rss_first_mib), text.number(d.rss_last_mib),
+    rows = [[c.label, text.number(d.minutes), text.number(d.rss_first_mib), text.number(d.rss_last_mib),
              text.number(d.rss_mib_per_hour), text.number(d.p50_first_ms), text.number(d.p50_last_ms),
              text.percent(d.slowdown), "pass" if d.slowdown < analysis.SLOWDOWN_MAX else "fail"]
             for c, d in soaks if d]

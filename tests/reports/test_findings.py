@@ -24,7 +24,7 @@ GOLDEN = [
     ("server-cpu", "v1", {"server": 95, "run": {"server_cpu_us_per_purchase": 10.5}},
      r"v1 in throughput: the server used 9\d % of its one core in its busiest seconds \(mean 9\d %\); a "
      r"purchase costs it 10.5 us\."),
-    ("machine-full", "v3", {"system": 196, "server": 80},
+    ("machine-full", "v3", {"system": 196, "server": 80, "redis": [60]},
      r"v3 in throughput: the machine's 2 cores were 9\d+ % busy in the busiest seconds \(mean 9\d %\), "
      r"so its processes wait for each other: server \d\d %, redis-0 \d\d % and generator 5\d % of a "
      r"core\."),
@@ -55,6 +55,14 @@ def test_a_bottleneck_is_named_with_the_figures_that_show_it(tmp_path, kind, nam
     wanted = sentence if "\\" in sentence else re.escape(sentence)
     assert re.fullmatch(wanted, found[kind].sentence), found[kind].sentence
     assert found[kind].advice.endswith(".")
+
+
+def test_programs_that_are_no_part_of_the_run_are_told(tmp_path):
+    path = make(tmp_path, {"system": 260, "server": 30})
+    found = findings.find(folder.Results(path))
+    assert re.search(r"2 cores were 100 % busy .* and programs that are no part of this run 1\d\d % of a "
+                     r"core\.$", found[0].sentence)
+    assert found[0].advice == "Stop the other programs on this machine, and measure again."
 
 
 def test_every_rule_has_a_golden_sentence():
@@ -109,7 +117,8 @@ def test_a_leak_and_a_slow_down_are_found_in_a_soak_and_only_there(tmp_path):
     path = make(tmp_path / "bad", {"leak_mib": 20, "drift": 0.5}, ["soak"], length=60)
     found = {one.kind: one.sentence for one in findings.find(folder.Results(path))}
     assert re.fullmatch(r"v3 in soak: the server's memory went from 3\d\.\d MiB in the first tenth to "
-                        r"5\d\.\d MiB in the last, 1,[12]\d\d MiB an hour\.", found["memory-drift"])
+                        r"5\d\.\d MiB in the last, 1,[12]\d\d MiB an hour, "
+                        r"\d\d\d bytes for each order sold meanwhile\.", found["memory-drift"])
     assert re.fullmatch(r"v3 in soak: the median response time went from .* \+4\d %\.",
                         found["slow-down"])
     path = make(tmp_path / "good", {}, ["soak"], length=60)
