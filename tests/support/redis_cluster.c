@@ -184,12 +184,26 @@ void fs_redis_cluster_move_key(struct fs_redis_cluster *cluster, const char *key
          key);
 }
 
+static bool all_agree(struct fs_redis_cluster *cluster, unsigned slot, unsigned target)
+{
+    for (unsigned i = 0; i < cluster->count; i++)
+        if (cluster->nodes[i].pid > 0 && fs_redis_cluster_owner(cluster, i, slot) != target)
+            return false;
+    return true;
+}
+
 void fs_redis_cluster_close_slot(struct fs_redis_cluster *cluster, unsigned slot, unsigned target)
 {
     TELL(&cluster->nodes[target], "CLUSTER SETSLOT %u NODE %s", slot, cluster->ids[target]);
     for (unsigned i = 0; i < cluster->primary_count; i++)
         if (i != target && cluster->nodes[i].pid > 0)
             TELL(&cluster->nodes[i], "CLUSTER SETSLOT %u NODE %s", slot, cluster->ids[target]);
+    for (int waited_ms = 0; waited_ms < WAIT_MS; waited_ms += PAUSE_MS) {
+        if (all_agree(cluster, slot, target))
+            return;
+        pause_once();
+    }
+    die("a slot that moved", "the nodes do not agree in time");
 }
 
 unsigned fs_redis_cluster_kill(struct fs_redis_cluster *cluster, unsigned slot, unsigned dead)

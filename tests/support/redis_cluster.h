@@ -30,7 +30,7 @@ void fs_redis_cluster_open_slot(struct fs_redis_cluster *cluster, unsigned slot,
 /* Moves one key of it.  Ends the program when it cannot. */
 void fs_redis_cluster_move_key(struct fs_redis_cluster *cluster, const char *key, unsigned source,
                                unsigned target);
-/* Ends it: the slot is the target's, which every node is told. */
+/* Ends it: the slot is the target's, as every node knows when this returns. */
 void fs_redis_cluster_close_slot(struct fs_redis_cluster *cluster, unsigned slot, unsigned target);
 
 /* SIGKILL, and until a replica of the node, by the cluster's vote, serves a slot of it; gives its index.
