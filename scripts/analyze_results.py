@@ -39,12 +39,12 @@ def read(source):
     return outside.build_locust(source), pathlib.Path(f"{source}-report")
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("source", metavar="DIR|PREFIX|FILE.jtl")
     parser.add_argument("--out", type=pathlib.Path, help="where to write (default: see above)")
     parser.add_argument("--no-html", action="store_true", help="only report.md and plots")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         (title, blocks, charts), home = read(options.source)
     except ReportError as problem:
