@@ -189,7 +189,7 @@ def check_never_oversold(server, cluster, buyers, stock):
     assert buyers.history.duplicate_orders() == {}
 
 
-@EVERY
+@IN_CI
 @pytest.mark.limit(sized(90, 1800))
 async def test_a_primary_dies_in_the_sale_and_its_replica_goes_on(make_server, cluster, variant, rng):
     """Kept up to date until the kill, the replica may have all or lack a little: it sells on, or the
@@ -221,7 +221,7 @@ async def test_a_primary_dies_in_the_sale_and_its_replica_goes_on(make_server, c
     print(f"{variant}: {dict(outcomes)}, decided {slowest:.3f} s after the promotion at most")
 
 
-@EVERY
+@IN_CI
 @pytest.mark.limit(sized(90, 1800))
 async def test_what_is_acknowledged_as_replica_survives_the_primary(make_server, cluster, variant, rng):
     """With redis.wait_replicas 1 nothing that was told is lost, whenever the primary dies."""
