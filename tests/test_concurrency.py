@@ -58,16 +58,20 @@ async def stock(session, base_url, product):
 
 async def ask_at_once(base_url, users, product, first_user, quantities):
     """(stock before, (status, body) of each user, stock after); users take the quantities in turn."""
-    connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=30)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        before = await stock(session, base_url, product)
+
+    def session():  # of its own for each phase: no connection idles until the server closes it
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
+
+    async with session() as visit:
+        before = await stock(visit, base_url, product)
         names = [f"user_{first_user + number}" for number in range(users)]
-        tokens = await asyncio.gather(*(login(session, base_url, name) for name in names))
+        tokens = await asyncio.gather(*(login(visit, base_url, name) for name in names))
+    async with session() as visit:
         answers = await asyncio.gather(
-            *(purchase(session, base_url, token, product, quantities[number % len(quantities)])
+            *(purchase(visit, base_url, token, product, quantities[number % len(quantities)])
               for number, token in enumerate(tokens)))
-        after = await stock(session, base_url, product)
+        after = await stock(visit, base_url, product)
     return before, answers, after
 
 
