@@ -401,8 +401,11 @@ static void a_cluster_without_slots_is_refused(void)
 {
     static struct fs_redis_server empty;
     struct fs_link_options options = {.urls = {NULL}, .start_timeout_us = 300000};
+    char bus[16];
 
-    fs_redis_server_start(&empty, (const char *const[]){"--cluster-enabled", "yes", NULL});
+    snprintf(bus, sizeof(bus), "%d", fs_test_free_port());
+    fs_redis_server_start(
+        &empty, (const char *const[]){"--cluster-enabled", "yes", "--cluster-port", bus, NULL});
     options.urls[0] = empty.tcp_url;
     FS_CHECK(!fs_link_open_found(&link, &options, 0));
     FS_CHECK_CONTAINS(link.log_text, "redis-cli --cluster");
