@@ -397,6 +397,64 @@ static void a_replica_that_may_not_be_trusted_is_named_at_the_start(void)
         fs_redis_server_ask(&cluster.nodes[3], "CONFIG SET maxmemory-policy noeviction"));
 }
 
+static void set_on_all(const char *line)
+{
+    for (unsigned i = 0; i < cluster.count; i++)
+        freeReplyObject(fs_redis_server_ask(&cluster.nodes[i], line));
+}
+
+/* Nodes hear of each other's names by and by. */
+static bool await_names(void)
+{
+    for (int tries = 0; tries < 500; tries++) {
+        unsigned named = 0;
+
+        for (unsigned i = 0; i < 3; i++) {
+            redisReply *reply = fs_redis_server_ask(&cluster.nodes[i], "CLUSTER SLOTS");
+
+            for (size_t k = 0; k < reply->elements; k++)
+                named += strcmp(reply->element[k]->element[2]->element[0]->str, "localhost") != 0;
+            freeReplyObject(reply);
+        }
+        if (named == 0)
+            return true;
+        poll(NULL, 0, 20);
+    }
+    return false;
+}
+
+static void nodes_that_announce_names_are_found_and_followed(void)
+{
+    struct fs_asked asked = {.then = NULL};
+    unsigned slot = fs_topology_slot((struct fs_text){"{d}:n", 5});
+    unsigned owner;
+
+    FS_REQUIRE(open_cluster());
+    fs_link_close(&link);
+    set_on_all("CONFIG SET cluster-announce-hostname localhost");
+    set_on_all("CONFIG SET cluster-preferred-endpoint-type hostname");
+    FS_REQUIRE(await_names());
+    FS_REQUIRE(open_cluster());
+    FS_CHECK_STR(link.redis->places.list[0]->host, "localhost");
+    owner = fs_redis_cluster_owner(&cluster, 0, slot);
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned target = (owner + 1) % 3;
+
+        fs_redis_cluster_open_slot(&cluster, slot, owner, target);
+        fs_link_ask(&link, &asked, "INCR {d}:n"); /* ASK names localhost */
+        FS_CHECK_INT(asked.integer, 2 * i + 1);
+        if (i > 0)
+            fs_redis_cluster_move_key(&cluster, "{d}:n", owner, target);
+        fs_redis_cluster_close_slot(&cluster, slot, target);
+        fs_link_ask(&link, &asked, "INCR {d}:n"); /* and so does MOVED */
+        FS_CHECK_INT(asked.integer, 2 * i + 2);
+        owner = target;
+    }
+    FS_CHECK_INT(link.redis->places.count, 3);
+    fs_link_close(&link);
+    set_on_all("CONFIG SET cluster-preferred-endpoint-type ip");
+}
+
 static void a_cluster_without_slots_is_refused(void)
 {
     static struct fs_redis_server empty;
@@ -434,6 +492,7 @@ static void a_first_address_that_is_dead_does_not_matter(void)
     T(keys_on_both_nodes_are_waited_for)                                        \
     T(addresses_that_do_not_belong_together_are_refused)                        \
     T(a_replica_that_may_not_be_trusted_is_named_at_the_start)                  \
+    T(nodes_that_announce_names_are_found_and_followed)                         \
     T(a_cluster_without_slots_is_refused)                                       \
     T(a_promoted_replica_is_found_and_the_dead_node_rests)                      \
     T(a_first_address_that_is_dead_does_not_matter)
