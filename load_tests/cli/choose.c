@@ -18,7 +18,8 @@
 /* The scenarios of a folder by their names, sorted. */
 struct folder {
     char path[PATH_MAX];
-    char *names[FILES_MAX]; /* owned */
+    char texts[FILES_MAX][FS_SCENARIO_NAME_SIZE];
+    char *names[FILES_MAX]; /* in texts */
     size_t count;
 };
 
@@ -49,21 +50,14 @@ static int read_folder(struct folder *folder, FILE *err)
                               folder->path, strerror(errno));
     while (folder->count < FILES_MAX && (entry = readdir(dir)) != NULL)
         if (is_scenario_file(entry->d_name)) {
-            char *name = strndup(entry->d_name, strlen(entry->d_name) - 5);
-
-            if (name)
-                folder->names[folder->count++] = name;
+            snprintf(folder->texts[folder->count], FS_SCENARIO_NAME_SIZE, "%.*s",
+                     (int)strlen(entry->d_name) - 5, entry->d_name);
+            folder->names[folder->count] = folder->texts[folder->count];
+            folder->count++;
         }
     closedir(dir);
     qsort(folder->names, folder->count, sizeof(folder->names[0]), compare_names);
     return 0;
-}
-
-static void dispose_folder(struct folder *folder)
-{
-    for (size_t i = 0; i < folder->count; i++)
-        free(folder->names[i]);
-    folder->count = 0;
 }
 
 void fs_chosen_dispose(struct fs_chosen *chosen)
@@ -188,7 +182,6 @@ int fs_choose_scenarios(struct fs_chosen *chosen, const char *const *words, size
             rc = add_name(chosen, &folder, words[i], profile, err);
         worst = rc != 0 ? rc : worst;
     }
-    dispose_folder(&folder);
     return worst;
 }
 

@@ -12,7 +12,7 @@
 #include "run/csv.h"
 #include "run/whole_file.h"
 
-#define SECOND_US 1000000u
+#define SECOND_US UINT64_C(1000000)
 #define STOCK 1000000000
 
 static bool is_there(const char *folder, const char *name)
@@ -89,7 +89,7 @@ static void print_table(const struct fs_run *run, FILE *out)
             " interleaved repetitions of %.0f s; server on cores %s, Redis %s, generator %s\n\n"
             "| strategy | server us | against bare | against null | Redis us | commands a purchase "
             "| generator us | answers/s | durability |\n|---|---|---|---|---|---|---|---|---|\n",
-            scenario->users, run->reps, (double)scenario->stages[1].hold_us / SECOND_US,
+            scenario->users, run->reps, (double)scenario->stages[1].hold_us / 1e6,
             run->source.pinning.server.text, run->source.pinning.redis.text,
             run->source.pinning.generator.text);
     for (size_t i = 0; i < run->summary_count; i++) {

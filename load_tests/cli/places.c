@@ -29,11 +29,14 @@ static bool try_place(const char *folder, const char *below, char path[PATH_MAX]
 
 static bool find_in_path(const char *name, char path[PATH_MAX])
 {
-    char *copy = strdup(getenv("PATH") ? getenv("PATH") : "/usr/local/bin:/usr/bin:/bin");
+    const char *variable = getenv("PATH");
+    char *copy = strdup(variable ? variable : "/usr/local/bin:/usr/bin:/bin");
     char *save = NULL;
     bool is_found = false;
 
-    for (char *folder = copy ? strtok_r(copy, ":", &save) : NULL; folder && !is_found;
+    if (!copy)
+        return false;
+    for (char *folder = strtok_r(copy, ":", &save); folder && !is_found;
          folder = strtok_r(NULL, ":", &save))
         is_found = try_place(folder, name, path) && access(path, X_OK) == 0;
     free(copy);

@@ -33,6 +33,7 @@ static const struct column columns[] = {
 
 #define COLUMN_COUNT (sizeof(columns) / sizeof(columns[0]))
 #define TITLE_WIDTH 18
+#define OFFENDERS_SHOWN 5u /* of a repetition; result.json has more */
 
 static void print_head(FILE *out, const struct fs_scenario *scenario)
 {
@@ -173,7 +174,8 @@ static void print_failed_checks(FILE *out, const struct fs_run *run)
 
 static void print_offenders(FILE *out, const struct fs_record *record)
 {
-    for (size_t i = 0; record->is_audited && i < record->audit.offender_count; i++)
+    for (size_t i = 0;
+         record->is_audited && i < record->audit.offender_count && i < OFFENDERS_SHOWN; i++)
         fprintf(out, "    %s: %s\n", fs_violation_kind_name(record->audit.offenders[i].kind),
                 record->audit.offenders[i].text);
 }

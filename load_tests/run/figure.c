@@ -163,7 +163,7 @@ void fs_accuracy_write(FILE *file, const struct fs_record *record)
 
     begin_row(&csv, record);
     fs_csv_integer(&csv, record->rep);
-    fs_csv_number(&csv, record->is_audited ? audit->violations_total == 0 : NAN, 0);
+    fs_csv_number(&csv, !record->is_audited ? NAN : audit->violations_total == 0 ? 1.0 : 0.0, 0);
     for (int kind = FS_VIOLATION_OVERSOLD; kind < FS_VIOLATION_KINDS; kind++)
         fs_csv_number(&csv, record->is_audited ? (double)audit->violations[kind] : NAN, 0);
     for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++)

@@ -10,21 +10,21 @@
 #include <string.h>
 
 struct kpi {
-    enum fs_figure figure;
     const char *comparison;
     double target;
     const char *strategy; /* NULL: all */
+    enum fs_figure figure;
     bool is_reported_only;
 };
 
 static const struct kpi kpis[] = {
-    {FS_FIGURE_TPS_SOLD, ">=", 100, "v1", false},
-    {FS_FIGURE_TPS_SOLD, ">=", 1000, "v4", false},
-    {FS_FIGURE_LATENCY_P50, "<", 100, NULL, false},
-    {FS_FIGURE_LATENCY_P99, "<", 500, NULL, false},
-    {FS_FIGURE_ERROR_RATE, "<", 0.001, NULL, false},
-    {FS_FIGURE_LOCK_CONTENTION, "<", 0.3, "v1", true},
-    {FS_FIGURE_LOCK_CONTENTION, "<", 0.3, "v2", true},
+    {">=", 100, "v1", FS_FIGURE_TPS_SOLD, false},
+    {">=", 1000, "v4", FS_FIGURE_TPS_SOLD, false},
+    {"<", 100, NULL, FS_FIGURE_LATENCY_P50, false},
+    {"<", 500, NULL, FS_FIGURE_LATENCY_P99, false},
+    {"<", 0.001, NULL, FS_FIGURE_ERROR_RATE, false},
+    {"<", 0.3, "v1", FS_FIGURE_LOCK_CONTENTION, true},
+    {"<", 0.3, "v2", FS_FIGURE_LOCK_CONTENTION, true},
 };
 
 const char *fs_threshold_status_name(enum fs_threshold_status status)
@@ -111,7 +111,7 @@ static void add_accuracy(struct fs_check *checks, size_t *count, const struct fs
         add(checks, count, summary, fs_figure_column(FS_FIGURE_ACCURACY_OK), "==", 1);
 
     check->is_plan = true;
-    check->actual = summary->audited_reps == 0 ? NAN : summary->violations == 0;
+    check->actual = summary->audited_reps == 0 ? NAN : summary->violations == 0 ? 1.0 : 0.0;
     decide(check, false);
 }
 

@@ -161,31 +161,38 @@ static void read_system_net(struct fs_usage *usage)
     free(text);
 }
 
-/* Whole devices only: a partition's sectors are its device's too. */
+/* The words of a line of /proc/diskstats: major minor name, then reads, merged, sectors, ms and the
+ * same of writes. */
+static void add_disk(char *line, struct fs_usage *usage)
+{
+    char *words[10] = {0};
+    char *save = NULL;
+    char path[128];
+    size_t count = 0;
+
+    for (char *word = strtok_r(line, " ", &save); word && count < 10;
+         word = strtok_r(NULL, " ", &save))
+        words[count++] = word;
+    if (count < 10)
+        return;
+    /* Whole devices only: a partition's sectors are its device's too. */
+    snprintf(path, sizeof(path), "/sys/block/%s", words[2]);
+    if (access(path, F_OK) != 0)
+        return;
+    usage->disk_read_bytes += strtod(words[5], NULL) * SECTOR;
+    usage->disk_write_bytes += strtod(words[9], NULL) * SECTOR;
+}
+
 static void read_system_disk(struct fs_usage *usage)
 {
     char *text = fs_read_file("/proc/diskstats");
     char *save = NULL;
-    char *line = text ? strtok_r(text, "\n", &save) : NULL;
 
     if (!text)
         return;
     usage->disk_read_bytes = usage->disk_write_bytes = 0;
-    for (; line; line = strtok_r(NULL, "\n", &save)) {
-        unsigned long read_sectors;
-        unsigned long write_sectors;
-        char name[64];
-        char path[128];
-
-        if (sscanf(line, "%*u %*u %63s %*u %*u %lu %*u %*u %*u %lu", name, &read_sectors,
-                   &write_sectors) != 3)
-            continue;
-        snprintf(path, sizeof(path), "/sys/block/%s", name);
-        if (access(path, F_OK) != 0)
-            continue;
-        usage->disk_read_bytes += (double)read_sectors * SECTOR;
-        usage->disk_write_bytes += (double)write_sectors * SECTOR;
-    }
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        add_disk(line, usage);
     free(text);
 }
 
