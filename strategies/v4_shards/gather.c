@@ -13,6 +13,7 @@
 
 #include "adopt.h"
 #include "ledger/batch.h"
+#include "stock.h"
 #include "transfer.h"
 #include "wait.h"
 
@@ -320,6 +321,25 @@ static void on_read(struct fs_v4_read *read)
     fs_v4_read_end(read);
 }
 
+/* A store that hangs is given up in time to say so; and those that only want to know what is left
+ * elsewhere wait for a moment alone. */
+static uint64_t read_deadline_us(const struct fs_v4_sale *sale)
+{
+    uint64_t now_us = fs_v4_host(sale->worker)->now_us();
+    uint64_t deadline_us = UINT64_MAX;
+    bool is_look = sale->is_checked;
+
+    for (const struct fs_ledger_op *state = sale->asking.first; state; state = state->next) {
+        if (state->deadline_us < deadline_us)
+            deadline_us = state->deadline_us;
+        is_look = is_look && !((const struct fs_v4_op *)(const void *)state)->is_asked;
+    }
+    deadline_us -= deadline_us > FS_V4_EARLY_US ? FS_V4_EARLY_US : 0;
+    if (is_look && deadline_us > now_us + FS_V4_LOOK_US)
+        deadline_us = now_us + FS_V4_LOOK_US;
+    return deadline_us > now_us ? deadline_us : now_us + 1;
+}
+
 void fs_v4_gather(struct fs_v4_sale *sale)
 {
     if (sale->is_gathering && sale->acting_count == 0)
@@ -327,13 +347,17 @@ void fs_v4_gather(struct fs_v4_sale *sale)
     if (sale->is_gathering)
         return;
     fs_v4_expire(sale, &sale->waiting);
+    if (sale->is_failing) { /* else we would try as fast as we are told that it cannot be done */
+        sale->is_failing = false;
+        fail_all(&sale->waiting);
+    }
     if (!sale->waiting.first)
         return;
     sale->asking = sale->waiting;
     sale->waiting = (struct fs_ledger_queue){0};
     sale->is_gathering = true;
     sale->acting_count = 1;
-    if (!fs_v4_read_begin(sale, 0, on_read, NULL)) {
+    if (!fs_v4_read_begin(sale, read_deadline_us(sale), on_read, NULL)) {
         sale->is_gathering = false;
         sale->acting_count = 0;
         fail_all(&sale->asking);

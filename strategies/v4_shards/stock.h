@@ -11,6 +11,8 @@
 
 #define FS_V4_REFRESH_US 100000u /* while purchases come, all shards are read as often */
 #define FS_V4_TRUST_US 250000u   /* and a purchase waits for a READ when the last is older */
+#define FS_V4_LOOK_US 50000u     /* for so long at most */
+#define FS_V4_EARLY_US 20000u    /* before the deadline of an op its READ is given up */
 #define FS_V4_BLIND_US 2000000u  /* but not again so soon when one has failed */
 
 /* Finds or makes what is known of a sale; NULL: no memory.  Given back with give().  [any] */

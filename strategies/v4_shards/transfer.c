@@ -30,6 +30,7 @@ struct fs_v4_transfer {
     uint64_t epoch;
     uint64_t number;
     struct fs_ledger_op *ops;     /* those it is asked for, until TAKE has answered */
+    bool is_answered;             /* PUT, by its script */
     int64_t how;                  /* it was put */
     enum fs_transfer_event event; /* when it is put */
     uint64_t sequence_first,
@@ -130,6 +131,7 @@ static const struct fs_reply *take_answer(struct fs_v4_transfer *transfer,
     int64_t values[PUT_ITEMS - 1];
 
     transfer->how = NOT_CREDITED;
+    transfer->is_answered = false;
     if (reply->kind != FS_REPLY_LIST || reply->item_count != PUT_ITEMS)
         return reply;
     for (unsigned i = 1; i < PUT_ITEMS; i++) {
@@ -137,6 +139,7 @@ static const struct fs_reply *take_answer(struct fs_v4_transfer *transfer,
             return reply;
         values[i - 1] = reply->items[i].integer;
     }
+    transfer->is_answered = true;
     transfer->how = values[0];
     transfer->sequence_first = (uint64_t)values[1];
     transfer->sequence_last = (uint64_t)values[2];
@@ -167,6 +170,8 @@ bool fs_v4_transfer_decided(const struct fs_ledger_op *state, uint64_t sequence)
 static void after_put(struct fs_v4_transfer *transfer, bool was_put)
 {
     count_event(transfer, was_put ? transfer->event : FS_TRANSFER_FAILED);
+    if (!transfer->is_answered)
+        transfer->sale->is_failing = true;
     end_step(transfer);
     if (was_put)
         send_forget(transfer);

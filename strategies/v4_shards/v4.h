@@ -68,9 +68,10 @@ struct fs_v4_sale {
     struct fs_v4_sale *next_dirty;
     bool is_dirty;
     bool is_gathering;
-    bool is_checked;                /* a shard was read, and is one of as many as ours */
-    uint32_t user_count;            /* reads, transfers and asks that need it */
-    uint32_t acting_count;          /* steps of the gathering under way */
+    bool is_checked;       /* a shard was read, and is one of as many as ours */
+    uint32_t user_count;   /* reads, transfers and asks that need it */
+    uint32_t acting_count; /* steps of the gathering under way */
+    bool is_failing;       /* a PUT was not answered by its script: begin no other for these */
     struct fs_ledger_queue waiting; /* ops that home is short for */
     struct fs_ledger_queue asking;  /* of them, those that waited when the READ under way began */
     bool has_memory;                /* of a READ of all shards: the marks */

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flashsale import nightly, sized
+from flashsale import nightly, sized, slowness
 from history import History
 from http1 import AsyncWire
 from load import Buyers, released_at_once
@@ -230,3 +230,31 @@ async def test_a_node_that_is_down_costs_what_lives_there_and_is_never_called_so
     assert history.units_sold("tv") == 40
     assert server.stock("tv") == 0
     assert server.audit("tv")["units_sold"] == 40
+
+
+@pytest.mark.limit(60)
+async def test_a_node_that_hangs_keeps_nobody_who_lives_elsewhere(shop):
+    server = shop.open(*ONE_WORKER)
+    history = History()
+    buyers = Buyers(server, history)
+    names = [f"user_{n}" for n in range(1, 17)]
+    await buyers.login(names)
+    server.sale("tv", stock=400)
+    wire = AsyncWire(server.address)
+    for name in names:
+        assert (await buyers.buy(wire, name, "tv")).sold
+    near = [name for name in names if shop.home_of("tv", name) == 0]
+    assert near
+    await asyncio.sleep(0.4)  # so long that what is left elsewhere would be read anew
+    shop.nodes[1].pause()
+    took = []
+    try:
+        for number in range(60):
+            begun = time.monotonic()
+            assert (await buyers.buy(wire, near[number % len(near)], "tv")).sold
+            took.append(time.monotonic() - begun)
+    finally:
+        shop.nodes[1].go_on()
+    wire.close()
+    print(f"slowest while the other node hangs: {max(took):.3f} s")
+    assert sorted(took)[30] < 0.1 * slowness() and max(took) < 0.7 * slowness(), sorted(took)[-5:]
