@@ -90,17 +90,17 @@ static void read_code(const struct fs_load_reply *reply, char *code, size_t size
 enum fs_answer fs_answer_of(const struct fs_load_reply *reply)
 {
     static const struct {
-        uint16_t status;
         const char *code; /* NULL: any */
         enum fs_answer answer;
+        uint16_t status;
     } table[] = {
-        {400, "sold_out", FS_ANSWER_SOLD_OUT},
-        {409, "user_limit", FS_ANSWER_LIMIT},
-        {409, "in_progress", FS_ANSWER_IN_PROGRESS},
-        {429, NULL, FS_ANSWER_BUSY},
-        {503, "busy", FS_ANSWER_BUSY},
-        {503, NULL, FS_ANSWER_UNAVAILABLE},
-        {504, NULL, FS_ANSWER_UNDETERMINED},
+        {"sold_out", FS_ANSWER_SOLD_OUT, 400},
+        {"user_limit", FS_ANSWER_LIMIT, 409},
+        {"in_progress", FS_ANSWER_IN_PROGRESS, 409},
+        {NULL, FS_ANSWER_BUSY, 429},
+        {"busy", FS_ANSWER_BUSY, 503},
+        {NULL, FS_ANSWER_UNAVAILABLE, 503},
+        {NULL, FS_ANSWER_UNDETERMINED, 504},
     };
     char code[64];
 

@@ -11,7 +11,7 @@
 #define SUB_COUNT (1u << SUB_BITS)
 #define SUB_HALF (SUB_COUNT / 2)
 #define BUCKETS 22u /* the highest holds FS_LATENCY_US_MAX */
-#define COUNTS ((BUCKETS + 1) * SUB_HALF)
+#define COUNTS ((size_t)(BUCKETS + 1) * SUB_HALF)
 #define TICKS_PER_HALF_DISTANCE 5.0
 
 static size_t index_of(uint64_t us)
@@ -133,7 +133,8 @@ static double deviation_us(const struct fs_latency *latency)
     if (latency->total == 0)
         return 0.0;
     for (size_t i = index_of(latency->min_us); i <= index_of(latency->max_us); i++) {
-        double middle = (double)(low_of(i) + (high_of(i) - low_of(i) + 1) / 2);
+        uint64_t width = high_of(i) - low_of(i) + 1;
+        double middle = (double)low_of(i) + (double)width / 2;
 
         squares += (middle - mean) * (middle - mean) * (double)latency->counts[i];
     }

@@ -1,6 +1,7 @@
 /* A thread's life: log in, connect, wait for the others, run, drain. */
 #include "load/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -291,6 +292,7 @@ int fs_load_worker_init(struct fs_load_worker *worker)
     worker->actor_count = worker->schedule ? own : worker->shopper_count;
     if (own > worker->actor_count)
         own = worker->actor_count;
+    assert(own > 0 && worker->shopper_count > 0); /* no more threads than users or connections */
     worker->spare_count = scenario->retry.share_concurrent > 0 ? own / 4 + 16 : 0;
     worker->own_count = own;
     worker->wire_count = own + worker->spare_count + 1;
