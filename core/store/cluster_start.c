@@ -39,7 +39,7 @@ static void ask_membership(const struct fs_node *node, uint64_t timeout_us,
 {
     struct fs_node anywhere = *node; /* its texts are borrowed */
     redisContext *session = NULL;
-    struct fs_error error;
+    struct fs_error error = {.text = ""};
     redisReply *reply;
 
     anywhere.database = 0; /* a cluster refuses SELECT, and is to be known as one */

@@ -13,7 +13,7 @@ enum fs_durability fs_newcomer_check(const struct fs_node *node, bool is_replica
     const char *what = is_replica ? "a replica that may be promoted" : "a new primary";
     struct fs_check_facts facts;
     redisContext *session = NULL;
-    struct fs_error error;
+    struct fs_error error = {.text = ""};
     int rc = fs_session_open(node, timeout_us, &session, &error);
 
     if (rc == 0) {

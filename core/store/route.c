@@ -21,6 +21,7 @@
  * what the node said: not run. */
 #include "store/route.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,7 @@ static void redirect_one(struct fs_route *route, struct fs_request *request, uin
     struct fs_redirect redirect;
     unsigned place;
 
+    assert(request->reply);
     (void)fs_redirect_read(request->reply->text, &redirect); /* which on_reply() did */
     request->reply = NULL;
     request->is_asking = redirect.kind == FS_REDIRECT_ASK;
