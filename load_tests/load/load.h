@@ -91,8 +91,10 @@ struct fs_load_result {
 
 /* Logs the users in (before the clock), connects, runs, drains.  Progress is called when the
  * clock starts, about once a second and at each stage, on the calling thread.  *error: one line when it could not start.
- * Returns 0 (also when invalid or stopped early), -ECONNREFUSED, -EACCES (log-in refused), -ENOMEM, -EMFILE
- * (too few descriptors: says how many are needed). */
+ * Returns 0 (also when invalid or stopped early), -ECONNREFUSED and other errnos of connecting, -EACCES
+ * (log-in refused), -EPROTO (it was answered otherwise), -EINVAL (no such host), -ETIMEDOUT (log-ins or
+ * connections took two minutes), -EINTR (stopped before the clock started), -ENOMEM, -EMFILE (too few
+ * descriptors: says how many are needed).  result: to be disposed of after 0 only. */
 int fs_load_run(const struct fs_scenario *scenario, const struct fs_target *target,
                 const struct fs_load_options *options,
                 void (*progress)(void *data, const struct fs_load_progress *now), void *data,
