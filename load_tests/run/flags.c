@@ -116,7 +116,10 @@ int fs_flags_make(struct fs_flags *flags, const char *command,
     *flags = (struct fs_flags){0};
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         add(flags, "%s", fixed[i]);
-    if (cores->count > 0) {
+    if (subject->workers > 0) {
+        add(flags, "--workers");
+        add(flags, "%u", subject->workers);
+    } else if (cores->count > 0) {
         add(flags, "--workers");
         add(flags, "%zu", cores->count < 64 ? cores->count : (size_t)64);
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/text.h"
 
 static const char *const names[] = {"v1", "v2", "v3", "v4"};
@@ -107,6 +108,19 @@ static int take_nodes(struct fs_subject *subject, const char *text, char *error)
     return 0;
 }
 
+static int take_workers(struct fs_subject *subject, const char *text, char *error)
+{
+    uint64_t workers;
+
+    if (fs_text_to_u64(fs_text_of(text), FS_WORKERS_MAX, &workers) != 0 || workers == 0) {
+        snprintf(error, FS_SUBJECT_ERROR_SIZE, "workers=%s: 1 to %u event loops", text,
+                 FS_WORKERS_MAX);
+        return -EINVAL;
+    }
+    subject->workers = (unsigned)workers;
+    return 0;
+}
+
 /* mode=textbook is shown as "textbook"; what else there is keeps its name. */
 static void name_variant(struct fs_subject *subject, const char *pair)
 {
@@ -131,6 +145,8 @@ static int take_option(struct fs_subject *subject, const char *pair, char *error
     name_variant(subject, pair);
     if (strncmp(pair, "nodes=", 6) == 0)
         return take_nodes(subject, pair + 6, error);
+    if (strncmp(pair, "workers=", 8) == 0)
+        return take_workers(subject, pair + 8, error);
     if (subject->option_count == FS_SUBJECT_OPTIONS_MAX ||
         strlen(pair) >= sizeof(subject->options[0])) {
         snprintf(error, FS_SUBJECT_ERROR_SIZE, "%s has too many options", subject->strategy);

@@ -16,6 +16,7 @@ struct fs_subject {
     char program[PATH_MAX]; /* what --strategy is given: a name or a path */
     char folder[192];       /* below cells/: "v2+textbook" */
     unsigned nodes;         /* private Redis servers; 0: as many as suit the strategy */
+    unsigned workers;       /* event loops; 0: as many as the server has cores */
     char options[FS_SUBJECT_OPTIONS_MAX][128]; /* "batch_max=1" */
     size_t option_count;
     bool is_bare; /* no flashsale at all: the yardstick of costs, tests/bench/bare_h2o.c */

@@ -24,11 +24,14 @@ static struct read_list *read_list(const char *list)
 
 static void names_options_and_nodes_are_read(void)
 {
-    struct read_list *read = read_list("v1,v2:mode=textbook,v4:nodes=2:batch_max=1");
+    struct read_list *read = read_list("v1,v2:mode=textbook,v4:nodes=2:batch_max=1,v2:workers=4");
 
     FS_REQUIRE(read != NULL);
     FS_CHECK_INT(read->rc, 0);
-    FS_CHECK_INT(read->count, 3);
+    FS_CHECK_INT(read->count, 4);
+    FS_CHECK_INT(read->subjects[3].workers, 4);
+    FS_CHECK_INT(read->subjects[3].option_count, 0);
+    FS_CHECK_STR(read->subjects[3].folder, "v2+workers=4");
     FS_CHECK_STR(read->subjects[0].strategy, "v1");
     FS_CHECK_STR(read->subjects[0].variant, "");
     FS_CHECK_STR(read->subjects[0].folder, "v1");
@@ -38,6 +41,7 @@ static void names_options_and_nodes_are_read(void)
     FS_CHECK_STR(read->subjects[2].variant, "nodes=2 batch_max=1");
     FS_CHECK_STR(read->subjects[2].folder, "v4+nodes=2+batch_max=1");
     FS_CHECK_INT(read->subjects[2].nodes, 2);
+    FS_CHECK_INT(read->subjects[2].workers, 0);
     FS_CHECK_INT(read->subjects[2].option_count, 1);
     free(read);
 }
@@ -62,6 +66,8 @@ static void what_cannot_be_is_refused_with_a_sentence(void)
     refuse("v2:=x", "KEY=VALUE");
     refuse("v4:nodes=0", "1 to 16");
     refuse("v4:nodes=x", "1 to 16");
+    refuse("v1:workers=0", "1 to 64");
+    refuse("v1:workers=65", "1 to 64");
     refuse("./nowhere.so", "No such file");
 }
 

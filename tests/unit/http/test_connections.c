@@ -364,16 +364,16 @@ static void a_cut_leaves_nothing(void)
         close(fds[i]);
 }
 
-#define TESTS(T)                                                                                \
-    T(a_client_may_leave_at_every_byte)                                                         \
-    T(a_client_may_leave_while_it_reads)                                                        \
-    T(mutated_requests_do_no_harm)                                                              \
-    T(pipelined_requests_are_answered_in_order)                                                 \
-    T(ambiguous_framing_is_refused_and_the_connection_ended)                                    \
-    T(after_chunks_the_connection_ends)                                                         \
-    T(http2_is_not_spoken)                                                                      \
-    T(a_head_that_does_not_end_is_not_waited_for)                                               \
-    T(a_head_that_grows_and_grows_is_cut) T(a_client_that_does_not_read_is_cut)                 \
-        T(one_connection_too_many_is_closed) T(a_drain_answers_what_has_come_and_ends_the_rest) \
-            T(a_cut_leaves_nothing)
+#define TESTS(T)                                                               \
+    T(a_client_may_leave_at_every_byte)                                        \
+    T(a_client_may_leave_while_it_reads)                                       \
+    T(mutated_requests_do_no_harm)                                             \
+    T(pipelined_requests_are_answered_in_order)                                \
+    T(ambiguous_framing_is_refused_and_the_connection_ended)                   \
+    T(after_chunks_the_connection_ends)                                        \
+    T(http2_is_not_spoken)                                                     \
+    T(a_head_that_does_not_end_is_not_waited_for)                              \
+    T(a_head_that_grows_and_grows_is_cut)                                      \
+    T(a_client_that_does_not_read_is_cut) T(one_connection_too_many_is_closed) \
+        T(a_drain_answers_what_has_come_and_ends_the_rest) T(a_cut_leaves_nothing)
 FS_SUITE("http/connections", TESTS)
