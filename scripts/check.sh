@@ -20,7 +20,7 @@ ninja -C build-check --quiet || failed="$failed clang"
 
 echo "== clang-tidy"
 # shellcheck disable=SC2086
-printf '%s\n' $sources | grep -E '^(core|strategies)/' |
+printf '%s\n' $sources | grep -E '^(core|strategies|load_tests)/' |
     xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build-check 2>build-check/tidy.log || {
     grep -v 'warnings generated\|Suppressed\|Use -header-filter' build-check/tidy.log
     failed="$failed tidy"
@@ -30,7 +30,7 @@ echo "== cppcheck"
 cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
     --suppress=missingIncludeSystem -j "$(nproc)" -I core/include -I core -D__linux__ \
     --suppress=unknownMacro:core/cli/stock.c \
-    core strategies || failed="$failed cppcheck"
+    core strategies load_tests || failed="$failed cppcheck"
 
 echo "== shellcheck"
 shellcheck scripts/*.sh .ci/run || failed="$failed shellcheck"
