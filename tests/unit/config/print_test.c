@@ -110,7 +110,7 @@ static const char FULL[] =
     "data_dir: \"a \\\"b\\\" \\\\ # \xc3\xa4\"\n"
     "workers: 3\n"
     "shutdown_timeout: 1500ms\n"
-    "strategy: v4\n"
+    "strategy: v2\n"
     "strategy_dir: 'off'\n"
     "strategy_options: {durability: memory, n: ''}\n"
     "products:\n"
@@ -130,7 +130,8 @@ static const char FULL[] =
     "       login_failures_address_max: 5}\n"
     "redis: {urls: [redis://u:hunter2@h:1/2, redis://h:2], prefix: '',\n"
     "        private_servers: 2, private_fsync: everysec, command_timeout: 2s,\n"
-    "        connect_timeout: 3s, start_timeout: 7s, stall_timeout: 4s, in_flight_max: 32}\n"
+    "        connect_timeout: 3s, start_timeout: 7s, stall_timeout: 4s, in_flight_max: 32,\n"
+    "        wait_replicas: 2}\n"
     "log: {level: debug, format: json}\n";
 
 static void what_is_printed_is_read_back_as_the_same_but_for_secrets(void)
