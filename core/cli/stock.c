@@ -159,13 +159,13 @@ static void print_list(FILE *out, const json_t *body)
 {
     const json_t *products = json_object_get(body, "products");
     size_t count = json_array_size(products);
-    const json_t **sales = calloc(count + 1, sizeof(*sales));
+    const json_t **sales = calloc(count + 1, sizeof(const json_t *));
 
     print_head(out);
     for (size_t i = 0; sales && i < count; i++)
         sales[i] = json_array_get(products, i);
     if (sales)
-        qsort(sales, count, sizeof(*sales), compare_sales);
+        qsort(sales, count, sizeof(const json_t *), compare_sales);
     /* Without memory as they came. */
     for (size_t i = 0; i < count; i++)
         print_sale(out, sales ? sales[i] : json_array_get(products, i));

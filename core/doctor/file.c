@@ -51,6 +51,22 @@ bool fs_doctor_read_number(const char *root, const char *path, int64_t *number)
     return fs_doctor_read(root, path, text, sizeof(text)) && to_number(text, number);
 }
 
+bool fs_doctor_read_numbers(const char *root, const char *path, int64_t *numbers, size_t count)
+{
+    char text[256];
+    const char *at = text;
+
+    if (!fs_doctor_read(root, path, text, sizeof(text)))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!to_number(at, &numbers[i]))
+            return false;
+        at += strspn(at, " \t");
+        at += strcspn(at, " \t");
+    }
+    return true;
+}
+
 bool fs_doctor_read_field(const char *root, const char *path, const char *name, int64_t *number)
 {
     char text[8192];

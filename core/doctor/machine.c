@@ -31,20 +31,19 @@ static void check_kernel(const struct fs_doctor *doctor)
                        name.release, name.machine);
 }
 
-/* cgroup v2 writes "max 100000", or the microseconds of each period. */
+/* cgroup v2 writes "max 100000", or the microseconds of each period and its length. */
 static void check_cpus(const struct fs_doctor *doctor)
 {
-    long long quota, period;
-    char text[64];
     int count = cpu_count();
+    int64_t share[2]; /* microseconds of a period, and its length */
 
-    if (fs_doctor_read(doctor->root, "/sys/fs/cgroup/cpu.max", text, sizeof(text)) &&
-        sscanf(text, "%lld %lld", &quota, &period) == 2 && period > 0 && quota / period < count) {
+    if (fs_doctor_read_numbers(doctor->root, "/sys/fs/cgroup/cpu.max", share, 2) && share[1] > 0 &&
+        share[0] / share[1] < count) {
         fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, "processors",
                        "A container that has used up its share stands still for the rest of each "
                        "period, which shows as p99: raise the limit, or lower workers to it.",
                        "%d, of which the control group may use %.1f", count,
-                       (double)quota / (double)period);
+                       (double)share[0] / (double)share[1]);
         return;
     }
     fs_doctor_tell(doctor, count > 1 ? FS_FINDING_OK : FS_FINDING_WARNING, TOPIC, "processors",

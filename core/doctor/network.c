@@ -1,6 +1,5 @@
 /* Descriptors and queues: a thousand connections within one second have to go somewhere. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <sys/resource.h>
 
 #include "doctor/doctor.h"
@@ -48,38 +47,35 @@ static void check_queue(const struct fs_doctor *doctor, const char *path, const 
 
 static void check_ports(const struct fs_doctor *doctor)
 {
-    int first, last;
-    char text[64];
+    int64_t range[2]; /* first and last */
 
-    if (!fs_doctor_read(doctor->root, "/proc/sys/net/ipv4/ip_local_port_range", text,
-                        sizeof(text)) ||
-        sscanf(text, "%d %d", &first, &last) != 2)
+    if (!fs_doctor_read_numbers(doctor->root, "/proc/sys/net/ipv4/ip_local_port_range", range, 2))
         fs_doctor_tell(doctor, FS_FINDING_UNKNOWN, TOPIC, "local ports", NULL, "not told here");
-    else if (last - first + 1 < PORTS_MIN)
+    else if (range[1] - range[0] + 1 < PORTS_MIN)
         fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, "local ports",
                        "A generator on this machine runs out of them: sysctl "
                        "net.ipv4.ip_local_port_range=\"10240 65535\".",
-                       "%d", last - first + 1);
+                       "%" PRId64, range[1] - range[0] + 1);
     else
-        fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "local ports", NULL, "%d", last - first + 1);
+        fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "local ports", NULL, "%" PRId64,
+                       range[1] - range[0] + 1);
 }
 
 /* Requests and answers have some hundred bytes: only a machine tuned for tiny ones is told. */
 static void check_buffers(const struct fs_doctor *doctor, const char *path, const char *check)
 {
-    long long least, usual, most;
-    char text[64];
+    int64_t sizes[3]; /* least, usual, most */
 
-    if (!fs_doctor_read(doctor->root, path, text, sizeof(text)) ||
-        sscanf(text, "%lld %lld %lld", &least, &usual, &most) != 3)
+    if (!fs_doctor_read_numbers(doctor->root, path, sizes, 3))
         fs_doctor_tell(doctor, FS_FINDING_UNKNOWN, TOPIC, check, NULL, "not told here");
-    else if (most < BUFFER_BYTES_MIN)
+    else if (sizes[2] < BUFFER_BYTES_MIN)
         fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, check,
                        "Batches to Redis do not fit in one go: raise net.ipv4.tcp_rmem and "
                        "tcp_wmem to 64 KiB or more.",
-                       "up to %lld bytes", most);
+                       "up to %" PRId64 " bytes", sizes[2]);
     else
-        fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, check, NULL, "up to %lld bytes", most);
+        fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, check, NULL, "up to %" PRId64 " bytes",
+                       sizes[2]);
 }
 
 void fs_doctor_network(const struct fs_doctor *doctor)

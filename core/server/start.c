@@ -267,15 +267,15 @@ static int fault_of_named(int rc)
 int fs_server_open(struct fs_server *server, struct fs_error *error)
 {
     static const struct {
-        enum fs_server_stage reached;
         int (*open)(struct fs_server *server, struct fs_error *error);
+        enum fs_server_stage reached;
         bool opens_what_is_named;
     } steps[] = {
-        {FS_STAGE_CONFIG, open_config, false},     {FS_STAGE_MODULE, load_module, true},
-        {FS_STAGE_FILES, open_files, true},        {FS_STAGE_AUTH, open_auth, true},
-        {FS_STAGE_STORE, open_store, false},       {FS_STAGE_STRATEGY, open_strategy, false},
-        {FS_STAGE_HTTP, open_http, false},         {FS_STAGE_WORKERS, fs_server_open_loops, false},
-        {FS_STAGE_WORKERS, fs_server_seed, false}, {FS_STAGE_LISTENING, fs_server_listen, false},
+        {open_config, FS_STAGE_CONFIG, false},     {load_module, FS_STAGE_MODULE, true},
+        {open_files, FS_STAGE_FILES, true},        {open_auth, FS_STAGE_AUTH, true},
+        {open_store, FS_STAGE_STORE, false},       {open_strategy, FS_STAGE_STRATEGY, false},
+        {open_http, FS_STAGE_HTTP, false},         {fs_server_open_loops, FS_STAGE_WORKERS, false},
+        {fs_server_seed, FS_STAGE_WORKERS, false}, {fs_server_listen, FS_STAGE_LISTENING, false},
     };
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -152,10 +152,11 @@ static int check_folder(const char *path, char error[FS_LOADER_ERROR_SIZE])
 {
     char folder[PATH_MAX];
     struct stat status;
-    size_t len = (size_t)(strrchr(path, '/') - path);
+    const char *slash = strrchr(path, '/');
+    size_t len;
 
-    if (len == 0)
-        len = 1;
+    assert(slash);
+    len = slash == path ? 1 : (size_t)(slash - path);
     memcpy(folder, path, len);
     folder[len] = '\0';
     if (stat(folder, &status) < 0)
