@@ -37,8 +37,9 @@ static struct fs_v1_record *slot_at(struct reader *reader, off_t at, int *error)
 static bool is_zero(const struct fs_v1_record *record)
 {
     static const char zeros[FS_V1_RECORD_SIZE];
+    const char *bytes = (const void *)record; /* all of them, also between members */
 
-    return memcmp(record, zeros, sizeof(zeros)) == 0;
+    return memcmp(bytes, zeros, sizeof(zeros)) == 0;
 }
 
 static const char *check_header(const struct fs_v1_record *header, uint64_t number,

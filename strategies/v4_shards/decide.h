@@ -16,7 +16,7 @@ void fs_v4_decide_send(struct fs_ledger_product *home, struct fs_ledger_op *firs
 void fs_v4_decide_answer(struct fs_ledger_op *first, const struct fs_reply *reply);
 
 /* What decide.lua is told of the other shards: "|epoch|units|moves", then more. */
-#define FS_V4_EXTRA_SIZE (8 * FS_LEDGER_NUMBER_SIZE)
+#define FS_V4_EXTRA_SIZE ((size_t)8 * FS_LEDGER_NUMBER_SIZE)
 struct fs_text fs_v4_decide_extra(char chars[FS_V4_EXTRA_SIZE], struct fs_v4_elsewhere elsewhere,
                                   struct fs_text more);
 

@@ -87,8 +87,8 @@ static bool parse_transfers(struct fs_v4_view *view, const struct fs_reply *item
     if (!view->out || !view->in || !view->chars)
         return false;
     for (unsigned k = 0; k < count; k++) {
-        struct fs_text out = items[2 * k].text;
-        struct fs_text in = items[2 * k + 1].text;
+        struct fs_text out = items[2 * (size_t)k].text;
+        struct fs_text in = items[2 * (size_t)k + 1].text;
 
         if (out.len > 0) {
             memcpy(at, out.data, out.len);

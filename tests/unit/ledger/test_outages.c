@@ -253,6 +253,15 @@ static void an_answer_after_the_deadline_is_told_by_lookup(void)
     break_the_way(FS_PROXY_DELAY, 60000);
 }
 
+/* Asks until the order is decided: a busy machine may take longer than one deadline. */
+static bool buy_at_last(const char *order)
+{
+    for (unsigned i = 0; i < 50; i++)
+        if (world_buy(&worlds[0], "shoe", order, 1).outcome.verdict == FS_DONE)
+            return true;
+    return false;
+}
+
 /* A store that stood still reads what was asked long ago; who asked was told "undetermined". */
 static void what_redis_reads_after_the_deadline_is_not_sold(void)
 {
@@ -266,7 +275,7 @@ static void what_redis_reads_after_the_deadline_is_not_sold(void)
         char order[32];
 
         snprintf(order, sizeof(order), "before%u", i); /* by its answer the clock is known */
-        sold += world_buy(&worlds[0], "shoe", order, 1).outcome.verdict == FS_DONE;
+        sold += buy_at_last(order);
         snprintf(order, sizeof(order), "late%u", i);
         fs_redis_server_pause(&server);
         bought = world_buy(&worlds[0], "shoe", order, 1);
