@@ -1,8 +1,10 @@
 /* The connections of one loop: taken in, watched, drained and cut.
  *
- * h2o 2.2.5 gives a request req_timeout to arrive in full, and an idle connection as long; that part
- * is its own.  What it lacks is here: a reply may wait for its reader for ever, a head may grow to
- * 400 KiB, and a TLS connection that h2o has closed waits for the peer's goodbye without end.
+ * h2o 2.2.5 has one time for both, from the last answer until the next request has come in full: one
+ * that begins late in it would be broken off in its middle.  So h2o is given twice the time, and an
+ * idle connection and a request, from its first byte, are timed here.  What else h2o lacks: a reply
+ * may wait for its reader for ever, a head may grow to 400 KiB, and a TLS connection that h2o has
+ * closed waits for the peer's goodbye without end.
  * Connections end by shutdown(2) on their descriptor: h2o sees the end of the stream and closes in
  * its own time, so nothing is freed under it. */
 #include "http/http.h"
@@ -10,6 +12,7 @@
 #include <linux/tcp.h> /* the C library's struct tcp_info ends before bytes_received */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -141,16 +144,53 @@ static bool is_slow_reader(struct fs_connection_guard *connection, uint64_t now_
     return now_us - connection->writing_since_us >= timeout_us;
 }
 
-/* h2o closes whatever is idle or half read after req_timeout; what is older is stuck in h2o. */
+static uint64_t last_us(const struct fs_connection_guard *connection)
+{
+    return connection->answered_at_us > connection->accepted_at_us ? connection->answered_at_us
+                                                                   : connection->accepted_at_us;
+}
+
+/* What the kernel has received and h2o has not read: the next turn is about to. */
+static bool has_unread(const struct fs_connection_guard *connection)
+{
+    int len = 0;
+
+    return ioctl(h2o_socket_get_fd(connection->socket), FIONREAD, &len) == 0 && len > 0;
+}
+
+/* A TLS connection without a request may be in its handshake, which is h2o's to time. */
+static bool is_left_idle(const struct fs_connection_guard *connection, uint64_t now_us)
+{
+    uint64_t timeout_us = connection->http->server->request_timeout_us;
+
+    return !connection->is_ended && is_idle(connection) && !connection->lingering &&
+           (connection->request_count > 0 || !connection->socket->ssl) &&
+           now_us >= last_us(connection) + timeout_us && !has_unread(connection);
+}
+
+static bool is_slow_sender(struct fs_connection_guard *connection, uint64_t now_us)
+{
+    if (connection->exchange_count > 0 || connection->socket->input->size == 0 ||
+        h2o_socket_is_writing(connection->socket) || connection->lingering) {
+        connection->receiving_since_us = 0;
+        return false;
+    }
+    if (connection->receiving_since_us == 0 ||
+        connection->receiving_after_request != connection->request_count) {
+        connection->receiving_since_us = now_us;
+        connection->receiving_after_request = connection->request_count;
+        return false;
+    }
+    return now_us - connection->receiving_since_us >= connection->http->server->request_timeout_us;
+}
+
+/* h2o closes whatever is idle or half read after its own time; what is older is stuck in h2o. */
 static bool is_forgotten(const struct fs_connection_guard *connection, uint64_t now_us)
 {
     const struct fs_http_server *server = connection->http->server;
-    uint64_t last_us = connection->answered_at_us > connection->accepted_at_us
-                           ? connection->answered_at_us
-                           : connection->accepted_at_us;
-    uint64_t patience_us = server->request_timeout_us + server->slow_reader_timeout_us + GRACE_US;
+    uint64_t patience_us = fs_http_patience_us(server) + server->slow_reader_timeout_us + GRACE_US;
 
-    return connection->exchange_count == 0 && now_us > last_us + patience_us;
+    return connection->exchange_count == 0 && now_us > last_us(connection) + patience_us;
 }
 
 /* Received, not merely buffered: chunk extensions and TLS records leave no trace in the buffer.
@@ -180,8 +220,10 @@ void fs_http_sweep(struct fs_http *http, uint64_t now_us)
         struct fs_connection_guard *connection =
             FS_CONTAINER_OF(link, struct fs_connection_guard, link);
 
-        if (is_slow_reader(connection, now_us) || is_forgotten(connection, now_us) ||
-            is_flooding(connection))
+        if (is_slow_reader(connection, now_us) || is_slow_sender(connection, now_us) ||
+            is_forgotten(connection, now_us) || is_flooding(connection))
             end(connection, SHUT_RDWR);
+        else if (is_left_idle(connection, now_us))
+            end(connection, SHUT_RD); /* what has come until h2o sees it is answered yet */
     }
 }

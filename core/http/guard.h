@@ -36,10 +36,12 @@ struct fs_connection_guard {
     uint32_t request_count;  /* seen so far */
     uint32_t exchange_count; /* not yet answered: 0 means idle */
     uint64_t accepted_at_us;
-    uint64_t answered_at_us;   /* the last answer; 0: none yet */
-    uint64_t writing_since_us; /* seen unsent at a sweep; 0: not */
-    void *lingering;           /* error_filter.c's: an answer whose end is held back; else NULL */
-    uint32_t writing_for_request; /* request_count then: another number means that it went on */
+    uint64_t answered_at_us;     /* the last answer; 0: none yet */
+    uint64_t writing_since_us;   /* seen unsent at a sweep; 0: not */
+    uint64_t receiving_since_us; /* seen half received at a sweep; 0: not */
+    void *lingering;             /* error_filter.c's: an answer whose end is held back; else NULL */
+    uint32_t writing_for_request;     /* request_count then: another number means that it went on */
+    uint32_t receiving_after_request; /* the same of receiving */
 };
 
 /* A peer's address as the limit counts it: IPv4 whole, IPv6 by its /64, all of a unix socket's peers

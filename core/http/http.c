@@ -131,7 +131,7 @@ int fs_http_server_init(struct fs_http_server *server)
     h2o_config_init(config);
     config->server_name = h2o_iovec_init(NULL, 0); /* no header at all */
     config->max_request_entity_size = FS_BODY_READ_MAX;
-    config->http1.req_timeout = server->request_timeout_us / 1000;
+    config->http1.req_timeout = fs_http_patience_us(server) / 1000;
     config->http1.upgrade_to_http2 = 0; /* neither by Upgrade nor by prior knowledge */
     config->http2.callbacks.request_shutdown = NULL;
     server->main_host =

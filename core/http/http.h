@@ -113,7 +113,16 @@ size_t fs_http_drain(struct fs_http *http);
 /* Ends all connections, whatever they do.  [loop] */
 void fs_http_cut(struct fs_http *http);
 
-/* From time to time (each second): closes connections that misuse their time.  [loop] */
+/* Each FS_HTTP_SWEEP_SPAN_US: closes connections that misuse their time.  [loop] */
 void fs_http_sweep(struct fs_http *http, uint64_t now_us);
+
+#define FS_HTTP_SWEEP_SPAN_US 1000000u
+
+/* How long h2o itself waits from an answer until the next request has come in full: as long as a
+ * connection may be idle until a sweep sees it, and then a request takes. */
+static inline uint64_t fs_http_patience_us(const struct fs_http_server *server)
+{
+    return 2 * server->request_timeout_us + FS_HTTP_SWEEP_SPAN_US;
+}
 
 #endif

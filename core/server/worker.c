@@ -13,10 +13,9 @@
 #include "server/evloop.h"
 #include "server/world.h"
 
-#define TICK_US 1000000u       /* a loop turns at least as often, so that /livez sees it live */
-#define DRAIN_SPAN_US 15000u   /* between two looks for connections to end */
-#define FAILED_PAUSE_MS 100    /* between turns of a loop that failed: letters are still read */
-#define SWEEP_SPAN_US 1000000u /* between two looks for slow connections */
+#define TICK_US 1000000u     /* a loop turns at least as often, so that /livez sees it live */
+#define DRAIN_SPAN_US 15000u /* between two looks for connections to end */
+#define FAILED_PAUSE_MS 100  /* between turns of a loop that failed: letters are still read */
 
 /* What another thread wants done on the loop; lies on that thread's stack until it is done. */
 struct fs_letter {
@@ -76,7 +75,7 @@ static void look_after_connections(struct fs_worker *worker, uint64_t now_us)
 {
     if (now_us >= worker->sweep_at_us) {
         fs_http_sweep(&worker->http, now_us);
-        worker->sweep_at_us = now_us + SWEEP_SPAN_US;
+        worker->sweep_at_us = now_us + FS_HTTP_SWEEP_SPAN_US;
     }
     if (now_us >= worker->resume_at_us)
         fs_accept_resume(worker);

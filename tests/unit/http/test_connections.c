@@ -1,4 +1,5 @@
 /* The http layer under bad clients: cut, slow, greedy, ambiguous; and its drain. */
+#include "base/clock.h"
 #include "client.h"
 #include "fixture.h"
 #include "support/random.h"
@@ -229,6 +230,48 @@ static void a_head_that_does_not_end_is_not_waited_for(void)
     fixture_stop(&fixture);
 }
 
+/* Sends a purchase in two parts on a connection that has rested.  0: the machine was so slow that
+ * nothing follows from it; else the answer's status, or -1. */
+static int ask_late(const struct fixture *fixture, const char *text, size_t len, uint64_t rest_us)
+{
+    int fd = client_connect(fixture->main_path);
+    uint64_t answered_us, begun_us, sent_us;
+    bool is_read;
+
+    FS_CHECK(client_send_text(fd, inventory));
+    FS_CHECK(client_read(fd, &answer, true));
+    answered_us = fs_clock_now_us();
+    usleep((useconds_t)rest_us);
+    begun_us = fs_clock_now_us();
+    FS_CHECK(client_send(fd, text, len - 5));
+    usleep((useconds_t)rest_us);
+    is_read = client_send(fd, text + len - 5, 5) && client_read(fd, &answer, true);
+    sent_us = fs_clock_now_us();
+    close(fd);
+    if (is_read)
+        return answer.status;
+    if (begun_us - answered_us > rest_us * 5 / 4 || sent_us - begun_us > rest_us * 5 / 4)
+        return 0;
+    return -1;
+}
+
+/* Both spans together are longer than the timeout, each of them is not. */
+static void a_request_that_begins_late_has_its_full_time(void)
+{
+    const struct fixture_options options = {.request_timeout_us = 600000};
+    struct fixture fixture;
+    char text[1024];
+    size_t len;
+    int status = 0;
+
+    fixture_start(&fixture, &options);
+    len = write_purchase(text, sizeof(text), "sold", token_of(&fixture));
+    for (int i = 0; i < 5 && status == 0; i++)
+        status = ask_late(&fixture, text, len, 400000);
+    FS_CHECK(status == 200 || status == 0);
+    fixture_stop(&fixture);
+}
+
 static void a_head_that_grows_and_grows_is_cut(void)
 {
     static char block[65536];
@@ -364,16 +407,18 @@ static void a_cut_leaves_nothing(void)
         close(fds[i]);
 }
 
-#define TESTS(T)                                                               \
-    T(a_client_may_leave_at_every_byte)                                        \
-    T(a_client_may_leave_while_it_reads)                                       \
-    T(mutated_requests_do_no_harm)                                             \
-    T(pipelined_requests_are_answered_in_order)                                \
-    T(ambiguous_framing_is_refused_and_the_connection_ended)                   \
-    T(after_chunks_the_connection_ends)                                        \
-    T(http2_is_not_spoken)                                                     \
-    T(a_head_that_does_not_end_is_not_waited_for)                              \
-    T(a_head_that_grows_and_grows_is_cut)                                      \
-    T(a_client_that_does_not_read_is_cut) T(one_connection_too_many_is_closed) \
-        T(a_drain_answers_what_has_come_and_ends_the_rest) T(a_cut_leaves_nothing)
+#define TESTS(T)                                             \
+    T(a_client_may_leave_at_every_byte)                      \
+    T(a_client_may_leave_while_it_reads)                     \
+    T(mutated_requests_do_no_harm)                           \
+    T(pipelined_requests_are_answered_in_order)              \
+    T(ambiguous_framing_is_refused_and_the_connection_ended) \
+    T(after_chunks_the_connection_ends)                      \
+    T(http2_is_not_spoken)                                   \
+    T(a_head_that_does_not_end_is_not_waited_for)            \
+    T(a_request_that_begins_late_has_its_full_time)          \
+    T(a_head_that_grows_and_grows_is_cut)                    \
+    T(a_client_that_does_not_read_is_cut)                    \
+    T(one_connection_too_many_is_closed)                     \
+    T(a_drain_answers_what_has_come_and_ends_the_rest) T(a_cut_leaves_nothing)
 FS_SUITE("http/connections", TESTS)
