@@ -292,6 +292,7 @@ static bool run_turn(struct fixture *fixture, bool is_busy)
     struct fs_link letters, *letter;
 
     h2o_evloop_run(fixture->h2o, is_busy ? 0 : 5);
+    fixture->turn_count++;
     fs_counter_set(&fixture->metrics.turn_at_us, fs_clock_now_us());
     fs_link_init(&letters);
     fs_mailbox_take(&fixture->logins, &letters);

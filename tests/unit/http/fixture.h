@@ -47,6 +47,7 @@ struct fixture {
     /* changing [any] */
     _Atomic bool is_stopping;
     _Atomic bool is_draining;          /* fs_http_drain() every turn */
+    _Atomic unsigned turn_count;       /* turns of the loop */
     _Atomic unsigned list_count;       /* lists that the strategy was asked for */
     _Atomic unsigned purchase_count;   /* purchases that it was asked for */
     _Atomic unsigned connection_count; /* open, as the last turn saw it */

@@ -31,6 +31,46 @@ static size_t write_purchase(char *text, size_t size, const char *product, const
 
 static const char inventory[] = "GET /inventory/sold HTTP/1.1\r\nHost: a\r\n\r\n";
 
+/* Its socket stays in the poll, where an end of the stream and unread bytes are news for ever. */
+static void a_loop_rests_while_requests_wait_whatever_their_clients_do(void)
+{
+    struct fixture fixture;
+    char text[1024];
+    unsigned turns;
+    size_t len;
+    int fds[12];
+
+    fixture_start(&fixture, NULL);
+    len = write_purchase(text, sizeof(text), "stuck", token_of(&fixture));
+    for (int i = 0; i < 12; i++) {
+        fds[i] = client_connect(fixture.main_path);
+        FS_CHECK(client_send(fds[i], text, len));
+    }
+    while (fixture.op_count < 12)
+        usleep(1000);
+    for (int i = 0; i < 12; i++) {
+        if (i % 4 == 0)
+            close(fds[i]);
+        else if (i % 4 == 1)
+            shutdown(fds[i], SHUT_WR);
+        else
+            FS_CHECK(client_send(fds[i], text, i % 4 == 2 ? 20 : len));
+    }
+    usleep(50000);
+    turns = fixture.turn_count;
+    usleep(200000);
+    FS_CHECK(fixture.turn_count - turns < 1000); /* one in 5 ms, and what there is to do */
+    for (int i = 0; i < 12; i++) {
+        if (i % 4 == 0)
+            continue;
+        FS_CHECK(client_read(fds[i], &answer, true));
+        FS_CHECK_INT(answer.status, 200);
+        close(fds[i]);
+    }
+    FS_CHECK(fixture_is_quiet(&fixture));
+    fixture_stop(&fixture);
+}
+
 /* Cut after each byte, at once and after a moment; nothing is left behind. */
 static void a_client_may_leave_at_every_byte(void)
 {
@@ -407,18 +447,19 @@ static void a_cut_leaves_nothing(void)
         close(fds[i]);
 }
 
-#define TESTS(T)                                             \
-    T(a_client_may_leave_at_every_byte)                      \
-    T(a_client_may_leave_while_it_reads)                     \
-    T(mutated_requests_do_no_harm)                           \
-    T(pipelined_requests_are_answered_in_order)              \
-    T(ambiguous_framing_is_refused_and_the_connection_ended) \
-    T(after_chunks_the_connection_ends)                      \
-    T(http2_is_not_spoken)                                   \
-    T(a_head_that_does_not_end_is_not_waited_for)            \
-    T(a_request_that_begins_late_has_its_full_time)          \
-    T(a_head_that_grows_and_grows_is_cut)                    \
-    T(a_client_that_does_not_read_is_cut)                    \
-    T(one_connection_too_many_is_closed)                     \
+#define TESTS(T)                                                  \
+    T(a_loop_rests_while_requests_wait_whatever_their_clients_do) \
+    T(a_client_may_leave_at_every_byte)                           \
+    T(a_client_may_leave_while_it_reads)                          \
+    T(mutated_requests_do_no_harm)                                \
+    T(pipelined_requests_are_answered_in_order)                   \
+    T(ambiguous_framing_is_refused_and_the_connection_ended)      \
+    T(after_chunks_the_connection_ends)                           \
+    T(http2_is_not_spoken)                                        \
+    T(a_head_that_does_not_end_is_not_waited_for)                 \
+    T(a_request_that_begins_late_has_its_full_time)               \
+    T(a_head_that_grows_and_grows_is_cut)                         \
+    T(a_client_that_does_not_read_is_cut)                         \
+    T(one_connection_too_many_is_closed)                          \
     T(a_drain_answers_what_has_come_and_ends_the_rest) T(a_cut_leaves_nothing)
 FS_SUITE("http/connections", TESTS)
