@@ -86,8 +86,9 @@ def test_a_second_sigterm_stops_at_once(server):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_breaks_a_start_off(make_server, number):
-    """Nobody answers on port 1: the start would wait for 10 s."""
-    server = make_server("--redis", "redis://127.0.0.1:1", strategy_name="v3").spawn()
+    """Nobody answers on port 1: the start would wait for half a minute."""
+    server = make_server("--redis", "redis://127.0.0.1:1", "--set", "redis.start_timeout=30s",
+                         strategy_name="v3").spawn()
     time.sleep(0.5 * slowness())
     assert server.is_running(), server.log()
     begun = time.monotonic()

@@ -37,10 +37,10 @@ struct fs_fake_store {
     void *data;
 
     /* what fails: calls number fault_first to fault_last, counted from 1 */
-    enum fs_fault fault;
-    uint64_t fault_first;
-    uint64_t fault_last;
-    uint32_t delay_ms;
+    _Atomic enum fs_fault fault; /* and its bounds: set by a test while loops read */
+    _Atomic uint64_t fault_first;
+    _Atomic uint64_t fault_last;
+    _Atomic uint32_t delay_ms;
 
     /* changing [loop] */
     uint64_t call_count;    /* taken so far */

@@ -224,6 +224,12 @@ static void a_store_that_hangs_is_dropped_and_what_was_under_way_is_bounded(void
     close_all();
 }
 
+/* On a busy machine a deadline may pass before the turn that would have sent. */
+static bool is_late(enum fs_reply_kind kind)
+{
+    return kind == FS_REPLY_LOST || kind == FS_REPLY_NOT_SENT;
+}
+
 static void late_replies_never_reach_a_wrong_call(void)
 {
     const struct fs_link_options options = {.urls = {NULL}};
@@ -253,7 +259,7 @@ static void late_replies_never_reach_a_wrong_call(void)
             if (asked[i].kind == FS_REPLY_TEXT)
                 FS_CHECK_STR(asked[i].text, lines[i] + strlen("ECHO "));
             else
-                FS_CHECK(asked[i].kind == FS_REPLY_LOST);
+                FS_CHECK(is_late(asked[i].kind));
             late += asked[i].kind != FS_REPLY_TEXT;
             answered += asked[i].kind == FS_REPLY_TEXT;
         }
@@ -280,7 +286,7 @@ static void memory_of_late_replies_is_used_again(void)
         fs_link_command(&link, &asked, "GET big", fs_clock_now_us() + 1000);
         fs_link_await(&link, &asked);
         fs_redis_proxy_release(&proxy);
-        FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
+        FS_CHECK(is_late(asked.kind));
         while (link.redis->places.list[0]->connection.in_flight > 0)
             fs_redis_poll_turn(&link.loop, link.store, 5);
     }
