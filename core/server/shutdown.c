@@ -15,6 +15,7 @@
 
 #define LOOK_SPAN_MS 2
 #define GRACE_US 2000000u /* past the deadline of the last op */
+#define ADMIN_US 200000u  /* for the admin's connections, when the others took all the time */
 
 static void pause_briefly(void)
 {
@@ -45,12 +46,18 @@ static uint64_t ops_in_flight(const struct fs_server *server)
     return in_flight;
 }
 
-/* Waits until no connection of these workers is open.  Returns whether that came to be in time. */
+/* Waits until no connection of these workers is open.  Returns whether that came to be in time; a
+ * loop that has not looked yet has a little more. */
 static bool wait_for_connections(const struct fs_server *server, struct fs_worker *const *workers,
                                  size_t count, uint64_t until_us, bool is_patient)
 {
-    while (connections_open(workers, count) > 0) {
-        if (fs_clock_now_us() >= until_us || (!is_patient && atomic_load(&server->is_cut)))
+    size_t open;
+
+    while ((open = connections_open(workers, count)) > 0) {
+        uint64_t now_us = fs_clock_now_us();
+        bool is_over = now_us >= until_us || (!is_patient && atomic_load(&server->is_cut));
+
+        if (is_over && (open != SIZE_MAX || now_us >= until_us + GRACE_US))
             return false;
         pause_briefly();
     }
@@ -103,6 +110,8 @@ static int close_listening(struct fs_server *server)
 
     /* The admin's listener tells what goes on to the end. */
     fs_worker_unlisten(*admin);
+    if (until_us < fs_clock_now_us() + ADMIN_US)
+        until_us = fs_clock_now_us() + ADMIN_US;
     is_clean = drain(server, admin, 1, until_us) && is_clean;
     for (size_t i = 0; i < server->listener_count; i++)
         fs_listener_close(&server->listeners[i]);

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from flashsale import sized, slowness
-from http1 import Ended, request_bytes
+from http1 import Ended, Wire, request_bytes
 
 BODY = b'{"quantity":1}'
 
@@ -68,6 +68,18 @@ def test_a_client_that_never_finishes_cannot_hold_the_server(server):
     print(f"stopped with {code} after {time.monotonic() - begun:.2f} s")
     assert code in (0, 1)
     wire.close()
+
+
+def test_what_is_cut_is_told_and_nothing_else_is_cut(make_server):
+    server = make_server("--set", "shutdown_timeout=1s").start()
+    wires = [half_sent(server, server.login("user_1"))[0] for _ in range(3)]
+    with Wire(server.admin) as idle:
+        idle.ask("GET", "/livez")
+        assert server.stop() == 0
+    told = [line for line in server.log().splitlines() if "are cut" in line]
+    assert len(told) == 1 and ": 3 connection(s) are cut" in told[0], told
+    for wire in wires:
+        wire.close()
 
 
 def test_a_second_sigterm_stops_at_once(server):
