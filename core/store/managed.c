@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,15 @@
 #define BACKOFF_MS_MAX 1000u
 #define STEADY_US 10000000u /* a server that lived this long begins its backoff anew */
 #define STOP_S 10           /* until SIGKILL */
+#define STOP_LOOK_MS 50u    /* how often it is seen that nobody waits any longer */
 #define ASK_US 1000000u     /* of one attempt to reach it while it starts */
 #define ASK_PAUSE_MS 5
 #define LOG_TAIL_SIZE 512
 
 struct fs_managed {
     /* constant after start */
-    struct fs_log *log; /* borrowed */
+    struct fs_log *log;         /* borrowed */
+    const _Atomic bool *is_cut; /* borrowed; NULL: never */
     char program[PATH_MAX];
     char configuration[PATH_MAX];
     unsigned index;
@@ -331,6 +334,7 @@ static struct fs_managed *new_managed(const struct fs_managed_options *options)
     if (!managed)
         return NULL;
     managed->log = options->log;
+    managed->is_cut = options->is_cut;
     managed->index = options->index;
     managed->output_fd = -1;
     managed->dir = (struct fs_private_dir){.owner_lock_fd = -1, .server_lock_fd = -1};
@@ -385,15 +389,19 @@ free_new:
 
 /* Stopping */
 
-/* With the mutex.  False: it did not end in time. */
+/* With the mutex.  False: it did not end in time, or shall not be waited for. */
 static bool await_stop(struct fs_managed *managed, unsigned seconds)
 {
-    const struct timespec until = after_ms(seconds * 1000);
+    for (unsigned waited_ms = 0; waited_ms < seconds * 1000; waited_ms += STOP_LOOK_MS) {
+        const struct timespec until = after_ms(STOP_LOOK_MS);
 
-    while (!managed->has_given_up)
-        if (pthread_cond_timedwait(&managed->changed, &managed->mutex, &until) == ETIMEDOUT)
-            return managed->has_given_up;
-    return true;
+        while (!managed->has_given_up)
+            if (pthread_cond_timedwait(&managed->changed, &managed->mutex, &until) == ETIMEDOUT)
+                break;
+        if (managed->has_given_up || (managed->is_cut && atomic_load(managed->is_cut)))
+            break;
+    }
+    return managed->has_given_up;
 }
 
 void fs_managed_stop(struct fs_managed *managed)
@@ -404,8 +412,10 @@ void fs_managed_stop(struct fs_managed *managed)
     if (managed->pid > 0)
         kill(managed->pid, SIGTERM);
     if (!await_stop(managed, STOP_S)) {
-        fs_log_error(managed->log, "store", "redis-server %u did not stop within %d s: killed",
-                     managed->index, STOP_S);
+        fs_log_error(
+            managed->log, "store",
+            "redis-server %u did not stop within %d s, or should not be waited for: killed",
+            managed->index, STOP_S);
         if (managed->pid > 0)
             kill(managed->pid, SIGKILL);
     }

@@ -19,6 +19,7 @@ struct fs_managed_options {
     enum fs_durability durability; /* FS_DURABILITY_AOF_ALWAYS or FS_DURABILITY_AOF_EVERYSEC */
     uint64_t start_timeout_us;     /* until it answers, not counting the time it loads data */
     struct fs_log *log;            /* borrowed until stop */
+    const _Atomic bool *is_cut;    /* NULL, or borrowed until stop: set, stopping waits no longer */
 };
 
 /* Starts it and waits until it answers.  Adopts nothing: the folder must be ours and locked by nobody
@@ -28,7 +29,8 @@ struct fs_managed_options {
 int fs_managed_start(const struct fs_managed_options *options, struct fs_managed **managed,
                      struct fs_error *error);
 
-/* SIGTERM, so that it writes what it has; SIGKILL when it takes longer than its time.  [main] */
+/* SIGTERM, so that it writes what it has; SIGKILL when it takes longer than its time, or is_cut is
+ * set: with appendfsync always that loses nothing, with everysec what the last second brought.  [main] */
 void fs_managed_stop(struct fs_managed *managed);
 
 /* "unix:/path" and the password of a client; borrowed until stop.  [any] */

@@ -60,7 +60,8 @@ static int start_private(struct fs_redis *redis, const struct fs_redis_options *
         .durability =
             options->private_durability ? options->private_durability : FS_DURABILITY_AOF_ALWAYS,
         .start_timeout_us = redis->start_timeout_us,
-        .log = redis->log};
+        .log = redis->log,
+        .is_cut = options->is_cut};
     struct fs_node *node;
     char url[160];
     int rc = fs_managed_start(&wanted, &redis->managed[index], error);

@@ -35,7 +35,7 @@ struct fs_redis_options {
     uint32_t in_flight_max;      /* default 1024: commands under way, per loop and node */
     unsigned wait_replicas;      /* default 0: replicas that have it before a command is answered */
     uint64_t start_timeout_us;   /* default 10 s: for a server to answer, without loading time */
-    const _Atomic bool *is_cut;  /* NULL, or borrowed for the call: set, the waiting ends */
+    const _Atomic bool *is_cut;  /* NULL, or borrowed until destroy: set, no start or stop waits */
     struct fs_log *log;          /* borrowed until destroy */
 };
 

@@ -18,7 +18,7 @@
 
 #define READY_MS_MAX 30000u
 #define READY_PAUSE_MS 2u
-#define STOP_MS_MAX 20000u
+#define STOP_MS_MAX 40000u /* more than a drain, its cuts and the end of Redis may take */
 #define CONFIGURATION_MS_MAX 10000u
 #define LOG_TAIL 400u /* bytes of the log in an error */
 

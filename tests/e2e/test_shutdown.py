@@ -1,4 +1,6 @@
 """Stopping: in time, truly, and at once when told twice."""
+import os
+import pathlib
 import signal
 import socket
 import time
@@ -94,6 +96,33 @@ def test_a_second_sigterm_stops_at_once(server):
     server.check()
     for wire in wires:
         wire.close()
+
+
+def test_a_second_sigterm_waits_for_no_redis_that_hangs(make_server):
+    """A private redis-server that stands still would be waited for, for 10 s."""
+    server = make_server(strategy_name="v3").start()
+    server.buy("1", server.login("user_1"))
+    redis = [int(pid) for pid in _descendants(server.pid)
+             if "redis-server" in pathlib.Path(f"/proc/{pid}/comm").read_text()]
+    assert redis, "no private redis-server was found"
+    for pid in redis:
+        os.kill(pid, signal.SIGSTOP)
+    server.signal(signal.SIGTERM)
+    time.sleep(3)
+    begun = time.monotonic()
+    server.signal(signal.SIGTERM)
+    server.wait(8)
+    assert time.monotonic() - begun < 5.0 * slowness(), server.log()
+    assert not any(pathlib.Path(f"/proc/{pid}").exists() for pid in redis), "it was left behind"
+
+
+def _descendants(pid):
+    """All processes below pid, children of every thread."""
+    found = []
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in path.read_text().split():
+            found += [int(child)] + _descendants(int(child))
+    return found
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
