@@ -31,6 +31,7 @@
 #define FS_WORKERS_MAX 64u
 #define FS_LISTENERS_MAX 16u
 #define FS_ACCEPTS_PER_TURN_MAX 64u /* connections a listener takes in one turn of its loop */
+#define FS_AUDIT_SPAN_US 25000000u  /* until an audit is answered: it walks every order */
 #define FS_ADMIN_OPS_MAX 1024u      /* requests in flight on the admin's loop */
 #define FS_OPS_MAX 1048576u         /* upper bound of purchase.in_flight_max, per worker */
 

@@ -102,6 +102,7 @@ int fs_ops_init(struct fs_ops *ops, struct fs_loop *loop, uint32_t in_flight_max
     assert(in_flight_max >= 1 && in_flight_max <= FS_OPS_MAX && deadline_span_us > 0);
     *ops = (struct fs_ops){.loop = loop, .deadline_span_us = deadline_span_us};
     fs_link_init(&ops->waiting);
+    fs_link_init(&ops->auditing);
     fs_link_init(&ops->completed);
     return fs_freelist_init(&ops->slots, slot_size(ops), in_flight_max);
 }
@@ -247,6 +248,12 @@ static void hand_over(struct fs_op *op)
     assert(false && "a kind of op");
 }
 
+/* Nobody buys by an audit, and a long sale takes seconds to walk. */
+static bool is_long(const struct fs_op *op)
+{
+    return op->kind == FS_OP_AUDIT && op->ops->deadline_span_us < FS_AUDIT_SPAN_US;
+}
+
 void fs_op_submit(struct fs_op *op)
 {
     struct fs_ops *ops = op->ops;
@@ -255,10 +262,10 @@ void fs_op_submit(struct fs_op *op)
     op->submitted = true;
     op->asked = is_asked_at_once(op);
     op->submitted_us = fs_clock_now_us();
-    op->deadline_us = op->submitted_us + ops->deadline_span_us;
+    op->deadline_us = op->submitted_us + (is_long(op) ? FS_AUDIT_SPAN_US : ops->deadline_span_us);
     set_deadline(op);
     memset(op->state, 0, ops->loop->strategy->state_size);
-    fs_link_append(&ops->waiting, &op->by_deadline);
+    fs_link_append(is_long(op) ? &ops->auditing : &ops->waiting, &op->by_deadline);
     ops->thread = pthread_self();
     ops->loop->touched = true;
     hand_over(op);
@@ -271,16 +278,16 @@ void fs_op_abandon(struct fs_op *op)
     fs_link_remove(&op->by_deadline);
 }
 
-static size_t answer_late(struct fs_ops *ops)
+static size_t answer_late_of(struct fs_link *waiting)
 {
     size_t answered_count = 0;
     uint64_t now_us;
 
-    if (fs_link_is_alone(&ops->waiting))
+    if (fs_link_is_alone(waiting))
         return 0;
     now_us = fs_clock_now_us();
-    while (!fs_link_is_alone(&ops->waiting)) {
-        struct fs_op *op = FS_CONTAINER_OF(ops->waiting.next, struct fs_op, by_deadline);
+    while (!fs_link_is_alone(waiting)) {
+        struct fs_op *op = FS_CONTAINER_OF(waiting->next, struct fs_op, by_deadline);
 
         if (op->deadline_us > now_us)
             break;
@@ -296,7 +303,7 @@ static size_t answer_late(struct fs_ops *ops)
 
 size_t fs_ops_settle(struct fs_ops *ops)
 {
-    size_t answered_count = answer_late(ops);
+    size_t answered_count = answer_late_of(&ops->waiting) + answer_late_of(&ops->auditing);
     struct fs_link completed;
     struct fs_link *link;
 
@@ -315,11 +322,19 @@ size_t fs_ops_settle(struct fs_ops *ops)
     return answered_count;
 }
 
+static uint64_t first_due_us(const struct fs_link *waiting)
+{
+    if (fs_link_is_alone(waiting))
+        return UINT64_MAX;
+    return FS_CONTAINER_OF(waiting->next, struct fs_op, by_deadline)->deadline_us;
+}
+
 uint64_t fs_ops_next_due_us(const struct fs_ops *ops)
 {
+    uint64_t waiting_us = first_due_us(&ops->waiting);
+    uint64_t auditing_us = first_due_us(&ops->auditing);
+
     if (!fs_link_is_alone(&ops->completed))
         return 0;
-    if (fs_link_is_alone(&ops->waiting))
-        return UINT64_MAX;
-    return FS_CONTAINER_OF(ops->waiting.next, struct fs_op, by_deadline)->deadline_us;
+    return waiting_us < auditing_us ? waiting_us : auditing_us;
 }

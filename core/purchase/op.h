@@ -100,6 +100,7 @@ struct fs_ops {
     pthread_t thread;         /* that submitted last: the only one that may complete */
     struct fs_link waiting;   /* neither answered nor completed, oldest deadline first: all have one
                                  span, so a FIFO */
+    struct fs_link auditing;  /* as waiting: audits, which have a longer span */
     struct fs_link completed; /* to settle at the end of this turn */
     uint32_t in_flight;       /* slots taken: not yet both answered and completed */
 };

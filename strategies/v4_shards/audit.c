@@ -17,7 +17,7 @@ struct counted {
 };
 
 struct fs_v4_audit {
-    unsigned pending_count;
+    unsigned counted_count; /* one shard after the other, so that buyers come between */
     struct counted shards[];
 };
 
@@ -146,6 +146,24 @@ static void on_audit_second(struct fs_v4_read *read)
     }
 }
 
+static void on_counted(struct fs_call *call, const struct fs_reply *reply);
+
+static void count_next(struct fs_v4_ask *state)
+{
+    const struct fs_ledger *ledger = state->ask.worker->ledger;
+    unsigned k = state->audit->counted_count;
+    struct counted *shard = &state->audit->shards[k];
+    const struct fs_ledger_keys *keys = &state->sale->shards[k].product->keys;
+    char number[FS_LEDGER_NUMBER_SIZE];
+    const struct fs_text argv[] = {keys->list[FS_LEDGER_KEY_SALE], keys->list[FS_LEDGER_KEY_ORDERS],
+                                   keys->list[FS_LEDGER_KEY_BUYERS],
+                                   fs_ledger_number(number, ledger->audit_max)};
+
+    shard->state = state;
+    shard->call.done = on_counted;
+    ledger->host->script(state->ask.worker->loop, &shard->call, &fs_ledger_audit, 0, 3, 4, argv);
+}
+
 static void on_counted(struct fs_call *call, const struct fs_reply *reply)
 {
     struct counted *shard =
@@ -167,8 +185,10 @@ static void on_counted(struct fs_call *call, const struct fs_reply *reply)
                   "v4: a shard of %.*s has more than audit_max orders: raise it to audit the sale, "
                   "whose shards stand still meanwhile, about 4 us for each order",
                   (int)state->ask.product.len, state->ask.product.data);
-    if (--audit->pending_count > 0)
+    if (++audit->counted_count < fs_v4_sale_shard_count(state->sale)) {
+        count_next(state);
         return;
+    }
     for (unsigned k = 0; k < fs_v4_sale_shard_count(state->sale); k++)
         is_whole = is_whole && audit->shards[k].is_counted;
     if (!is_whole)
@@ -189,9 +209,7 @@ static void on_audit_first(struct fs_v4_read *read)
 {
     struct fs_v4_ask *state = read->data;
     struct fs_v4_sale *sale = state->sale;
-    const struct fs_ledger *ledger = state->ask.worker->ledger;
     unsigned count = fs_v4_sale_shard_count(sale);
-    char number[FS_LEDGER_NUMBER_SIZE];
 
     if (!read->is_whole || !read->views[0].is_there) {
         bool is_unknown = read->views[0].is_answered && !read->views[0].is_there;
@@ -211,20 +229,8 @@ static void on_audit_first(struct fs_v4_read *read)
         end_audit(state, FS_UNAVAILABLE);
         return;
     }
-    state->audit->pending_count = count;
     state->ask.trips += 2;
-    for (unsigned k = 0; k < count; k++) {
-        struct counted *shard = &state->audit->shards[k];
-        const struct fs_ledger_keys *keys = &sale->shards[k].product->keys;
-        const struct fs_text argv[] = {
-            keys->list[FS_LEDGER_KEY_SALE], keys->list[FS_LEDGER_KEY_ORDERS],
-            keys->list[FS_LEDGER_KEY_BUYERS], fs_ledger_number(number, ledger->audit_max)};
-
-        shard->state = state;
-        shard->call.done = on_counted;
-        ledger->host->script(state->ask.worker->loop, &shard->call, &fs_ledger_audit, 0, 3, 4,
-                             argv);
-    }
+    count_next(state);
 }
 
 void fs_v4_audit_sale(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,

@@ -1,4 +1,5 @@
 /* The life of an op, in every order in which its two parties can let it go. */
+#include "base/limits.h"
 #include "support/suite.h"
 
 #include "unit/purchase/holding.h"
@@ -217,6 +218,40 @@ static void the_deadline_is_the_span_after_submit_and_the_strategy_is_told(void)
     tear_down(&fixture);
 }
 
+static struct fs_op *submit_of(struct fixture *fixture, enum fs_op_kind kind)
+{
+    struct fs_op *op = fs_op_take(&fixture->ops, kind, &client_type, &fixture->client);
+
+    fs_op_set_product(op, FS_TEXT("shoe"));
+    fs_op_submit(op);
+    return op;
+}
+
+static void an_audit_has_longer_and_others_are_answered_before_it(void)
+{
+    const struct fs_outcome late = {.verdict = FS_UNAVAILABLE};
+    struct fixture fixture;
+    struct fs_op *audit, *count;
+
+    set_up(&fixture, 2);
+    fixture.ops.deadline_span_us = 1000000;
+    audit = submit_of(&fixture, FS_OP_AUDIT);
+    FS_CHECK(audit->deadline_us == audit->submitted_us + FS_AUDIT_SPAN_US);
+    FS_CHECK(fs_ops_next_due_us(&fixture.ops) == audit->deadline_us);
+    count = submit_of(&fixture, FS_OP_COUNT);
+    FS_CHECK(fs_ops_next_due_us(&fixture.ops) == count->deadline_us);
+    count->deadline_us = 1;
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+    FS_CHECK(count->answered && !audit->answered);
+    audit->deadline_us = 1;
+    FS_CHECK_INT(fs_ops_settle(&fixture.ops), 1);
+    FS_CHECK(audit->answered);
+    fixture.host.host.complete(audit, &late);
+    fixture.host.host.complete(count, &late);
+    fs_ops_settle(&fixture.ops);
+    tear_down(&fixture);
+}
+
 /* What a strategy says is known when its op's deadline comes, however late the strategy itself is. */
 static void at_its_deadline_an_op_that_nothing_was_asked_for_is_busy(void)
 {
@@ -403,6 +438,7 @@ static void a_change_keeps_its_texts(void)
     T(an_op_abandoned_by_the_answer_to_another_is_not_answered)       \
     T(late_ops_are_answered_before_those_that_were_completed)         \
     T(the_deadline_is_the_span_after_submit_and_the_strategy_is_told) \
+    T(an_audit_has_longer_and_others_are_answered_before_it)          \
     T(at_its_deadline_an_op_that_nothing_was_asked_for_is_busy)       \
     T(an_op_whose_client_left_may_still_be_asked_for)                 \
     T(a_read_past_its_deadline_took_nothing)                          \
