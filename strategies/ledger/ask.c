@@ -224,8 +224,14 @@ static void witness_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
 
-    if (fs_ledger_reply_is_whole(reply, 1) &&
-        reply->items[FS_LEDGER_REPLY_CODES].text.data[0] == FS_LEDGER_LETTER_FROZEN)
+    bool is_missed = fs_ledger_reply_is_whole(reply, 1) &&
+                     reply->items[FS_LEDGER_REPLY_CODES].text.data[0] == FS_LEDGER_LETTER_FROZEN;
+
+    if (is_missed && state->worker->missed) {
+        state->worker->missed(state);
+        return;
+    }
+    if (is_missed)
         fs_ledger_tell_behind(state->worker->ledger,
                               (struct fs_text){state->probed, state->probed_len});
     fs_ledger_ask_end(state, FS_DONE); /* the other sales can be sold from */

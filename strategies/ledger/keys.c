@@ -21,6 +21,7 @@ void fs_ledger_keys_init(struct fs_ledger_keys *keys, struct fs_text prefix, str
         [FS_LEDGER_KEY_SALE] = "sale",       [FS_LEDGER_KEY_ORDERS] = "orders",
         [FS_LEDGER_KEY_BUYERS] = "buyers",   [FS_LEDGER_KEY_LOG] = "log",
         [FS_LEDGER_KEY_CHANGES] = "changes", [FS_LEDGER_KEY_LOCK] = NULL,
+        [FS_LEDGER_KEY_LAYOUT] = "layout",
     };
     size_t at = 0;
 

@@ -5,6 +5,7 @@
  *   fs:{shoe}:buyers    hash    buyer -> units had in this epoch
  *   fs:{shoe}:log       stream  the records in the order in which they were made
  *   fs:{shoe}:changes   hash    name of a change -> what it asked for
+ *   fs:{shoe}:layout    hash    v4: where the sale's shards are, see v4_shards/place.lua
  *   fs:claims           hash    order name -> product
  *   fs:products         set     every product that ever had a sale
  *   lock:{shoe}         string  v2: who holds the lock
@@ -31,6 +32,7 @@ enum fs_ledger_key {
     FS_LEDGER_KEY_LOG,
     FS_LEDGER_KEY_CHANGES,
     FS_LEDGER_KEY_LOCK,
+    FS_LEDGER_KEY_LAYOUT,
     FS_LEDGER_KEY_COUNT
 };
 

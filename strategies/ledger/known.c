@@ -55,6 +55,20 @@ uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, 
     return epoch;
 }
 
+void fs_ledger_forget(struct fs_ledger *ledger, struct fs_text product)
+{
+    struct fs_ledger_epoch *entry;
+
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    if (entry) {
+        set_frozen(ledger, entry, false);
+        *entry = ledger->epochs[--ledger->epoch_count];
+        ledger->epochs[ledger->epoch_count] = (struct fs_ledger_epoch){0};
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+}
+
 /* Holding the mutex. */
 static void tell_lost(struct fs_ledger *ledger, struct fs_ledger_epoch *entry)
 {

@@ -48,6 +48,7 @@ struct fs_ledger {
 struct fs_ledger_product;
 struct fs_ledger_op;
 struct fs_ledger_decision;
+struct fs_ledger_ask;
 
 /* A purchase or a cancel: the state of its op. */
 struct fs_ledger_op {
@@ -80,6 +81,9 @@ struct fs_ledger_worker {
     /* NULL, or set after init: given each op before it is ended by its decision, which it may change.
      * True: the op is kept. */
     bool (*keep)(struct fs_ledger_op *state, uint64_t epoch, struct fs_ledger_decision *decision);
+
+    /* NULL, or set after init: given a probe that has missed its witness, which it ends. */
+    void (*missed)(struct fs_ledger_ask *state);
 
     /* NULL, or set after init: names that live in probe_count different places; a probe that finds one
      * of them able to sell is satisfied. */
@@ -143,6 +147,9 @@ void fs_ledger_dispose(struct fs_ledger *ledger); /* [main] */
 
 /* Remembers that epoch of product was answered, and gives the highest.  [any] */
 uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch);
+
+/* Forgets the product: it is not there any more, and is not missed.  [any] */
+void fs_ledger_forget(struct fs_ledger *ledger, struct fs_text product);
 
 /* Remembers that the worker read the sale in epoch, so that it is missed when the store has it no more.
  * [loop] */

@@ -4,7 +4,7 @@
 #define FS_LEDGER_LIMITS_H
 
 #define FS_LEDGER_PREFIX_LEN_MAX 64u
-#define FS_LEDGER_NAME_LEN_MAX (FS_PRODUCT_LEN_MAX + 12u) /* a product, or a shard of one */
+#define FS_LEDGER_NAME_LEN_MAX (FS_PRODUCT_LEN_MAX + 20u) /* a product, or a shard of one */
 #define FS_LEDGER_KEY_LEN_MAX (FS_LEDGER_PREFIX_LEN_MAX + FS_LEDGER_NAME_LEN_MAX + 16u)
 
 /* Ops in one script.  Lua's unpack() gives up at 8,000 values, and the order stream takes two a

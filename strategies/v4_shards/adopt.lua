@@ -5,12 +5,15 @@
 -- ARGV  1 epoch   2 fence, the version of what follows
 --       3 units   dealt to this shard in this epoch
 --       4 per_buyer   5 per_order   6 opens   7 closes   8 state   9 shards
--- Returns  1 when the shard was behind, else 0
+-- Returns  1 when the shard was behind, else 0, also when its sale is being moved
 -- Cost     1 read, 1 to 3 writes
 
-local own = redis.call('HMGET', KEYS[1], 'epoch', 'fence', 'seq', 'moves')
+local own = redis.call('HMGET', KEYS[1], 'epoch', 'fence', 'seq', 'moves', 'frozen')
 local epoch, fence = tonumber(own[1]) or 0, tonumber(own[2]) or 0
 local new_epoch, new_fence = tonumber(ARGV[1]), tonumber(ARGV[2])
+if string.match(own[5] or '', '^moved|') then
+    return 0
+end
 if epoch > new_epoch or (epoch == new_epoch and fence >= new_fence) then
     return 0
 end

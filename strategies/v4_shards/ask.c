@@ -2,9 +2,10 @@
 #include "ask.h"
 
 #include "adopt.h"
-#include "tag.h"
+#include "scripts.h"
 
 #define SUM_ROUNDS_MAX 3u
+#define PLACES_MAX 8u /* that one op asks for */
 
 bool fs_v4_ask_begin(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
                      struct fs_text product, uint64_t deadline_us)
@@ -29,69 +30,206 @@ void fs_v4_ask_end(struct fs_v4_ask *state, enum fs_verdict verdict)
     fs_v4_sale_leave(sale);
 }
 
-bool fs_v4_ask_read(struct fs_v4_ask *state, void (*done)(struct fs_v4_read *read))
+static void on_ask_placed(void *data, enum fs_v4_placed placed)
+{
+    struct fs_v4_ask *state = data;
+    struct fs_v4_sale *before = state->sale;
+    struct fs_v4_sale *sale;
+
+    if (placed == FS_V4_ELSEWHERE) {
+        sale = fs_v4_sale_take(before->worker, before->name);
+        placed = sale ? FS_V4_PLACED : FS_V4_UNPLACED;
+        if (sale) {
+            fs_v4_sale_use(sale);
+            state->sale = sale;
+            fs_v4_sale_leave(before);
+        }
+    }
+    state->placed(state, placed);
+}
+
+void fs_v4_ask_place(struct fs_v4_ask *state, bool is_claim,
+                     void (*done)(struct fs_v4_ask *state, enum fs_v4_placed placed))
+{
+    state->placed = done;
+    state->place_count++;
+    state->ask.trips++;
+    if (!fs_v4_place_begin(state->sale, state->ask.deadline_us, is_claim, on_ask_placed, state))
+        done(state, FS_V4_UNPLACED);
+}
+
+static bool read_now(struct fs_v4_ask *state);
+
+static void give_read(struct fs_v4_ask *state, struct fs_v4_read *read)
+{
+    for (unsigned k = 0; state->is_blind && k < fs_v4_sale_shard_count(read->sale); k++) {
+        read->is_whole = false;
+        read->views[k].is_answered = false;
+        read->views[k].is_there = false;
+    }
+    state->is_blind = false;
+    state->read_done(read);
+}
+
+static void on_read_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
+{
+    state->is_blind = placed == FS_V4_UNPLACED;
+    read_now(state);
+}
+
+/* While the sale is being moved nothing changes it: what was read is so.  And what is not there, and was
+ * looked for in the right place, is not there. */
+static void on_held_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
+{
+    struct fs_v4_read *read = state->held;
+    bool is_there = read->views[0].is_there;
+
+    state->held = NULL;
+    state->is_blind = placed == FS_V4_UNPLACED;
+    if (placed == FS_V4_PLACED && (is_there || state->sale != read->sale)) {
+        fs_v4_read_end(read);
+        read_now(state);
+    } else {
+        give_read(state, read);
+    }
+}
+
+static void on_ask_read(struct fs_v4_read *read)
+{
+    struct fs_v4_ask *state = read->data;
+
+    if (state->is_blind || !fs_v4_read_is_suspect(read) || state->place_count >= PLACES_MAX) {
+        give_read(state, read);
+        return;
+    }
+    read->sale->is_checked = false;
+    read->sale->is_suspect = true;
+    state->held = read;
+    fs_v4_ask_place(state, false, on_held_placed);
+}
+
+static bool read_now(struct fs_v4_ask *state)
 {
     state->ask.trips++;
-    if (fs_v4_read_begin(state->sale, state->ask.deadline_us, done, state))
+    if (fs_v4_read_begin(state->sale, state->ask.deadline_us, on_ask_read, state))
         return true;
     fs_v4_ask_end(state, FS_UNAVAILABLE);
     return false;
 }
 
+bool fs_v4_ask_read(struct fs_v4_ask *state, void (*done)(struct fs_v4_read *read))
+{
+    state->read_done = done;
+    if (state->sale->is_checked && !state->sale->is_retired)
+        return read_now(state);
+    fs_v4_ask_place(state, false, on_read_placed);
+    return true;
+}
+
 /* Lookup: at home. */
 
-static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
+enum { NOT_FOUND, FOUND, MOVED }; /* of find.lua */
+
+static void look(struct fs_v4_ask *state);
+
+static void tell_found(struct fs_v4_ask *state, struct fs_text record)
 {
-    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
-    const struct fs_host *host = state->worker->ledger->host;
+    struct fs_ledger_ask *ask = &state->ask;
+    const struct fs_host *host = ask->worker->ledger->host;
+    struct fs_v4_sale *sale = state->sale;
     struct fs_order_info info;
     uint64_t cancel_sequence;
-    struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = state->trips};
+    struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = ask->trips};
 
-    if (reply->kind == FS_REPLY_NIL) {
-        fs_ledger_ask_end(state, FS_UNKNOWN);
+    if (record.len > 0 && !fs_ledger_read_order(record, &info, &cancel_sequence)) {
+        host->log(host, FS_LOG_ERROR, "v4: what the store has of an order of %.*s is no record",
+                  (int)ask->product.len, ask->product.data);
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
         return;
     }
-    if (reply->kind != FS_REPLY_TEXT ||
-        !fs_ledger_read_order(reply->text, &info, &cancel_sequence)) {
-        fs_ledger_ask_fail(state, reply);
+    if (record.len == 0 || !fs_ledger_same(info.buyer, ask->buyer)) {
+        fs_v4_ask_end(state, FS_UNKNOWN);
         return;
     }
-    if (!fs_ledger_same(info.buyer, state->buyer)) {
-        fs_ledger_ask_end(state, FS_UNKNOWN);
-        return;
-    }
-    info.product = state->product;
-    info.order = state->order;
+    info.product = ask->product;
+    info.order = ask->order;
     outcome.units_left = info.units_left;
     outcome.epoch = info.epoch;
     outcome.sequence = info.sequence;
-    host->tell_order(state->op, &info);
-    host->complete(state->op, &outcome);
+    host->tell_order(ask->op, &info);
+    host->complete(ask->op, &outcome);
+    fs_v4_sale_leave(sale);
+}
+
+static void on_look_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
+{
+    if (placed == FS_V4_UNPLACED)
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
+    else
+        look(state);
+}
+
+/* The record was read before the place was asked for: while it is the same, nothing has changed it. */
+static void on_found_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
+{
+    struct fs_text record = {state->record, state->record_len};
+
+    if (placed == FS_V4_UNPLACED)
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
+    else if (state->sale == state->found_in)
+        tell_found(state, record);
+    else
+        look(state);
+}
+
+static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_v4_ask *state = (struct fs_v4_ask *)(void *)fs_ledger_ask_of(call);
+    struct fs_v4_sale *sale = state->sale;
+
+    if (reply->kind != FS_REPLY_LIST || reply->item_count != 2 ||
+        reply->items[0].kind != FS_REPLY_INTEGER || reply->items[1].kind != FS_REPLY_TEXT) {
+        fs_ledger_ask_fail(&state->ask, reply);
+        fs_v4_sale_leave(sale);
+        return;
+    }
+    if (reply->items[0].integer != MOVED || !sale->has_layout || state->place_count >= PLACES_MAX ||
+        reply->items[1].text.len > sizeof(state->record)) {
+        tell_found(state, reply->items[1].text);
+        return;
+    }
+    sale->is_checked = false;
+    sale->is_suspect = true;
+    state->found_in = sale;
+    state->record_len = reply->items[1].text.len;
+    memcpy(state->record, reply->items[1].text.data, state->record_len);
+    fs_v4_ask_place(state, false, on_found_placed);
+}
+
+static void look(struct fs_v4_ask *state)
+{
+    const struct fs_ledger_product *home = fs_v4_sale_home(state->sale, state->ask.buyer);
+    const struct fs_ledger_worker *worker = state->ask.worker;
+    const struct fs_text argv[] = {home->keys.list[FS_LEDGER_KEY_SALE],
+                                   home->keys.list[FS_LEDGER_KEY_ORDERS], state->ask.order};
+
+    state->ask.trips++;
+    state->ask.call.done = lookup_done;
+    worker->ledger->host->script(worker->loop, &state->ask.call, &fs_v4_find,
+                                 state->ask.deadline_us, 2, 3, argv);
 }
 
 void fs_v4_lookup(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
                   const struct fs_order_ref *ref)
 {
-    const struct fs_host *host = fs_v4_host(worker);
-    const struct fs_v4 *v4 = fs_v4_of(worker);
-    unsigned home = fs_v4_home_of(ref->buyer, ref->product, v4->shard_count);
-    char chars[FS_LEDGER_NAME_LEN_MAX];
-    struct fs_ledger_keys keys;
-    struct fs_text argv[3] = {FS_LEDGER_TEXT("HGET")};
-
-    *state = (struct fs_v4_ask){.ask = {.worker = &worker->ledger,
-                                        .op = op,
-                                        .product = ref->product,
-                                        .buyer = ref->buyer,
-                                        .order = ref->order,
-                                        .trips = 1}};
-    fs_ledger_keys_init(&keys, worker->ledger.ledger->prefix,
-                        fs_v4_tag_write(chars, ref->product, home, v4->range_count));
-    argv[1] = keys.list[FS_LEDGER_KEY_ORDERS];
-    argv[2] = ref->order;
-    state->ask.call.done = lookup_done;
-    host->store(worker->ledger.loop, &state->ask.call, argv[1], ref->deadline_us, 3, argv);
+    if (!fs_v4_ask_begin(worker, op, state, ref->product, ref->deadline_us))
+        return;
+    state->ask.buyer = ref->buyer;
+    state->ask.order = ref->order;
+    if (state->sale->is_checked)
+        look(state);
+    else
+        fs_v4_ask_place(state, false, on_look_placed);
 }
 
 /* Sums */
@@ -155,10 +293,7 @@ static void on_sum(struct fs_v4_read *read)
         state->summed(state, &sum, FS_DONE);
     } else {
         state->before = read;
-        if (!fs_v4_read_begin(state->sale, state->ask.deadline_us, on_sum, state)) {
-            fs_v4_ask_drop(state);
-            state->summed(state, NULL, FS_UNAVAILABLE);
-        }
+        fs_v4_ask_read(state, on_sum);
     }
 }
 
@@ -168,6 +303,7 @@ void fs_v4_sum_begin(struct fs_v4_ask *state,
 {
     state->summed = done;
     state->round_count = 0;
+    state->place_count = 0;
     fs_v4_ask_read(state, on_sum);
 }
 
@@ -189,4 +325,42 @@ void fs_v4_count(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask
 {
     if (fs_v4_ask_begin(worker, op, state, product, 0))
         fs_v4_sum_begin(state, count_done);
+}
+
+/* Probe */
+
+/* What a move marked, and left, is not missed a second time. */
+static void on_missed_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
+{
+    struct fs_ledger *ledger = state->ask.worker->ledger;
+    const struct fs_text name = {state->ask.probed, state->ask.probed_len};
+    struct fs_v4_sale *sale = state->sale;
+    bool is_ours = false;
+
+    for (unsigned k = 0; k < sale->shard_count; k++)
+        is_ours = is_ours || fs_ledger_same(sale->shards[k].product->name, name);
+    if (placed == FS_V4_PLACED && !is_ours)
+        fs_ledger_forget(ledger, name);
+    else if (placed == FS_V4_PLACED && sale->is_missed)
+        fs_ledger_tell_behind(ledger, name);
+    sale->is_missed = placed == FS_V4_PLACED && is_ours;
+    fs_v4_ask_end(state, FS_DONE); /* the other sales can be sold from */
+}
+
+void fs_v4_probe_missed(struct fs_ledger_ask *ask)
+{
+    struct fs_v4_ask *state = (struct fs_v4_ask *)(void *)ask;
+    struct fs_v4_worker *worker = (struct fs_v4_worker *)(void *)ask->worker;
+    const char *end = memchr(ask->probed, '/', ask->probed_len);
+
+    state->sale = fs_v4_sale_take(
+        worker, (struct fs_text){ask->probed, end ? (size_t)(end - ask->probed) : ask->probed_len});
+    if (!state->sale) {
+        fs_ledger_ask_end(ask, FS_DONE);
+        return;
+    }
+    fs_v4_sale_use(state->sale);
+    state->sale->is_checked = false;
+    state->sale->is_suspect = true;
+    fs_v4_ask_place(state, false, on_missed_placed);
 }

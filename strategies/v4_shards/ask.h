@@ -3,7 +3,11 @@
 #ifndef FS_V4_ASK_H
 #define FS_V4_ASK_H
 
+#include "place.h"
 #include "read.h"
+
+/* An order's record: eight numbers and a buyer. */
+#define FS_V4_RECORD_SIZE (8 * FS_LEDGER_NUMBER_SIZE + FS_BUYER_LEN_MAX)
 
 /* The state of such an op. */
 struct fs_v4_ask {
@@ -13,7 +17,17 @@ struct fs_v4_ask {
     struct fs_v4_audit *audit; /* owned */
     struct fs_v4_list *list;   /* owned */
     uint32_t round_count;
-    bool is_replayed; /* the change was made before */
+    uint32_t place_count; /* how often it was asked where the sale is */
+    bool is_replayed;     /* the change was made before */
+    bool is_blind;        /* nobody said where the sale is: its READ is as if nobody had answered */
+    bool is_confirmed;    /* that the sale is not there */
+    uint32_t moved;       /* enum fs_v4_moved of the move that it waits for, 0: not yet */
+    struct fs_v4_read *held;     /* a READ that is believed when the place is the same; owned */
+    struct fs_v4_sale *found_in; /* an order's record, copied; only compared */
+    size_t record_len;
+    char record[FS_V4_RECORD_SIZE];
+    void (*read_done)(struct fs_v4_read *read);
+    void (*placed)(struct fs_v4_ask *state, enum fs_v4_placed placed);
     void (*summed)(struct fs_v4_ask *state, const struct fs_sale_info *sum,
                    enum fs_verdict verdict); /* see fs_v4_sum_begin() */
 };
@@ -28,6 +42,9 @@ void fs_v4_list(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask 
 void fs_v4_make_change(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
                        const struct fs_sale_change *change);
 
+/* A probe missed the witness of a shard: it may have been moved. */
+void fs_v4_probe_missed(struct fs_ledger_ask *state);
+
 /* What the files of ask share */
 
 /* Fills state and takes its sale.  False: no memory, and the op has ended. */
@@ -37,7 +54,12 @@ bool fs_v4_ask_begin(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4
 /* Ends the op and leaves the sale. */
 void fs_v4_ask_end(struct fs_v4_ask *state, enum fs_verdict verdict);
 
-/* READ; false: no memory, and the op has ended as FS_UNAVAILABLE. */
+/* Asks where the sale is; done() is given FS_V4_PLACED also where it is elsewhere: state has that sale
+ * then.  [loop] */
+void fs_v4_ask_place(struct fs_v4_ask *state, bool is_claim,
+                     void (*done)(struct fs_v4_ask *state, enum fs_v4_placed placed));
+
+/* READ, of where the sale is; false: no memory, and the op has ended as FS_UNAVAILABLE. */
 bool fs_v4_ask_read(struct fs_v4_ask *state, void (*done)(struct fs_v4_read *read));
 
 /* Ends the READ to compare with, if any. */

@@ -193,22 +193,21 @@ static void on_counted(struct fs_call *call, const struct fs_reply *reply)
         is_whole = is_whole && audit->shards[k].is_counted;
     if (!is_whole)
         end_audit(state, FS_UNAVAILABLE);
-    else if (!fs_v4_read_begin(state->sale, 0, on_audit_second, state))
-        end_audit(state, FS_UNAVAILABLE);
+    else
+        fs_v4_ask_read(state, on_audit_second);
 }
 
 static void on_audit_adopted(void *data)
 {
     struct fs_v4_ask *state = data;
 
-    if (!fs_v4_read_begin(state->sale, 0, on_audit_first, state))
-        end_audit(state, FS_UNAVAILABLE);
+    fs_v4_ask_read(state, on_audit_first);
 }
 
 static void on_audit_first(struct fs_v4_read *read)
 {
     struct fs_v4_ask *state = read->data;
-    struct fs_v4_sale *sale = state->sale;
+    struct fs_v4_sale *sale = read->sale;
     unsigned count = fs_v4_sale_shard_count(sale);
 
     if (!read->is_whole || !read->views[0].is_there) {

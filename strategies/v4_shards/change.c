@@ -1,17 +1,23 @@
 /* Creating and changing sales: the product's name into the set of all, one script on shard 0, then
- * every other shard takes it over. */
+ * every other shard takes it over.
+ *
+ * A closed sale that is opened, and has another number of shards than is wanted, is moved to so many
+ * first. */
 #include <stddef.h>
 
 #include "adopt.h"
 #include "ask.h"
 #include "ledger/batch.h"
 #include "ledger/scripts.h"
+#include "reshard.h"
 #include "scripts.h"
 
 #define REPLAYED 100
 #define TOO_MANY_UNITS 302
 #define OTHER_SHARDS 303
+#define MOVED 304
 
+static void find_place(struct fs_v4_ask *state);
 static void send_change(struct fs_v4_ask *state);
 static void on_settle(struct fs_v4_read *read);
 
@@ -99,6 +105,13 @@ static void change_failed(struct fs_v4_ask *state, const struct fs_reply *reply)
     }
 }
 
+/* The shard is marked; or it is not there, and may be elsewhere. */
+static bool needs_place(const struct fs_v4_ask *state, int64_t code)
+{
+    return code == MOVED || ((code == FS_UNKNOWN || code == FS_LEDGER_FROZEN) &&
+                             state->sale->has_layout && !state->is_confirmed);
+}
+
 static void change_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_v4_ask *state = ask_of(call);
@@ -110,7 +123,12 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
         change_failed(state, reply);
         return;
     }
-    if (code == TOO_MANY_UNITS || code == OTHER_SHARDS) {
+    if (needs_place(state, code)) {
+        state->is_confirmed = true;
+        state->sale->is_checked = false;
+        state->sale->is_suspect = true;
+        find_place(state);
+    } else if (code == TOO_MANY_UNITS || code == OTHER_SHARDS) {
         ledger->host->log(
             ledger->host, FS_LOG_ERROR, "v4: a change of %.*s was refused: %s",
             (int)state->ask.product.len, state->ask.product.data,
@@ -148,6 +166,89 @@ static void send_change(struct fs_v4_ask *state)
                                  state->ask.deadline_us, args.key_count, args.argc, args.argv);
 }
 
+static void on_find_again(struct fs_call *call, const struct fs_reply *reply)
+{
+    (void)reply;
+    find_place(ask_of(call));
+}
+
+/* Later, until the deadline: it is being moved. */
+static void wait_for_move(struct fs_v4_ask *state)
+{
+    const struct fs_host *host = state->ask.worker->ledger->host;
+
+    if (host->now_us() >= state->ask.deadline_us) {
+        fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_BUSY);
+        return;
+    }
+    state->ask.call.done = on_find_again;
+    host->wait(state->ask.worker->loop, &state->ask.call, FS_LEDGER_RETRY_MS);
+}
+
+static void on_moving(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_v4_ask *state = ask_of(call);
+    const struct fs_host *host = state->ask.worker->ledger->host;
+
+    (void)reply;
+    if (state->moved == FS_V4_MOVE_FAILED) {
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
+    } else if (state->moved == FS_V4_MOVE_NOT_CLOSED) {
+        send_change(state);
+    } else if (state->moved != 0) {
+        state->moved = 0;
+        find_place(state);
+    } else if (host->now_us() >= state->ask.deadline_us) {
+        fs_v4_reshard_leave((struct fs_v4_worker *)(void *)state->ask.worker, state);
+        fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_BUSY);
+    } else {
+        host->wait(state->ask.worker->loop, call, FS_LEDGER_RETRY_MS);
+    }
+}
+
+/* A sale that is opened has as many shards as the option says. */
+static bool is_to_be_moved(const struct fs_v4_ask *state)
+{
+    const struct fs_v4 *v4 = fs_v4_of(state->sale->worker);
+
+    return state->ask.change.kind == FS_CHANGE_UPDATE && state->ask.change.state == FS_SALE_OPEN &&
+           state->sale->has_layout && v4->shards_wanted > 0 &&
+           v4->shards_wanted != state->sale->shard_count;
+}
+
+static void on_found(struct fs_v4_ask *state, enum fs_v4_placed placed)
+{
+    const struct fs_host *host = state->ask.worker->ledger->host;
+    struct fs_v4_sale *sale = state->sale;
+
+    if (placed == FS_V4_UNPLACED && host->now_us() < state->ask.deadline_us) {
+        fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_UNAVAILABLE);
+    } else if (placed == FS_V4_UNPLACED) {
+        fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_BUSY);
+    } else if (placed == FS_V4_MOVING) {
+        wait_for_move(state);
+    } else if (!is_to_be_moved(state) || state->is_confirmed) {
+        send_change(state);
+    } else if (!fs_v4_reshard_begin(sale, fs_v4_of(sale->worker)->shards_wanted, state)) {
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
+    } else {
+        state->ask.call.done = on_moving;
+        host->wait(state->ask.worker->loop, &state->ask.call, FS_LEDGER_RETRY_MS);
+    }
+}
+
+static void find_place(struct fs_v4_ask *state)
+{
+    /* A sale that was moved and has no place any more is lost: it takes a reset. */
+    bool is_claim = state->ask.change.kind == FS_CHANGE_RESET ||
+                    (state->ask.change.kind == FS_CHANGE_CREATE && state->sale->layout == 0);
+
+    if (state->sale->is_checked && state->sale->has_layout && !state->sale->is_retired)
+        on_found(state, FS_V4_PLACED);
+    else
+        fs_v4_ask_place(state, is_claim, on_found);
+}
+
 static void name_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_v4_ask *state = ask_of(call);
@@ -157,7 +258,7 @@ static void name_done(struct fs_call *call, const struct fs_reply *reply)
     else if (reply->integer == 0)
         fs_v4_ask_end(state, FS_TOO_MANY); /* there are as many sales as there may be */
     else
-        send_change(state);
+        find_place(state);
 }
 
 void fs_v4_make_change(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
@@ -171,7 +272,7 @@ void fs_v4_make_change(struct fs_v4_worker *worker, struct fs_op *op, struct fs_
         return;
     state->ask.change = *change;
     if (change->kind == FS_CHANGE_UPDATE) {
-        send_change(state);
+        find_place(state);
         return;
     }
     argv[0] = fs_ledger_key_write(products, worker->ledger.ledger->prefix, "products");

@@ -13,6 +13,7 @@
 
 #include "adopt.h"
 #include "ledger/batch.h"
+#include "place.h"
 #include "stock.h"
 #include "transfer.h"
 #include "wait.h"
@@ -36,6 +37,16 @@ struct plan {
 bool fs_v4_gather_keep(struct fs_ledger_op *state, uint64_t epoch,
                        struct fs_ledger_decision *decision)
 {
+    struct fs_v4_op *op = (struct fs_v4_op *)(void *)state;
+    struct fs_v4_sale *sale = fs_v4_sale_of(state->product);
+
+    if (decision->code == FS_LEDGER_FROZEN && !op->is_told_frozen) {
+        op->is_told_frozen = true; /* for good, or because the sale is being moved */
+        sale->is_checked = false;
+        sale->is_suspect = true;
+        fs_v4_wait_here(sale, state);
+        return true;
+    }
     if (decision->code == FS_DONE + FS_LEDGER_REPLAYED &&
         fs_v4_transfer_decided(state, (uint64_t)decision->sequence)) {
         decision->code = FS_DONE;
@@ -43,7 +54,7 @@ bool fs_v4_gather_keep(struct fs_ledger_op *state, uint64_t epoch,
     }
     if (decision->code != FS_SOLD_OUT && !(decision->code == FS_UNKNOWN && epoch == 0))
         return false;
-    fs_v4_wait_here(fs_v4_sale_of(state->product), state);
+    fs_v4_wait_here(sale, state);
     return true;
 }
 
@@ -112,7 +123,7 @@ static bool has_our_count(const struct plan *plan)
             continue;
         sale->is_checked = false;
         host->log(host, FS_LOG_ERROR,
-                  "v4: %.*s was made with %lld shards, and shards is %u: set it to that",
+                  "v4: %.*s was made with %lld shards and is looked for in %u: set shards to that",
                   (int)sale->name.len, sale->name.data, (long long)view->shard_count, plan->count);
         return false;
     }
@@ -128,8 +139,21 @@ static bool settle_sale(struct plan *plan, struct fs_ledger_queue *ops)
     struct fs_v4_sale *sale = plan->sale;
     bool is_elsewhere = false;
 
+    if (sale->is_retired) {
+        wait_all(sale, ops); /* they are sent on from there */
+        return true;
+    }
     for (unsigned k = 1; k < plan->count; k++)
         is_elsewhere = is_elsewhere || plan->read->views[k].is_there;
+    /* What was not there before the place was asked for again, and is the same, is not there. */
+    if (fs_v4_read_is_suspect(plan->read) && !(sale->is_absent && !truth->is_there)) {
+        sale->is_absent = !truth->is_there;
+        sale->is_checked = false;
+        sale->is_suspect = true;
+        wait_all(sale, ops);
+        return true;
+    }
+    sale->is_absent = false;
     if (truth->is_answered && !truth->is_there && plan->read->is_whole && !is_elsewhere) {
         end_all(ops, FS_UNKNOWN);
         return true;
@@ -340,6 +364,74 @@ static uint64_t read_deadline_us(const struct fs_v4_sale *sale)
     return deadline_us > now_us ? deadline_us : now_us + 1;
 }
 
+static void begin_read(struct fs_v4_sale *sale)
+{
+    if (fs_v4_read_begin(sale, read_deadline_us(sale), on_read, NULL))
+        return;
+    sale->acting_count--;
+    fail_all(&sale->asking);
+    fs_v4_sale_touch(sale);
+}
+
+/* Home said "frozen" to these before the place was known anew: if it says so again, it is. */
+static void ask_frozen(struct fs_ledger_queue *ops)
+{
+    struct fs_ledger_queue rest = {0};
+    struct fs_ledger_op *next;
+
+    for (struct fs_ledger_op *state = ops->first; state; state = next) {
+        next = state->next;
+        if (((const struct fs_v4_op *)(const void *)state)->is_told_frozen)
+            fs_v4_ask_home(state);
+        else
+            fs_v4_append(&rest, state);
+    }
+    *ops = rest;
+}
+
+static void on_placed(void *data, enum fs_v4_placed placed)
+{
+    struct fs_v4_sale *sale = data;
+
+    fs_v4_expire(sale, &sale->asking);
+    if (placed == FS_V4_ELSEWHERE)
+        wait_all(sale, &sale->asking);
+    else if (placed != FS_V4_PLACED)
+        fail_all(&sale->asking);
+    else
+        ask_frozen(&sale->asking);
+    if (sale->asking.first) {
+        begin_read(sale);
+        return;
+    }
+    sale->acting_count--;
+    fs_v4_sale_touch(sale);
+}
+
+/* To the sale that has taken this one's place. */
+static void send_on(struct fs_v4_sale *retired)
+{
+    struct fs_v4_sale *sale = fs_v4_sale_take(retired->worker, retired->name);
+    struct fs_ledger_op *next;
+
+    if (!sale) {
+        fail_all(&retired->waiting);
+        return;
+    }
+    for (struct fs_ledger_op *state = retired->waiting.first; state; state = next) {
+        struct fs_v4_op *op = (struct fs_v4_op *)(void *)state;
+
+        next = state->next;
+        op->is_asked = false;
+        op->is_told_frozen = false;
+        op->transfer = NULL;
+        op->read_number = 0;
+        state->product = fs_v4_sale_home(sale, state->buyer);
+        fs_v4_wait_here(sale, state);
+    }
+    retired->waiting = (struct fs_ledger_queue){0};
+}
+
 void fs_v4_gather(struct fs_v4_sale *sale)
 {
     if (sale->is_gathering && sale->acting_count == 0)
@@ -347,6 +439,10 @@ void fs_v4_gather(struct fs_v4_sale *sale)
     if (sale->is_gathering)
         return;
     fs_v4_expire(sale, &sale->waiting);
+    if (sale->is_retired) {
+        send_on(sale);
+        return;
+    }
     if (sale->is_failing) { /* else we would try as fast as we are told that it cannot be done */
         sale->is_failing = false;
         fail_all(&sale->waiting);
@@ -357,8 +453,9 @@ void fs_v4_gather(struct fs_v4_sale *sale)
     sale->waiting = (struct fs_ledger_queue){0};
     sale->is_gathering = true;
     sale->acting_count = 1;
-    if (!fs_v4_read_begin(sale, read_deadline_us(sale), on_read, NULL)) {
-        sale->is_gathering = false;
+    if (sale->is_checked) {
+        begin_read(sale);
+    } else if (!fs_v4_place_begin(sale, read_deadline_us(sale), false, on_placed, sale)) {
         sale->acting_count = 0;
         fail_all(&sale->asking);
     }

@@ -11,6 +11,8 @@
 struct row {
     struct fs_text name;
     int64_t *left; /* owned: of each shard */
+    unsigned shard_count;
+    struct fs_v4_sale *sale; /* used while its place is asked for */
     struct fs_v4_ask *state;
     struct fs_sale_info info;
     bool is_found;
@@ -56,7 +58,7 @@ static void tell_shards(const struct fs_v4_ask *state, const struct row *row)
         host->struct_size < offsetof(struct fs_host, tell_shard) + sizeof(host->tell_shard) ||
         !host->tell_shard)
         return;
-    for (uint32_t k = 0; k < fs_v4_of(worker)->shard_count; k++)
+    for (uint32_t k = 0; k < row->shard_count; k++)
         host->tell_shard(state->ask.op, row->name, k, row->left[k]);
 }
 
@@ -65,6 +67,7 @@ static void keep_shards(struct row *row, const struct fs_v4_read *read)
 {
     unsigned count = fs_v4_sale_shard_count(read->sale);
 
+    row->shard_count = count;
     row->left = calloc(count, sizeof(*row->left));
     for (unsigned k = 0; row->left && k < count; k++)
         row->left[k] = read->views[k].sale.info.units_left;
@@ -127,6 +130,7 @@ static void on_row(struct fs_v4_read *read)
     list->pending_count--;
     list->is_failed = list->is_failed || !read->is_whole;
     row->is_found = read->is_whole && truth->is_there;
+    row->is_behind = fs_v4_read_is_suspect(read);
     for (unsigned k = 1; row->is_found && k < fs_v4_sale_shard_count(read->sale); k++)
         row->is_behind = row->is_behind || fs_v4_read_is_behind(read, k);
     if (row->is_found && !row->is_behind) {
@@ -137,6 +141,39 @@ static void on_row(struct fs_v4_read *read)
     read_rows(row->state);
 }
 
+static void on_row_placed(void *data, enum fs_v4_placed placed)
+{
+    struct row *row = data;
+    struct fs_v4_ask *state = row->state;
+    struct fs_v4_worker *worker = (struct fs_v4_worker *)(void *)state->ask.worker;
+    struct fs_v4_sale *before = row->sale;
+    struct fs_v4_sale *sale = fs_v4_sale_take(worker, row->name);
+
+    if (placed != FS_V4_UNPLACED && sale && fs_v4_read_begin(sale, 0, on_row, row)) {
+        fs_v4_sale_leave(before);
+        return;
+    }
+    state->list->is_failed = true;
+    state->list->pending_count--;
+    fs_v4_sale_leave(before);
+    read_rows(state);
+}
+
+static bool read_row(struct row *row, struct fs_v4_worker *worker)
+{
+    struct fs_v4_sale *sale = fs_v4_sale_take(worker, row->name);
+
+    if (!sale)
+        return false;
+    if (sale->is_checked)
+        return fs_v4_read_begin(sale, 0, on_row, row) != NULL;
+    if (!fs_v4_place_begin(sale, 0, false, on_row_placed, row))
+        return false;
+    row->sale = sale;
+    fs_v4_sale_use(sale);
+    return true;
+}
+
 static void read_rows(struct fs_v4_ask *state)
 {
     struct fs_v4_worker *worker = (struct fs_v4_worker *)(void *)state->ask.worker;
@@ -144,10 +181,9 @@ static void read_rows(struct fs_v4_ask *state)
 
     while (!list->is_failed && list->next < list->count && list->pending_count < READS_MAX) {
         struct row *row = &list->rows[list->next++];
-        struct fs_v4_sale *sale = fs_v4_sale_take(worker, row->name);
 
         row->state = state;
-        if (sale && fs_v4_read_begin(sale, 0, on_row, row))
+        if (read_row(row, worker))
             list->pending_count++;
         else
             list->is_failed = true;

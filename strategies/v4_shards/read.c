@@ -102,6 +102,20 @@ static bool parse_transfers(struct fs_v4_view *view, const struct fs_reply *item
     return true;
 }
 
+/* A mark that is written otherwise is of no move: the shard is frozen. */
+static void parse_moved(struct fs_v4_view *view, struct fs_text frozen)
+{
+    const struct fs_text word = FS_LEDGER_TEXT("moved|");
+    int64_t number;
+
+    if (frozen.len <= word.len || memcmp(frozen.data, word.data, word.len) != 0)
+        return;
+    frozen.data += word.len;
+    frozen.len -= word.len;
+    view->is_moved = fs_ledger_read_number(frozen, &number) && number > 0;
+    view->moved_by = view->is_moved ? (uint64_t)number : 0;
+}
+
 static bool parse_view(struct fs_v4_view *view, const struct fs_reply *reply, unsigned count)
 {
     int64_t fields[4];
@@ -114,6 +128,7 @@ static bool parse_view(struct fs_v4_view *view, const struct fs_reply *reply, un
     for (unsigned i = 0; i < 4; i++)
         if (!read_field(&reply->items[FS_LEDGER_SALE_ITEMS + i], &fields[i]))
             return false;
+    parse_moved(view, reply->items[FS_LEDGER_SALE_ITEMS - 2].text);
     view->moves = (uint64_t)fields[0];
     view->fence = (uint64_t)fields[1];
     view->total = fields[2];
@@ -129,7 +144,7 @@ static struct fs_v4_mark mark_of(const struct fs_v4_view *view)
     return (struct fs_v4_mark){view->sale.info.epoch, view->sale.info.sequence, view->moves};
 }
 
-/* Homes are where we think they are; and their clocks are known before the first purchase. */
+/* The clocks of homes are known before the first purchase. */
 static void note_view(const struct fs_v4_view *view)
 {
     const struct fs_v4_read *read = view->read;
@@ -139,7 +154,6 @@ static void note_view(const struct fs_v4_view *view)
     if (!view->is_there)
         return;
     fs_v4_stock_note(read->sale, shard, mark_of(view), view->sale.info.units_left);
-    read->sale->is_checked = view->shard_count == (int64_t)fs_v4_sale_shard_count(read->sale);
     fs_ledger_batch_epoch(product, view->sale.info.epoch);
     fs_ledger_batch_clock(product, view->sale.now_ms - (int64_t)(read->begin_us / 1000));
 }
@@ -266,7 +280,7 @@ bool fs_v4_read_is_proof(const struct fs_v4_read *read)
 
 bool fs_v4_read_is_same(const struct fs_v4_read *first, const struct fs_v4_read *second)
 {
-    bool is_same = first->is_whole && second->is_whole;
+    bool is_same = first->is_whole && second->is_whole && first->sale == second->sale;
 
     for (unsigned k = 0; is_same && k < fs_v4_sale_shard_count(first->sale); k++)
         is_same = is_same_mark(mark_of(&first->views[k]), mark_of(&second->views[k]));
@@ -286,12 +300,23 @@ void fs_v4_read_remember(const struct fs_v4_read *read)
         sale->same_number = sale->read_number;
 }
 
+bool fs_v4_read_is_suspect(const struct fs_v4_read *read)
+{
+    const struct fs_v4_view *truth = &read->views[0];
+    bool is_suspect = truth->is_answered && !truth->is_there && read->sale->has_layout;
+
+    for (unsigned k = 0; k < fs_v4_sale_shard_count(read->sale); k++)
+        is_suspect = is_suspect || read->views[k].is_moved;
+    return is_suspect;
+}
+
 bool fs_v4_read_is_behind(const struct fs_v4_read *read, unsigned shard)
 {
     const struct fs_v4_view *truth = &read->views[0];
     const struct fs_v4_view *view = &read->views[shard];
 
-    if (shard == 0 || !truth->is_there || !view->is_answered)
+    if (shard == 0 || !truth->is_there || !view->is_answered || truth->is_moved ||
+        truth->shard_count != (int64_t)fs_v4_sale_shard_count(read->sale))
         return false;
     return !view->is_there || view->sale.info.epoch < truth->sale.info.epoch ||
            (view->sale.info.epoch == truth->sale.info.epoch && view->fence < truth->fence);

@@ -27,6 +27,8 @@ struct fs_v4_view {
     struct fs_v4_read *read;
     bool is_answered;
     bool is_there;
+    bool is_moved; /* it is there, and marked: nothing changes it any more */
+    uint64_t moved_by;
     struct fs_ledger_sale sale;
     uint64_t moves;
     uint64_t fence;
@@ -77,6 +79,9 @@ bool fs_v4_read_is_same(const struct fs_v4_read *first, const struct fs_v4_read 
 
 /* Makes this read the one that is remembered.  Only for reads that do not overlap. */
 void fs_v4_read_remember(const struct fs_v4_read *read);
+
+/* Shard 0 is not there, or some shard is marked: the layout may be another by now. */
+bool fs_v4_read_is_suspect(const struct fs_v4_read *read);
 
 /* Some shard does not have what shard 0 says, which is there. */
 bool fs_v4_read_is_behind(const struct fs_v4_read *read, unsigned shard);

@@ -27,7 +27,7 @@ unsigned fs_v4_sale_shard_of(const struct fs_v4_sale *sale, const struct fs_ledg
 
 unsigned fs_v4_sale_shard_count(const struct fs_v4_sale *sale)
 {
-    return fs_v4_of(sale->worker)->shard_count;
+    return sale->shard_count;
 }
 
 struct fs_v4_sale *fs_v4_sale_of(const struct fs_ledger_product *product)
@@ -45,56 +45,117 @@ static bool take_shards(struct fs_v4_sale *sale)
 
     for (unsigned k = 0; k < shard_count; k++) {
         char chars[FS_LEDGER_NAME_LEN_MAX];
-        struct fs_text tag = fs_v4_tag_write(chars, sale->name, k, fs_v4_of(worker)->range_count);
+        struct fs_text tag = fs_v4_tag_write(chars, sale->name, sale->layout, k,
+                                             fs_v4_ranges(fs_v4_of(worker), shard_count));
         struct fs_ledger_product *product = fs_ledger_product_take(&worker->ledger, tag);
 
         if (!product)
             return false;
+        sale->shards[k].product = product;
+    }
+    for (unsigned k = 0; k < shard_count; k++) {
+        struct fs_ledger_product *product = sale->shards[k].product;
+
         memcpy(product->extra, &sale, sizeof(sale));
         product->told_name = sale->name;
         product->is_part = true;
         product->is_kept = true;
-        sale->shards[k].product = product;
     }
     return true;
 }
 
+/* Of two sales that were looked for in layout 0, with other numbers of shards, the later one has the
+ * shards that both name. */
 static void free_sale(struct fs_v4_sale *sale)
 {
-    for (unsigned k = 0; k < fs_v4_sale_shard_count(sale); k++)
-        if (sale->shards[k].product) {
-            sale->shards[k].product->is_kept = false;
-            fs_ledger_product_touch(sale->shards[k].product);
+    for (unsigned k = 0; k < sale->shard_count; k++) {
+        struct fs_ledger_product *product = sale->shards[k].product;
+
+        if (!product || (product->is_kept && fs_v4_sale_of(product) != sale))
+            continue;
+        product->is_kept = false;
+        if (sale->is_retired) { /* it is gone, and not lost */
+            product->seen_epoch = 0;
+            fs_ledger_forget(sale->worker->ledger.ledger, product->name);
         }
+        fs_ledger_product_touch(product);
+    }
     if (sale->stock)
         fs_v4_stock_give(fs_v4_of(sale->worker), sale->stock);
     free(sale);
 }
 
-struct fs_v4_sale *fs_v4_sale_take(struct fs_v4_worker *worker, struct fs_text name)
+static struct fs_v4_sale *make_sale(struct fs_v4_worker *worker, struct fs_text name,
+                                    uint64_t layout, uint32_t shard_count)
 {
-    struct fs_v4_sale **bucket = &worker->buckets[bucket_of(name)];
-    struct fs_v4_sale *sale = *bucket;
+    struct fs_v4_sale *sale = calloc(1, sizeof(*sale) + shard_count * sizeof(sale->shards[0]));
 
-    while (sale && !fs_ledger_same(sale->name, name))
-        sale = sale->next_in_bucket;
-    if (sale)
-        return sale;
-    sale = calloc(1, sizeof(*sale) + fs_v4_of(worker)->shard_count * sizeof(sale->shards[0]));
     if (!sale)
         return NULL;
     assert(name.len <= FS_PRODUCT_LEN_MAX);
     memcpy(sale->name_chars, name.data, name.len);
     sale->name = (struct fs_text){sale->name_chars, name.len};
     sale->worker = worker;
-    sale->stock = fs_v4_stock_take(fs_v4_of(worker), sale->name);
+    sale->layout = layout;
+    sale->shard_count = shard_count;
+    sale->stock = fs_v4_stock_take(fs_v4_of(worker), sale->name, layout, shard_count);
     if (!sale->stock || !take_shards(sale)) {
         free_sale(sale);
         return NULL;
     }
+    return sale;
+}
+
+static void put_in(struct fs_v4_sale *sale)
+{
+    struct fs_v4_sale **bucket = &sale->worker->buckets[bucket_of(sale->name)];
+
     sale->next_in_bucket = *bucket;
     *bucket = sale;
+}
+
+static void put_out(struct fs_v4_sale *sale)
+{
+    struct fs_v4_sale **at = &sale->worker->buckets[bucket_of(sale->name)];
+
+    while (*at != sale)
+        at = &(*at)->next_in_bucket;
+    *at = sale->next_in_bucket;
+}
+
+struct fs_v4_sale *fs_v4_sale_take(struct fs_v4_worker *worker, struct fs_text name)
+{
+    struct fs_v4_sale *sale = worker->buckets[bucket_of(name)];
+
+    while (sale && !fs_ledger_same(sale->name, name))
+        sale = sale->next_in_bucket;
+    if (sale)
+        return sale;
+    sale = make_sale(worker, name, 0, fs_v4_of(worker)->shard_count);
+    if (sale)
+        put_in(sale);
     return sale;
+}
+
+bool fs_v4_sale_replace(struct fs_v4_sale *sale, uint64_t layout, uint32_t shard_count)
+{
+    struct fs_v4_sale *next = make_sale(sale->worker, sale->name, layout, shard_count);
+
+    assert(!sale->is_retired);
+    if (!next)
+        return false;
+    next->is_checked = true;
+    next->has_layout = true;
+    put_out(sale);
+    put_in(next);
+    sale->is_retired = true;
+    fs_v4_sale_touch(sale);
+    return true;
+}
+
+struct fs_ledger_product *fs_v4_sale_home(const struct fs_v4_sale *sale, struct fs_text buyer)
+{
+    return sale->shards[fs_v4_home_of(buyer, sale->name, sale->shard_count)].product;
 }
 
 void fs_v4_sale_touch(struct fs_v4_sale *sale)
@@ -120,20 +181,17 @@ void fs_v4_sale_leave(struct fs_v4_sale *sale)
 
 void fs_v4_sale_let_go(struct fs_v4_sale *sale)
 {
-    struct fs_v4_sale **at = &sale->worker->buckets[bucket_of(sale->name)];
-
     if (sale->user_count > 0 || sale->waiting.first || sale->is_gathering || sale->is_dirty)
         return;
     for (unsigned k = 0; k < fs_v4_sale_shard_count(sale); k++) {
         const struct fs_ledger_product *product = sale->shards[k].product;
 
         if (product->queue.first || product->in_flight > 0 || product->is_waiting ||
-            product->seen_epoch > 0)
+            (product->seen_epoch > 0 && !sale->is_retired))
             return;
     }
-    while (*at != sale)
-        at = &(*at)->next_in_bucket;
-    *at = sale->next_in_bucket;
+    if (!sale->is_retired)
+        put_out(sale);
     free_sale(sale);
 }
 

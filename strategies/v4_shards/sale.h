@@ -8,6 +8,13 @@
  * nothing needs it and no shard was ever answered for.  [loop] */
 struct fs_v4_sale *fs_v4_sale_take(struct fs_v4_worker *worker, struct fs_text name);
 
+/* Retires the sale, whose shards are elsewhere, and puts one of that layout in its place, which has been
+ * looked up just now.  What waits here goes there.  False: no memory, nothing is changed.  [loop] */
+bool fs_v4_sale_replace(struct fs_v4_sale *sale, uint64_t layout, uint32_t shard_count);
+
+/* The home shard of a buyer. */
+struct fs_ledger_product *fs_v4_sale_home(const struct fs_v4_sale *sale, struct fs_text buyer);
+
 /* Marks the sale for this turn's end.  [loop] */
 void fs_v4_sale_touch(struct fs_v4_sale *sale);
 

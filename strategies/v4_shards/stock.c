@@ -13,6 +13,8 @@ struct known {
 
 struct fs_v4_stock {
     /* constant after take */
+    uint64_t layout;
+    uint32_t shard_count;
     size_t name_len;
     char name[FS_PRODUCT_LEN_MAX];
 
@@ -24,23 +26,28 @@ struct fs_v4_stock {
     struct known shards[];
 };
 
-static bool is_of(const struct fs_v4_stock *stock, struct fs_text name)
+static bool is_of(const struct fs_v4_stock *stock, struct fs_text name, uint64_t layout,
+                  uint32_t shard_count)
 {
-    return fs_ledger_same((struct fs_text){stock->name, stock->name_len}, name);
+    return stock->layout == layout && stock->shard_count == shard_count &&
+           fs_ledger_same((struct fs_text){stock->name, stock->name_len}, name);
 }
 
-struct fs_v4_stock *fs_v4_stock_take(struct fs_v4 *v4, struct fs_text name)
+struct fs_v4_stock *fs_v4_stock_take(struct fs_v4 *v4, struct fs_text name, uint64_t layout,
+                                     uint32_t shard_count)
 {
     struct fs_v4_stock *stock;
 
     assert(name.len <= FS_PRODUCT_LEN_MAX);
     pthread_mutex_lock(&v4->mutex);
     stock = v4->stocks;
-    while (stock && !is_of(stock, name))
+    while (stock && !is_of(stock, name, layout, shard_count))
         stock = stock->next;
     if (!stock) {
-        stock = calloc(1, sizeof(*stock) + v4->shard_count * sizeof(stock->shards[0]));
+        stock = calloc(1, sizeof(*stock) + shard_count * sizeof(stock->shards[0]));
         if (stock) {
+            stock->layout = layout;
+            stock->shard_count = shard_count;
             stock->name_len = name.len;
             memcpy(stock->name, name.data, name.len);
             stock->next = v4->stocks;
@@ -141,7 +148,7 @@ void fs_v4_stock_answer(const struct fs_v4_sale *sale, unsigned shard, int64_t u
 struct fs_v4_elsewhere fs_v4_stock_elsewhere(const struct fs_v4_sale *sale, unsigned shard)
 {
     const struct fs_v4_stock *stock = lock(sale);
-    const uint32_t count = fs_v4_of(sale->worker)->shard_count;
+    const uint32_t count = sale->shard_count;
     struct fs_v4_elsewhere elsewhere = {0};
 
     for (uint32_t k = 0; k < count; k++)

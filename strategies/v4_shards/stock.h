@@ -15,8 +15,9 @@
 #define FS_V4_EARLY_US 20000u    /* before the deadline of an op its READ is given up */
 #define FS_V4_BLIND_US 2000000u  /* but not again so soon when one has failed */
 
-/* Finds or makes what is known of a sale; NULL: no memory.  Given back with give().  [any] */
-struct fs_v4_stock *fs_v4_stock_take(struct fs_v4 *v4, struct fs_text name);
+/* Finds or makes what is known of a sale in one layout; NULL: no memory.  Given back with give().  [any] */
+struct fs_v4_stock *fs_v4_stock_take(struct fs_v4 *v4, struct fs_text name, uint64_t layout,
+                                     uint32_t shard_count);
 void fs_v4_stock_give(struct fs_v4 *v4, struct fs_v4_stock *stock);
 
 /* A shard as it was read, or as a step left it.  [any] */

@@ -31,10 +31,10 @@ static uint64_t hash_of(struct fs_text text)
     return hash ^ hash >> 31;
 }
 
-static struct fs_text append_number(struct fs_text tag, char *chars, char mark, unsigned value)
+static struct fs_text append_number(struct fs_text tag, char *chars, char mark, uint64_t value)
 {
     char number[FS_LEDGER_NUMBER_SIZE];
-    struct fs_text text = fs_ledger_number(number, value);
+    struct fs_text text = fs_ledger_number(number, (int64_t)value);
 
     assert(tag.len + 1 + text.len <= FS_LEDGER_NAME_LEN_MAX);
     chars[tag.len] = mark;
@@ -43,7 +43,7 @@ static struct fs_text append_number(struct fs_text tag, char *chars, char mark, 
 }
 
 struct fs_text fs_v4_tag_write(char chars[FS_LEDGER_NAME_LEN_MAX], struct fs_text product,
-                               unsigned shard, unsigned node_count)
+                               uint64_t layout, unsigned shard, unsigned node_count)
 {
     unsigned node = (unsigned)((hash_of(product) + shard) % node_count);
     struct fs_text plain;
@@ -51,7 +51,10 @@ struct fs_text fs_v4_tag_write(char chars[FS_LEDGER_NAME_LEN_MAX], struct fs_tex
 
     assert(product.len <= FS_PRODUCT_LEN_MAX);
     memcpy(chars, product.data, product.len);
-    plain = append_number((struct fs_text){chars, product.len}, chars, '/', shard);
+    plain = (struct fs_text){chars, product.len};
+    if (layout > 0)
+        plain = append_number(plain, chars, '/', layout);
+    plain = append_number(plain, chars, '/', shard);
     tag = plain;
     for (unsigned try = 0; try <= TRIES_MAX; try++) {
         if (slot_of(tag) * node_count / SLOT_COUNT == node)

@@ -19,6 +19,7 @@
 #include "ledger/batch.h"
 #include "ledger/options.h"
 #include "ledger/scripts.h"
+#include "reshard.h"
 #include "stock.h"
 #include "tag.h"
 #include "transfer.h"
@@ -86,16 +87,13 @@ static bool is_cluster(const struct fs_host *host)
     return can_say && host->store_is_cluster(host);
 }
 
-/* The nodes of a cluster come and go, and its slots move: there each shard has a range of its own.  Of
- * independent nodes each has a range; where they divide the shards, a buyer's homes in all sales are on
- * one node, so that a name used for two products is noticed there. */
 static void settle_places(struct fs_v4 *v4, const struct fs_host *host)
 {
     uint32_t node_count = host->store_count(host);
 
-    v4->range_count = is_cluster(host) ? v4->shard_count : node_count > 0 ? node_count : 1;
-    v4->ledger.has_claims =
-        !is_cluster(host) && node_count > 0 && v4->shard_count % node_count == 0;
+    v4->is_cluster = is_cluster(host);
+    v4->node_count = node_count > 0 ? node_count : 1;
+    v4->ledger.has_claims = !v4->is_cluster && node_count > 0 && v4->shard_count % node_count == 0;
 }
 
 static void close_v4(void *strategy)
@@ -129,6 +127,7 @@ static int open_v4(const struct fs_host *host, const struct fs_options *options,
         close_v4(v4);
         return error;
     }
+    v4->shards_wanted = v4->shard_count;
     if (v4->shard_count == 0)
         v4->shard_count = one_each_store(host);
     settle_places(v4, host);
@@ -140,7 +139,7 @@ static int open_v4(const struct fs_host *host, const struct fs_options *options,
 static struct fs_text probe_name(char chars[FS_LEDGER_NAME_LEN_MAX], unsigned number,
                                  unsigned count)
 {
-    return fs_v4_tag_write(chars, FS_LEDGER_TEXT(".probe"), number, count);
+    return fs_v4_tag_write(chars, FS_LEDGER_TEXT(".probe"), 0, number, count);
 }
 
 static int attach(void *strategy, struct fs_loop *loop, void **out)
@@ -158,8 +157,9 @@ static int attach(void *strategy, struct fs_loop *loop, void **out)
         return error;
     }
     worker->ledger.keep = fs_v4_gather_keep;
+    worker->ledger.missed = fs_v4_probe_missed;
     worker->ledger.probe_name = probe_name;
-    worker->ledger.probe_count = v4->range_count;
+    worker->ledger.probe_count = fs_v4_ranges(v4, v4->shard_count);
     *out = worker;
     return 0;
 }
@@ -168,6 +168,7 @@ static void detach(void *data)
 {
     struct fs_v4_worker *worker = data;
 
+    fs_v4_reshards_dispose(worker);
     fs_v4_transfers_dispose(worker);
     fs_v4_sales_dispose(worker);
     fs_ledger_worker_dispose(&worker->ledger);
@@ -194,9 +195,8 @@ static void queue_op(struct fs_v4_worker *worker, struct fs_op *op, union state 
         fs_v4_host(worker)->complete(op, &outcome);
         return;
     }
-    queued->product =
-        sale->shards[fs_v4_home_of(asked->buyer, name, fs_v4_of(worker)->shard_count)].product;
-    /* With another number of shards home would be elsewhere; and what is left is told with a sale. */
+    queued->product = fs_v4_sale_home(sale, asked->buyer);
+    /* In another layout home would be elsewhere; and what is left is told with a sale. */
     if (sale->is_checked && !is_stale(sale))
         fs_v4_ask_home(queued);
     else
@@ -247,16 +247,13 @@ static void change(void *worker, struct fs_op *op, void *state, const struct fs_
 static void turn_end(void *data)
 {
     struct fs_v4_worker *worker = data;
-    struct fs_v4_sale *sale = worker->dirty;
+    struct fs_v4_sale *sale;
 
-    worker->dirty = NULL;
-    while (sale) {
-        struct fs_v4_sale *next = sale->next_dirty;
-
+    while ((sale = worker->dirty) != NULL) {
+        worker->dirty = sale->next_dirty;
         sale->is_dirty = false;
         fs_v4_gather(sale);
         fs_v4_sale_let_go(sale);
-        sale = next;
     }
     fs_ledger_turn_end(&worker->ledger);
 }

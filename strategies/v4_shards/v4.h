@@ -18,8 +18,10 @@
 
 struct fs_v4 {
     struct fs_ledger ledger; /* first */
-    uint32_t shard_count;
-    uint32_t range_count; /* equal ranges of slots that the shards of a sale are dealt to */
+    uint32_t shard_count;    /* of a sale that is made */
+    uint32_t shards_wanted;  /* of a sale that is opened; 0: as many as it has */
+    uint32_t node_count;
+    bool is_cluster;
     uint32_t batches_max;
     pthread_mutex_t mutex;
     struct fs_v4_stock *stocks; /* owned; guarded by mutex */
@@ -40,6 +42,7 @@ struct fs_v4_op {
     struct fs_v4_transfer *transfer;  /* that its last DECIDE was part of; NULL: none */
     struct fs_v4_elsewhere elsewhere; /* as told to the batch; in its first op */
     bool is_asked;                    /* of home, once at least */
+    bool is_told_frozen;              /* by home, before its place was asked for again */
     bool is_copy;                     /* its transfer is for another op of the same order, too */
 };
 
@@ -62,13 +65,20 @@ struct fs_v4_sale {
     struct fs_text name;
     char name_chars[FS_PRODUCT_LEN_MAX];
     struct fs_v4_stock *stock; /* shared with the other workers */
+    uint64_t layout;           /* the number in its shards' names */
+    uint32_t shard_count;
 
     /* changing [loop] */
     struct fs_v4_sale *next_in_bucket;
     struct fs_v4_sale *next_dirty;
     bool is_dirty;
     bool is_gathering;
-    bool is_checked;       /* a shard was read, and is one of as many as ours */
+    bool is_checked; /* its layout was read, and nothing since has said that it is another */
+    bool is_suspect; /* a shard said so */
+    bool has_layout; /* the store has one */
+    bool is_absent;  /* and shard 0 was not there, before it was asked for again */
+    bool is_missed;  /* a probe missed what a shard had, once */
+    bool is_retired; /* its shards count no more: another sale of this name has taken its place */
     uint32_t user_count;   /* reads, transfers and asks that need it */
     uint32_t acting_count; /* steps of the gathering under way */
     bool is_failing;       /* a PUT was not answered by its script: begin no other for these */
@@ -85,6 +95,7 @@ struct fs_v4_worker {
     struct fs_v4_sale *buckets[FS_V4_SALE_BUCKETS];
     struct fs_v4_sale *dirty;
     struct fs_v4_transfer *transfers; /* all that are under way */
+    struct fs_v4_reshard *reshards;   /* likewise */
 };
 
 static inline struct fs_v4 *fs_v4_of(const struct fs_v4_worker *worker)
@@ -95,6 +106,15 @@ static inline struct fs_v4 *fs_v4_of(const struct fs_v4_worker *worker)
 static inline const struct fs_host *fs_v4_host(const struct fs_v4_worker *worker)
 {
     return worker->ledger.ledger->host;
+}
+
+/* The shards of a sale are dealt to so many equal ranges of slots.  The nodes of a cluster come and go,
+ * and its slots move: there each shard has a range of its own.  Of independent nodes each has one; where
+ * they divide the shards, a buyer's homes in all sales are on one node, so that a name used for two
+ * products is noticed there. */
+static inline uint32_t fs_v4_ranges(const struct fs_v4 *v4, uint32_t shard_count)
+{
+    return v4->is_cluster ? shard_count : v4->node_count;
 }
 
 #endif

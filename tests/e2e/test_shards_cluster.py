@@ -3,6 +3,7 @@ import asyncio
 import pathlib
 import shutil
 import tempfile
+import time
 
 import pytest
 
@@ -150,3 +151,31 @@ async def test_a_primary_dies_in_the_sale_and_no_unit_is_sold_twice(
             assert server.stock("tv") == stock - units
         print(f"wait_replicas {wait_replicas}: {buyers.history.counts()}")
         assert told
+
+
+@pytest.mark.limit(60)
+async def test_a_closed_sale_goes_on_with_another_number_of_shards(open_shop, cluster):
+    servers = [open_shop(*PATIENT), open_shop(*PATIENT, "--set", "strategy_options.shards=5")]
+    history = History()
+    buyers = [Buyers(server, history) for server in servers]
+    names = users(40)
+    await asyncio.gather(*(one.login(names) for one in buyers))
+    servers[0].sale("tv", stock=60)
+    wires = [AsyncWire(server.address) for server in servers]
+    for name in names:
+        assert (await buyers[0].buy(wires[0], name, "tv", 1, f"k-{name}")).sold
+    for opener, closer, count in ((1, 0, 5), (0, 1, SHARDS)):
+        for server, state in ((servers[closer], "closed"), (servers[opener], "open")):
+            limit = time.monotonic() + 20
+            while (answer := server.admin_ask("PATCH", "/admin/products/tv",
+                                              {"state": state})).status != 200:
+                assert answer.status == 503 and time.monotonic() < limit, answer
+        for number, server in enumerate(servers):
+            assert f"shard_{count - 1}_left" in server.audit("tv")
+            assert f"shard_{count}_left" not in server.audit("tv")
+            for name in names:
+                again = await buyers[number].buy(wires[number], name, "tv", 1, f"k-{name}")
+                assert again.sold and again.replayed, again
+    for wire in wires:
+        wire.close()
+    assert [server.stock("tv") for server in servers] == [20, 20]

@@ -139,14 +139,14 @@ struct fs_request world_lookup(struct world *world, const char *product, const c
 
 void world_check_audit(struct world *world, const char *product, int64_t units_sold)
 {
-    struct fs_driver_row rows[32];
-    struct fs_request request = {.rows = rows, .row_capacity = 32};
+    struct fs_driver_row rows[128];
+    struct fs_request request = {.rows = rows, .row_capacity = 128};
     unsigned differences = 0;
 
     fs_request_read(&request, FS_OP_AUDIT, product);
     request = world_ask(world, request);
     FS_CHECK_INT(request.outcome.verdict, FS_DONE);
-    FS_REQUIRE(request.row_count <= 32);
+    FS_REQUIRE(request.row_count <= 128);
     for (size_t i = 0; i < request.row_count; i++) {
         const char *suffix = strstr(rows[i].name, "_difference");
 

@@ -39,7 +39,7 @@ static void shards_are_dealt_round_over_the_nodes(void)
             for (unsigned k = 0; k < SHARDS; k++) {
                 char chars[FS_LEDGER_NAME_LEN_MAX];
                 struct fs_text tag =
-                    fs_v4_tag_write(chars, (struct fs_text){name, strlen(name)}, k, nodes);
+                    fs_v4_tag_write(chars, (struct fs_text){name, strlen(name)}, 0, k, nodes);
                 unsigned node = slot_of(tag.data, tag.len) * nodes / 16384;
 
                 if (k > 0)
@@ -55,7 +55,7 @@ static void each_shard_has_a_name_of_its_own(void)
     struct fs_text tags[SHARDS];
 
     for (unsigned k = 0; k < SHARDS; k++) {
-        tags[k] = fs_v4_tag_write(chars[k], FS_LEDGER_TEXT("shoe"), k, 3);
+        tags[k] = fs_v4_tag_write(chars[k], FS_LEDGER_TEXT("shoe"), 0, k, 3);
         FS_CHECK(memcmp(tags[k].data, "shoe/", 5) == 0);
         for (unsigned i = 0; i < k; i++)
             FS_CHECK(!fs_ledger_same(tags[i], tags[k]));
@@ -65,7 +65,7 @@ static void each_shard_has_a_name_of_its_own(void)
 static void on_one_node_a_shard_is_its_number(void)
 {
     char chars[FS_LEDGER_NAME_LEN_MAX];
-    struct fs_text tag = fs_v4_tag_write(chars, FS_LEDGER_TEXT("shoe"), 7, 1);
+    struct fs_text tag = fs_v4_tag_write(chars, FS_LEDGER_TEXT("shoe"), 0, 7, 1);
 
     FS_CHECK_TEXT(tag.data, tag.len, "shoe/7");
 }
@@ -87,8 +87,8 @@ static void a_buyer_s_homes_are_on_one_node_whatever_the_product(void)
             struct fs_text shoe = FS_LEDGER_TEXT("shoe");
             struct fs_text ann = FS_LEDGER_TEXT("ann");
             struct fs_text tags[2] = {
-                fs_v4_tag_write(chars[0], shoe, fs_v4_home_of(ann, shoe, SHARDS), nodes),
-                fs_v4_tag_write(chars[1], text, fs_v4_home_of(ann, text, SHARDS), nodes)};
+                fs_v4_tag_write(chars[0], shoe, 0, fs_v4_home_of(ann, shoe, SHARDS), nodes),
+                fs_v4_tag_write(chars[1], text, 0, fs_v4_home_of(ann, text, SHARDS), nodes)};
 
             FS_CHECK_INT(slot_of(tags[1].data, tags[1].len) * nodes / 16384,
                          slot_of(tags[0].data, tags[0].len) * nodes / 16384);

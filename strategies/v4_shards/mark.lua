@@ -1,0 +1,38 @@
+-- mark.lua: closes a shard whose sale is being moved to other shards.
+--
+-- KEYS     1 sale   2 orders   3 buyers   4 changes
+-- ARGV     1 verb, 2 number, 3 and 4 what it needs:
+--            mark    epoch, fence  for the move of this number: nothing changes the shard from here
+--                    on.  Only a closed shard with this epoch and version, frozen for no other reason
+--            unmark  any mark up to number is taken away
+--            clear   tomb          removes the keys; tomb "1": but leaves the mark
+-- Returns  {1, orders, buyers, changes} when it did, else {0, 0, 0, 0}; counts of a mark alone
+-- Fields   frozen of the sale is "moved|number"
+-- Cost     1 to 4 reads, 1 to 2 writes
+
+local verb, number = ARGV[1], tonumber(ARGV[2])
+if verb == 'clear' then
+    redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+    if ARGV[3] == '1' then
+        redis.call('HSET', KEYS[1], 'frozen', 'moved|' .. ARGV[2])
+    end
+    return {1, 0, 0, 0}
+end
+
+local shard = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'frozen', 'fence', 'moves')
+local moves = (tonumber(shard[5]) or 0) + 1
+local marked = shard[3] and tonumber(string.match(shard[3], '^moved|(%d+)$'))
+if verb == 'unmark' then
+    if not shard[1] or not marked or marked > number then
+        return {0, 0, 0, 0}
+    end
+    redis.call('HDEL', KEYS[1], 'frozen')
+    redis.call('HSET', KEYS[1], 'moves', moves)
+    return {1, 0, 0, 0}
+end
+if shard[1] ~= ARGV[3] or shard[2] ~= '3' or (shard[4] or '0') ~= ARGV[4] or
+    (shard[3] and (not marked or marked > number)) then
+    return {0, 0, 0, 0}
+end
+redis.call('HSET', KEYS[1], 'frozen', 'moved|' .. ARGV[2], 'moves', moves)
+return {1, redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3]), redis.call('HLEN', KEYS[4])}
