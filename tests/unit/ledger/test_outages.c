@@ -192,8 +192,8 @@ static struct fs_request lookup_when_back(struct world *world, const char *order
 
     do {
         found = world_lookup(world, "shoe", order);
-    } while (found.outcome.verdict == FS_UNAVAILABLE && fs_clock_now_us() < until_us &&
-             poll(NULL, 0, 2) == 0);
+    } while ((found.outcome.verdict == FS_UNAVAILABLE || found.timed_out) &&
+             fs_clock_now_us() < until_us && poll(NULL, 0, 2) == 0);
     return found;
 }
 
