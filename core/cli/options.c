@@ -226,11 +226,16 @@ static int apply(struct fs_cli_options *options, const struct option_spec *spec,
     }
 }
 
-/* Variables that are the command line's own and no keys of the configuration. */
+/* Variables of the command line and of its bench, no keys of the configuration. */
 static bool is_our_variable(const char *entry)
 {
-    return strncmp(entry, "FLASHSALE_CONFIG=", 17) == 0 ||
-           strncmp(entry, "FLASHSALE_ADMIN_TOKEN=", 22) == 0;
+    static const char *const ours[] = {
+        "FLASHSALE_CONFIG=", "FLASHSALE_ADMIN_TOKEN=", "FLASHSALE_PYTHON=", "FLASHSALE_SCENARIOS="};
+
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        if (strncmp(entry, ours[i], strlen(ours[i])) == 0)
+            return true;
+    return false;
 }
 
 static int load_environment(struct fs_settings *settings, const struct fs_cli_io *io)
