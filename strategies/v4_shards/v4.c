@@ -33,10 +33,12 @@ union state {
 static void on_batch(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_op *first = fs_ledger_batch_of(call);
-    struct fs_v4_sale *sale = fs_v4_sale_of(first->product);
+    struct fs_ledger_product *product = first->product;
+    struct fs_v4_sale *sale = fs_v4_sale_of(product);
 
     fs_v4_decide_answer(first, reply);
     fs_v4_sale_touch(sale);
+    fs_ledger_product_gather(product);
 }
 
 static void pump(struct fs_ledger_product *product)
