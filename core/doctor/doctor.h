@@ -20,6 +20,9 @@ void fs_doctor_tell(const struct fs_doctor *doctor, enum fs_finding_verdict verd
                     const char *topic, const char *check, const char *remedy, const char *format,
                     ...) __attribute__((format(printf, 6, 7)));
 
+/* Sorts the values in place.  count: 1 or more. */
+uint64_t fs_doctor_median(uint64_t *values, size_t count);
+
 /* Processors, governor, memory, swap, huge pages, overcommit, clock, load generators beside it. */
 void fs_doctor_machine(const struct fs_doctor *doctor);
 

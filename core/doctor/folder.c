@@ -58,13 +58,6 @@ static void check_kind(const struct fs_doctor *doctor, const char *path)
         fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "file system", NULL, "%s, on a disk", path);
 }
 
-static int compare(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 /* Median time of appending 200 bytes durably, microseconds; or a negative errno. */
 static int64_t time_syncs(int fd)
 {
@@ -78,8 +71,7 @@ static int64_t time_syncs(int fd)
             return -errno;
         took_us[i] = fs_clock_now_us() - begun_us;
     }
-    qsort(took_us, SYNCS, sizeof(took_us[0]), compare);
-    return (int64_t)took_us[SYNCS / 2];
+    return (int64_t)fs_doctor_median(took_us, SYNCS);
 }
 
 static void check_sync(const struct fs_doctor *doctor, const char *folder)

@@ -1,16 +1,16 @@
 /* The Redis servers of redis.urls: fit to be trusted with a sale, near, roomy, and right in time. */
-#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "doctor/doctor.h"
 #include "store/check.h"
 #include "store/session.h"
+#include "store/spawn.h"
 
 #define TOPIC "redis"
 #define PINGS 20
@@ -61,13 +61,6 @@ static void check_trust(const struct fs_doctor *doctor, const struct fs_node *no
                        node->name, facts->tcp_keepalive);
 }
 
-static int compare(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 static void check_round_trip(const struct fs_doctor *doctor, const struct fs_node *node,
                              redisContext *session)
 {
@@ -83,8 +76,7 @@ static void check_round_trip(const struct fs_doctor *doctor, const struct fs_nod
         freeReplyObject(reply);
         took_us[i] = fs_clock_now_us() - begun_us;
     }
-    qsort(took_us, PINGS, sizeof(took_us[0]), compare);
-    median_us = took_us[PINGS / 2];
+    median_us = fs_doctor_median(took_us, PINGS);
     if (median_us > ROUND_TRIP_US_MAX)
         fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, "round trip",
                        "Each batch waits for one, and v2 for two: move server and Redis together.",
@@ -183,25 +175,11 @@ static void check_node(const struct fs_doctor *doctor, const struct fs_node *nod
     fs_session_close(session);
 }
 
-static bool is_in_path(const char *program)
-{
-    const char *at = getenv("PATH");
-    char path[1024];
-
-    while (at) {
-        size_t len = strcspn(at, ":");
-
-        if (snprintf(path, sizeof(path), "%.*s/%s", (int)len, at, program) < (int)sizeof(path) &&
-            access(path, X_OK) == 0)
-            return true;
-        at = at[len] == ':' ? at + len + 1 : NULL;
-    }
-    return false;
-}
-
 static void check_private(const struct fs_doctor *doctor)
 {
-    if (is_in_path("redis-server"))
+    char path[PATH_MAX];
+
+    if (fs_spawn_find("redis-server", path) == 0)
         fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "private servers", NULL,
                        "v2 to v4 start redis-server, which is here");
     else
