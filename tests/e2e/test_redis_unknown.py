@@ -127,7 +127,10 @@ async def test_a_cancel_without_an_answer_returns_units_once(make_server, folder
         seen = {}
         for number in range(rounds):
             one = await buyers.buy(wire, "user_1", "plenty", 2, f"c-{number}")
-            assert one.status == 200, one.body
+            if one.status != 200:  # a slow disk may take longer than the deadline
+                assert one.status in (503, 504), one.body
+                answer = await insist(buyers, wire, one, 5.0)
+                assert answer.status == 200, answer
             kind = rng.choice(("reset_before", "reset_after", "late_request", "late_reply"))
             harm = proxy.arm(kind, b"plenty", rng.randrange(2), 1.5 * DEADLINE_S)
             answers = []
