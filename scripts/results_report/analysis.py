@@ -11,6 +11,7 @@ PLAN_P99_MS = 500.0
 PLAN_ERROR_RATE = 0.001
 ANSWERED_SHARE_MIN = 0.95
 RECOVERY_S_MAX = 10
+BACK_IN_A_ROW = 3           # good seconds: one alone may be luck
 STEPS_MIN = 3               # fewer show no breaking point
 SLOWDOWN_MAX = 0.10
 
@@ -153,14 +154,17 @@ class Recovery:
     before_p99_ms: float
     peak_p99_ms: float
     seconds: float      # after the spike until P99 is back; NaN: not within the run
+    watched_s: float    # how long after the spike the run went on
 
 
 def recovery(cell):
-    """How long after the spike the P99 stays over twice its level before (and over 5 ms more)."""
+    """How long after the spike the P99 stays over twice its level before (and over 5 ms more).
+
+    It is back with the first of BACK_IN_A_ROW good seconds; one without an answer is none."""
     seconds = cell.seconds
     if not len(seconds) or not seconds["users"].notna().any():
         return None
-    line = seconds.groupby("second")[["users", "latency_p99_ms", "errors"]].median()
+    line = seconds.groupby("second")[["users", "latency_p99_ms", "errors", "answered"]].median()
     top = line["users"].max()
     high = line.index[line["users"] >= top * 0.98]
     before = line[line.index < line.index[line["users"] > top * 0.5].min()]
@@ -169,10 +173,14 @@ def recovery(cell):
         return None
     calm = median(before["latency_p99_ms"])
     bound = max(2 * calm, calm + 5)
-    back = after[(after["latency_p99_ms"].isna() | (after["latency_p99_ms"] <= bound))
-                 & (after["errors"].fillna(0) == 0)]
+    good = ((after["latency_p99_ms"] <= bound)
+            | (after["latency_p99_ms"].isna() & (after["answered"] > 0))) \
+        & (after["errors"].fillna(0) == 0)
+    back = [at for place, at in enumerate(after.index)
+            if good.iloc[place:place + BACK_IN_A_ROW].all()]
     peak = float(line.loc[high]["latency_p99_ms"].max())
-    return Recovery(calm, peak, float(back.index.min() - high.max()) if len(back) else math.nan)
+    return Recovery(calm, peak, float(back[0] - high.max()) if back else math.nan,
+                    float(after.index.max() - high.max()))
 
 
 def busy_share(percents):

@@ -164,6 +164,23 @@ def percent_change(row):
     return f"{row.change * 100:+.1f} %"
 
 
+def _passed(one, found):
+    """Whether a gate was crossed, in words: one that nothing could cross is not passed either."""
+    rows_of = [row for row in found if row.metric == one.metric]
+    hits = [row for row in rows_of if one.crossed_by(row)]
+    if hits:
+        return "**crossed** by " + text.listing(
+            f"{r.label} in {r.scenario} {percent_change(r)}" for r in hits)
+    if not rows_of:
+        return "**not judged**: neither folder has this figure"
+    open_ones = [row for row in rows_of if row.verdict == f"n<{REPS_MIN}"]
+    if not open_ones:
+        return "not crossed"
+    where = text.listing(f"{r.label} in {r.scenario}" for r in open_ones)
+    return (("**not judged**" if len(open_ones) == len(rows_of) else "not crossed, but not judged for "
+             + where) + f": fewer than {REPS_MIN} valid repetitions")
+
+
 def markdown(found, old, new, gates, everything=False):
     counted = {name: sum(row.verdict == name for row in found)
                for name in ("better", "worse", "~", f"n<{REPS_MIN}")}
@@ -187,9 +204,7 @@ def markdown(found, old, new, gates, everything=False):
               f"{f'{r.p:.3f}' if math.isfinite(r.p) else text.NONE} | "
               f"{'**' + r.verdict + '**' if r.is_significant else r.verdict} |" for r in shown]
     for one in gates:
-        hits = [row for row in found if one.crossed_by(row)]
-        words = text.listing(f"{r.label} in {r.scenario} {percent_change(r)}" for r in hits)
-        lines += ["", f"`{one.words}`: {'**crossed** by ' + words if hits else 'not crossed'}."]
+        lines += ["", f"`{one.words}`: {_passed(one, found)}."]
     lines += ["", f"A verdict needs {REPS_MIN} valid repetitions on both sides, Mann-Whitney p < "
               f"{P_MAX}, and a change of more than twice the noise (scaled median absolute "
               "deviation). Among many figures a few that did not change may still seem to."]
@@ -203,6 +218,6 @@ def as_json(found, old, new, gates):
             "cautions": cautions(old, new), "accuracy_violated_a": violated(old),
             "accuracy_violated_b": violated(new),
             "rows": [{k: clean(v) for k, v in dataclasses.asdict(row).items()} for row in found],
-            "gates": [{"fail_on": one.words, "crossed_by": [
+            "gates": [{"fail_on": one.words, "said": _passed(one, found), "crossed_by": [
                 {"scenario": r.scenario, "strategy": r.label, "change": clean(r.change)}
                 for r in found if one.crossed_by(r)]} for one in gates]}

@@ -9,6 +9,7 @@ from . import analysis, text
 
 CONTENTION = 0.30           # the plan's target for locks
 LOCK_WAIT_SHARE = 0.25      # of a purchase's P99
+LINE_MIN = 5                # purchases in front of one that waits for its turn at the lock
 CORE_BUSY = 85.0            # percent of a core, in the busiest seconds
 MACHINE_BUSY = 92.0         # percent of all cores
 STRANGERS = 25.0            # percent of a core that other programs take
@@ -105,6 +106,22 @@ def lock_wait(cell, _samples):
     return wait / p99, _ms(wait), (
         f"{_of(cell)}: one purchase in a hundred waits {_ms(wait)} or more for the lock, of a P99 "
         f"of {_ms(p99)} in all.")
+
+
+def lock_line(cell, samples):
+    """Under a lock that is held over trips to the store purchases go one at a time: Little's law says
+    how many stand in line.  Where a core is full that is the reason, and not the lock."""
+    rate, p50 = cell.value("tps_sold"), cell.value("latency_p50_ms")
+    trips, attempts = cell.value("store_commands_per_purchase"), cell.value("lock_attempts")
+    if not (trips >= 1 and attempts > 0 and rate > 0 and p50 >= LAG_MS):
+        return None
+    turn_ms = 1e3 / rate
+    busiest = [samples.busy(process)[0] for process in ["server", *samples.nodes()]]
+    if p50 / turn_ms < LINE_MIN or any(busy >= CORE_BUSY for busy in busiest):
+        return None
+    return p50 / turn_ms, f"{p50 / turn_ms:.0f} in line", (
+        f"{_of(cell)}: purchases take turns at the lock, {text.number(rate)} a second, while no core is "
+        f"full; the median of {_ms(p50)} is that of about {p50 / turn_ms:.0f} turns.")
 
 
 def redis_cpu(cell, samples):
@@ -310,6 +327,7 @@ def say(sentence):
 RULES = [
     Rule("lock-contention", "Lock contention", "", lock_contention, lock_advice),
     Rule("lock-wait", "Waiting for the lock", "percentiles", lock_wait, lock_advice),
+    Rule("lock-line", "Purchases in line for the lock", "percentiles", lock_line, lock_advice),
     Rule("redis-cpu", "Redis near a whole core", "cpu", redis_cpu, redis_advice),
     Rule("redis-uneven", "Redis servers unevenly loaded", "cpu", redis_uneven,
          say("Spread what is hot: more shards a server (`strategy_options.shards`), so that one "

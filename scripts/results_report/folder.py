@@ -88,9 +88,11 @@ class Cell:
 
     @property
     def accurate(self):
-        """True, False, or None when no repetition was audited.  Invalid ones count as well."""
-        known = self.runs["accuracy_ok"].dropna()
-        return bool((known == 1).all()) if len(known) else None
+        """True, False, or None when a repetition that ran was not audited whole.  Invalid ones count."""
+        if (self.runs["accuracy_ok"] == 0).any():
+            return False
+        ran = self.runs[self.runs["answered"].notna()]
+        return True if len(ran) and ran["accuracy_ok"].notna().all() else None
 
     def folders(self):
         name = f"{self.strategy}+{self.variant}" if self.variant else self.strategy
@@ -142,6 +144,7 @@ class Results:
                                     KEY + ["first_offender"])
         self.thresholds = self._table("thresholds.csv", MUST + ["metric", "status"], THRESHOLD_COLUMNS,
                                       KEY + ["metric", "comparison", "unit", "status", "source"])
+        self._doubt_unread()
         self.manifest = self._manifest()
         self.cells = [Cell(self, key, runs) for key, runs in self.runs.groupby(KEY, sort=False)]
         self.labels = sorted({cell.label for cell in self.cells})
@@ -157,6 +160,15 @@ class Results:
             self.warnings.append(f"{name} is missing: the report goes without it")
             return pandas.DataFrame(columns=columns)
         return tables.read(path, keys, columns, texts, self.warnings)
+
+    def _doubt_unread(self):
+        """Where a ledger was not read, accuracy was judged by the answers alone: it is not proven."""
+        unknown = self.accuracy["sold_ledger"] < 0
+        self.accuracy.loc[unknown, ["sold_ledger", "left", "in_transit"]] = math.nan
+        unread = self.accuracy[self.accuracy["sold_ledger"].isna() & (self.accuracy["ok"] == 1)]
+        for _, row in unread.iterrows():
+            same = (self.runs[KEY] == row[KEY]).all(axis=1) & (self.runs["rep"] == row["rep"])
+            self.runs.loc[same & (self.runs["accuracy_ok"] == 1), "accuracy_ok"] = math.nan
 
     def _manifest(self):
         path = self.path / "manifest.json"

@@ -120,7 +120,7 @@ def _block(block):
 
 
 STATUS = {"pass": "pass", "yes": "pass", "fail": "fail", "no": "fail", "invalid": "warn",
-          "not audited": "warn", "not judged": "warn", "reported": ""}
+          "not proven": "warn", "not judged": "warn", "reported": ""}
 
 
 def _table(table):

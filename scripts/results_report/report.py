@@ -1,7 +1,7 @@
 """The report on a results folder, as blocks: the verdict first, then what it rests on."""
 import re
 
-from . import analysis, charts_cells, charts_time, figures, findings, text
+from . import charts_cells, charts_time, figures, findings, long_runs, text
 from .document import Bullets, Heading, Picture, Table, Text
 from .folder import VIOLATIONS, label_of
 
@@ -28,7 +28,7 @@ def build(results):
     blocks += side_by_side(results)
     blocks += bottlenecks(results, found)
     blocks += recommendations(found)
-    blocks += long_runs(results)
+    blocks += long_runs.blocks(results)
     blocks += accuracy(results)
     blocks += [Heading("Plots")] + [Picture(chart) for chart in charts]
     blocks += environment(results)
@@ -46,28 +46,30 @@ def verdict(results, found):
     wrong = [_key(c) for c in cells if c.accurate is False]
     unknown = [_key(c) for c in cells if c.accurate is None]
     invalid = [_key(c) for c in cells if c.valid_reps == 0]
-    failed = _failed(results)
+    failed = [_missed(row) for _, row in _failed(results).iterrows()] + long_runs.missed(results)
     scope = (f"{text.plural(len(results.labels), 'strategy', 'strategies')} under "
              f"{text.plural(len(results.scenarios), 'scenario')}, "
              f"{text.plural(len(results.runs), 'run')}")
     if wrong:
         words, kind = f"**FAIL: accuracy violated** in {text.listing(wrong)}.", "fail"
-    elif len(failed):
+    elif failed:
         words, kind = f"**FAIL: {text.plural(len(failed), 'target')} missed** ({scope}).", "fail"
-    elif invalid or unknown:
+    elif invalid or unknown or not len(results.thresholds):
         words, kind = f"**INCOMPLETE** ({scope}).", "warn"
     else:
         words, kind = f"**PASS** ({scope}).", "pass"
     parts = [words]
     if not wrong and not unknown:
         parts.append("Every audited run sold exactly what it could and answered truly.")
-    if len(failed):
-        missed = text.listing((_missed(row) for _, row in failed.iterrows()), 3)
-        parts.append(f"Missed: {missed}.")
+    if failed:
+        parts.append(f"Missed: {text.listing(failed, 3)}.")
+    elif not len(results.thresholds):
+        parts.append("No targets were recorded.")
     if invalid:
         parts.append(f"No valid measurement of {text.listing(invalid)}.")
     if unknown:
-        parts.append(f"Not audited: {text.listing(unknown)}.")
+        parts.append(f"Accuracy not proven (not audited, or a ledger was not read): "
+                     f"{text.listing(unknown)}.")
     parts.append(fastest(results))
     if found:
         parts.append(f"Bottlenecks found: {text.listing(text.inside(f.title) for f in found)}.")
@@ -203,7 +205,7 @@ def targets(results):
 
 
 def _accuracy_word(cell):
-    return {True: "yes", False: "no", None: "not audited"}[cell.accurate]
+    return {True: "yes", False: "no", None: "not proven"}[cell.accurate]
 
 
 def side_by_side(results):
@@ -250,68 +252,24 @@ def recommendations(found):
                               for advice, why in grouped.items()])]
 
 
-def long_runs(results):
-    """Breaking points, recovery and drift, where the scenario is for that."""
-    blocks = _stress(results)
-    soaks = [(c, analysis.drift(c)) for c in results.cells if c.scenario.split("-")[0] == "soak"]
-    rows = [[c.label, text.number(d.minutes), text.number(d.rss_first_mib), text.number(d.rss_last_mib),
-             text.number(d.rss_mib_per_hour), text.number(d.p50_first_ms), text.number(d.p50_last_ms),
-             text.percent(d.slowdown), "pass" if d.slowdown < analysis.SLOWDOWN_MAX else "fail"]
-            for c, d in soaks if d]
-    if rows:
-        blocks += [Heading("Soak: drift"), Table(
-            ["strategy", ">minutes", ">RSS first tenth MiB", ">RSS last tenth MiB", ">RSS MiB/hour",
-             ">P50 first tenth ms", ">P50 last tenth ms", ">slow-down", "under 10 %"], rows)]
-    elif soaks:
-        blocks += [Heading("Soak: drift"), Text("Under 20 seconds of samples: too short for a drift.")]
-    spikes = [(c, analysis.recovery(c)) for c in results.cells if c.scenario.split("-")[0] == "spike"]
-    rows = [[c.label, text.number(r.before_p99_ms), text.number(r.peak_p99_ms),
-             f"{r.seconds:.0f}" if text.is_number(r.seconds) else "not within the run",
-             "pass" if r.seconds < analysis.RECOVERY_S_MAX else "fail"] for c, r in spikes if r]
-    if rows:
-        blocks += [Heading("Spike: recovery"), Table(
-            ["strategy", ">P99 before ms", ">P99 at the peak ms", ">seconds until back",
-             "under 10 s"], rows, "Back: P99 under twice its level before the spike (or within 5 ms "
-             "of it), and no errors.")]
-    return blocks
-
-
-def _stress(results):
-    rows, cells = [], [c for c in results.cells if c.scenario.split("-")[0] == "stress"]
-    for cell in cells:
-        steps, broken = analysis.steps(cell), analysis.breaking_point(cell)
-        if len(steps) < analysis.STEPS_MIN:
-            continue
-        best = max(step.answered_per_s for step in steps)
-        if broken:
-            held = f"{broken.before.users:,.0f}" if broken.before else "none"
-            rows.append([cell.label, held, f"{broken.step.users:,.0f}", broken.reason,
-                         text.number(best)])
-        else:
-            top = max(step.users for step in steps)
-            rows.append([cell.label, f"{top:,.0f}", "not reached",
-                         f"held every step up to {top:,.0f} users", text.number(best)])
-    if not rows:
-        return [Heading("Stress: breaking point"), Text(
-            "Too short to tell its steps apart: run the scenario's full profile.")] if cells else []
-    return [Heading("Stress: breaking point"), Table(
-        ["strategy", ">users held", ">users at the break", "why", ">most answered/s"], rows,
-        "The first step whose P99 or error rate crosses its target, or that answers under 95 % of "
-        "what was offered.")]
-
-
 def accuracy(results):
     blocks = [Heading("Accuracy")]
     table = results.accuracy
     if not len(table):
         return blocks + [Text("No run was audited (accuracy.csv).")]
     bad = table[table["ok"] == 0]
-    units = table["sold_ledger"].sum()
+    read = table[table["sold_ledger"].notna()]
     words = (f"{text.plural(len(table), 'run')} audited: {len(table) - len(bad)} without a violation, "
-             f"{len(bad)} with. {text.number(units)} units sold by the ledgers (warm-up included), "
-             f"{text.number(table['sold_acknowledged'].sum())} of them acknowledged to clients and "
-             f"{text.number(table['sold_resolved'].sum())} found by asking again after an answer was "
-             f"lost; {text.number(table['unknown_left'].sum())} answers stayed unknown.")
+             f"{len(bad)} with. ")
+    if len(read) < len(table):
+        words += (f"Of {len(table) - len(read)} not all ledgers could be read: only their answers were "
+                  "compared, which proves no accuracy. ")
+    if len(read):
+        words += (f"{text.number(read['sold_ledger'].sum())} units sold by the ledgers (warm-up "
+                  f"included), {text.number(read['sold_acknowledged'].sum())} of them acknowledged to "
+                  f"clients and {text.number(read['sold_resolved'].sum())} found by asking again after "
+                  "an answer was lost; ")
+    words += f"{text.number(table['unknown_left'].sum())} answers stayed unknown."
     blocks.append(Text(words))
     if len(bad):
         rows = [[label_of(r["strategy"], r["variant"]), r["scenario"], f"{r['rep']:.0f}",

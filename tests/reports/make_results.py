@@ -52,6 +52,8 @@ def seconds_of(scenario, model, length, stock, rng):
         p50 = model["base_ms"] * (1 + load ** 4 * 3) * rng.uniform(0.95, 1.05)
         if offered > model["capacity"] * 1.05:
             p50 *= 40
+        if model.get("stuck") and stage == "after":
+            p50 *= 40
         drift = model.get("drift", 0) if scenario == "soak" else 0
         p50 *= 1 + drift * second / length
         sold = min(left, answered * 7 // 10)

@@ -67,7 +67,26 @@ def test_four_repetitions_are_no_evidence(tmp_path, capsys):
     a, b = pair(tmp_path, around(100), around(200), (5, 4))
     assert verdicts(a, b)["latency_p99_ms"] == "n<5"
     assert bench_compare.main([str(a), str(b), "--fail-on", "p99>+10%"]) == 0
-    assert "fewer than 5 valid repetitions" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "fewer than 5 valid repetitions" in out
+    assert "`p99>+10%`: **not judged**: fewer than 5 valid repetitions." in out, \
+        "a gate that nothing can cross is not passed"
+
+
+def test_a_gate_on_a_figure_that_nobody_has_is_not_passed(tmp_path, capsys):
+    a, b = pair(tmp_path, around(100), around(100))
+    assert bench_compare.main([str(a), str(b), "--fail-on", "contention>+10%"]) == 0
+    assert "`contention>+10%`: **not judged**: neither folder has this figure." in capsys.readouterr().out
+
+
+def test_a_gate_names_the_cells_that_it_could_not_judge(tmp_path, capsys):
+    a, b = (make(tmp_path / name, scenarios=("throughput", "rush"), latency_p99_ms=around(100))
+            for name in "ab")
+    rows = (b / "runs.csv").read_text().splitlines()
+    (b / "runs.csv").write_text("\n".join(rows[:-1]) + "\n")
+    assert bench_compare.main([str(a), str(b), "--fail-on", "p99>+50%"]) == 0
+    assert ("`p99>+50%`: not crossed, but not judged for v1 in rush: fewer than 5 valid repetitions."
+            in capsys.readouterr().out)
 
 
 def test_an_invalid_repetition_does_not_count(tmp_path):

@@ -1,4 +1,5 @@
 """What the report finds in figures: each rule has its sentence, and none speaks without a measurement."""
+import math
 import re
 
 import pytest
@@ -13,6 +14,10 @@ GOLDEN = [
     ("lock-wait", "v2", {"run": {"lock_wait_p99_ms": 48, "latency_p99_ms": 52}},
      "v2 in throughput: one purchase in a hundred waits 48 ms or more for the lock, of a P99 of 52 ms "
      "in all."),
+    ("lock-line", "v2", {"redis": [45], "run": {"tps_sold": 2000, "latency_p50_ms": 30.5,
+                                               "store_commands_per_purchase": 2, "lock_attempts": 4000}},
+     "v2 in throughput: purchases take turns at the lock, 2,000 a second, while no core is full; the "
+     "median of 30.5 ms is that of about 61 turns."),
     ("redis-cpu", "v3", {"redis": [97], "run": {"redis_cpu_us_per_purchase": 8.4}},
      r"v3 in throughput: redis-0 used \d\d % of a core in its busiest seconds \(mean 9\d %\), 8.40 us of "
      r"Redis a purchase. Redis decides on one thread, so this is its limit."),
@@ -63,6 +68,16 @@ def test_programs_that_are_no_part_of_the_run_are_told(tmp_path):
     assert re.search(r"2 cores were 100 % busy .* and programs that are no part of this run 1\d\d % of a "
                      r"core\.$", found[0].sentence)
     assert found[0].advice == "Stop the other programs on this machine, and measure again."
+
+
+@pytest.mark.parametrize("change", [
+    {"server": 95}, {"redis": [97]}, {"run": {"store_commands_per_purchase": 0.2}},
+    {"run": {"latency_p50_ms": 2}}], ids=["server", "redis", "batched", "short"])
+def test_a_line_at_the_lock_is_named_only_where_nothing_else_is_full(tmp_path, change):
+    run = {"tps_sold": 2000, "latency_p50_ms": 30, "store_commands_per_purchase": 2,
+           "lock_attempts": 4000, **change.get("run", {})}
+    path = make(tmp_path, {"redis": [45], **change, "run": run}, name="v2")
+    assert "lock-line" not in {one.kind for one in findings.find(folder.Results(path))}
 
 
 def test_every_rule_has_a_golden_sentence():
@@ -129,3 +144,33 @@ def test_recovery_is_counted_from_the_end_of_the_spike(tmp_path):
     path = make(tmp_path, {"capacity": 2500}, ["spike"], length=40)
     back = analysis.recovery(folder.Results(path).cells[0])
     assert back.seconds == 1 and back.peak_p99_ms > 10 * back.before_p99_ms
+
+
+def change_after(path, first, last, **cells):
+    """Writes cells into the seconds first to last behind the spike."""
+    lines = [line.split(",") for line in (path / "timeseries.csv").read_text().splitlines()]
+    after = [line for line in lines if line[lines[0].index("stage")] == "after"]
+    for line in after[first:last]:
+        for name, value in cells.items():
+            line[lines[0].index(name)] = str(value)
+    (path / "timeseries.csv").write_text("\n".join(",".join(line) for line in lines) + "\n")
+    return analysis.recovery(folder.Results(path).cells[0])
+
+
+def test_a_server_that_answers_nothing_has_not_recovered(tmp_path):
+    path = make(tmp_path, {"capacity": 2500}, ["spike"], length=60)
+    back = change_after(path, 0, 12, answered=0, latency_p50_ms="", latency_p99_ms="")
+    assert back.seconds == 13 and back.watched_s == 24
+    assert math.isnan(change_after(path, 0, 99, answered=0, latency_p99_ms="").seconds)
+
+
+def test_one_good_second_is_no_recovery(tmp_path):
+    path = make(tmp_path, {"capacity": 2500}, ["spike"], length=60)
+    change_after(path, 0, 1, latency_p99_ms=900)
+    assert change_after(path, 2, 8, latency_p99_ms=900).seconds == 9
+
+
+def test_a_run_that_ends_soon_after_its_spike_judges_no_recovery(tmp_path):
+    path = make(tmp_path, {"capacity": 2500, "stuck": True}, ["spike"], length=20)
+    whole = blocks_of(path)
+    assert "| not within 8 s | not measured |" in whole and "**PASS**" in whole

@@ -132,8 +132,42 @@ def test_empty_cells_are_unknown_not_zero(tmp_path, analyze):
     path = make(tmp_path, {"run": {"latency_p999_ms": "", "server_cpu_us_per_purchase": "",
                                    "accuracy_ok": ""}})
     assert math.isnan(folder.Results(path).cells[0].value("latency_p999_ms"))
-    assert "Not audited: v3 in throughput." in blocks_of(path)
+    assert "Accuracy not proven (not audited, or a ledger was not read): v3 in throughput." in blocks_of(path)
     assert analyze(path, "--no-html").returncode == 0
+
+
+@pytest.mark.parametrize("unread", ["-1", ""], ids=["as it was written once", "empty"])
+def test_a_ledger_that_was_not_read_proves_no_accuracy(tmp_path, unread):
+    path = make(tmp_path, reps=2)
+    lines = [line.split(",") for line in (path / "accuracy.csv").read_text().splitlines()]
+    for name in ("sold_ledger", "left", "in_transit"):
+        lines[2][lines[0].index(name)] = unread
+    (path / "accuracy.csv").write_text("\n".join(",".join(line) for line in lines) + "\n")
+    sold = int(lines[1][lines[0].index("sold_ledger")])
+    whole = blocks_of(path)
+    assert "**INCOMPLETE**" in whole and "answered truly" not in whole
+    assert "Accuracy not proven (not audited, or a ledger was not read): v3 in throughput." in whole
+    assert "2 runs audited: 2 without a violation, 0 with. Of 1 not all ledgers could be read" in whole
+    assert f"{sold:,} units sold by the ledgers (warm-up included), {sold:,} of them" in whole
+    assert "| not proven |" in whole
+
+
+def test_no_targets_are_no_pass(tmp_path):
+    path = make(tmp_path)
+    (path / "thresholds.csv").unlink()
+    assert "**INCOMPLETE** (1 strategy under 1 scenario, 1 run)." in blocks_of(path)
+    assert "No targets were recorded." in blocks_of(path)
+
+
+@pytest.mark.parametrize("scenario, model, length, words", [
+    ("soak", {"drift": 0.5}, 60, r"slow-down of v3 in soak \(4\d\.\d %, target < 10 %\)"),
+    ("spike", {"stuck": True}, 60, r"recovery of v3 in spike \(not within the run, target < 10 s\)")])
+def test_what_the_plan_asks_of_long_runs_is_in_the_verdict(tmp_path, scenario, model, length, words):
+    whole = blocks_of(make(tmp_path / "bad", {"capacity": 2500, **model}, [scenario], length=length))
+    verdict = whole.splitlines()[2]
+    assert "**FAIL" in verdict and re.search(words, verdict), verdict
+    good = blocks_of(make(tmp_path / "good", {"capacity": 4000}, [scenario], length=length))
+    assert re.search(r"recovery|slow-down", good.splitlines()[2]) is None
 
 
 def test_runs_csv_alone_makes_a_report_that_says_what_is_missing(tmp_path, analyze):
