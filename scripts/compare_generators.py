@@ -11,7 +11,8 @@ answer; h2load cannot change a header, so its purchases have no idempotency key.
 of the generator (of all its life) and of the server, per answer.
 
 Writes generators.csv (a row a repetition) and generators.md (medians and ratios) to --out, prints the
-latter.  Exits 1 when the throughputs differ by more than a tenth.
+latter.  Exits 1 when the throughputs differ by more than a tenth and no full core of the slower generator
+explains it.
 """
 
 import argparse
@@ -30,6 +31,7 @@ import time
 from measure_cost import ROOT, Subject, cpu_seconds
 
 AGREE = 0.10
+BUSY = 0.90  # of its core: what `flashsale bench` calls the generator's limit
 
 
 def run_own(subject, options, _run):
@@ -104,6 +106,12 @@ def measure(subject, name, options, repetition):
             "server_busy": round(server / span, 3)}
 
 
+def busy(rows, name):
+    """The share of its core that a generator used while it ran: each has one thread."""
+    return statistics.median(row["generator_cpu_us_per_answer"] * row["answers_per_second"] / 1e6
+                             for row in rows if row["generator"] == name)
+
+
 def median(rows, name, field):
     return statistics.median(row[field] for row in rows if row["generator"] == name)
 
@@ -113,19 +121,23 @@ def report(rows, options):
     lines = [f"The same closed load from three generators: {options.subject}, {options.connections} "
              f"connections, one worker, median of {options.reps} interleaved repetitions of "
              f"{options.seconds} s", "",
-             "| generator | answers/s | against wrk | p50 us | its CPU us per answer | server's CPU us "
-             "per answer | CPU against server |", "|---|---|---|---|---|---|---|"]
+             "| generator | answers/s | against wrk | p50 us | its CPU us per answer | its core busy | "
+             "server's CPU us per answer | CPU against server |", "|---|---|---|---|---|---|---|---|"]
     for name, rate in rates.items():
         own = median(rows, name, "generator_cpu_us_per_answer")
         server = median(rows, name, "server_cpu_us_per_answer")
         p50 = "" if name == "h2load" else f"{median(rows, name, 'latency_p50_us'):.0f}"
         lines.append(f"| {name} | {rate:.0f} | {rate / rates['wrk']:.2f} | {p50} | {own:.2f} | "
-                     f"{server:.2f} | {own / server:.2f} |")
-    off = {name: abs(rates["flashsale"] / rates[name] - 1) for name in ("wrk", "h2load")}
-    agrees = all(value <= AGREE for value in off.values())
-    lines += ["", f"flashsale's generator differs by {off['wrk']:.1%} from wrk and {off['h2load']:.1%} "
-              f"from h2load: {'within' if agrees else 'more than'} {AGREE:.0%}."]
-    return "\n".join(lines) + "\n", agrees
+                     f"{busy(rows, name):.0%} | {server:.2f} | {own / server:.2f} |")
+    off = {name: rates["flashsale"] / rates[name] - 1 for name in ("wrk", "h2load")}
+    far = [name for name, value in off.items() if abs(value) > AGREE]
+    # One that sends less because its own core is full does not disagree about the server.
+    full = [name for name in far if off[name] > 0 and busy(rows, name) > BUSY]
+    lines += ["", f"flashsale's generator differs by {abs(off['wrk']):.1%} from wrk and "
+              f"{abs(off['h2load']):.1%} from h2load: {'more than' if far else 'within'} {AGREE:.0%}."]
+    lines += [f"That is explained: {name}'s own core was {busy(rows, name):.0%} busy (flashsale's "
+              f"{busy(rows, 'flashsale'):.0%}), so it was the limit and not the server." for name in full]
+    return "\n".join(lines) + "\n", set(far) == set(full)
 
 
 def main():
