@@ -124,6 +124,7 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
         return;
     }
     if (needs_place(state, code)) {
+        ledger->asked(state->ask.op, state->ask.may_be_made); /* this one was not made */
         state->is_confirmed = true;
         state->sale->is_checked = false;
         state->sale->is_suspect = true;

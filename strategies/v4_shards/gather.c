@@ -54,6 +54,8 @@ bool fs_v4_gather_keep(struct fs_ledger_op *state, uint64_t epoch,
     }
     if (decision->code != FS_SOLD_OUT && !(decision->code == FS_UNKNOWN && epoch == 0))
         return false;
+    if (!op->is_taken_for)
+        state->may_be_decided = false; /* an ask that was lost can run no more: see batch.h */
     fs_v4_wait_here(sale, state);
     return true;
 }
@@ -424,6 +426,7 @@ static void send_on(struct fs_v4_sale *retired)
         next = state->next;
         op->is_asked = false;
         op->is_told_frozen = false;
+        op->is_taken_for = false; /* what was not put before the move is void */
         op->transfer = NULL;
         op->read_number = 0;
         state->product = fs_v4_sale_home(sale, state->buyer);

@@ -265,6 +265,12 @@ static void put_ops(struct fs_v4_transfer *transfer, const struct fs_v4_out *out
                       (struct fs_text){transfer->owner, transfer->owner_len}, transfer, on_put);
 }
 
+static void mark_taken_for(struct fs_ledger_op *state)
+{
+    state->may_be_decided = true;
+    ((struct fs_v4_op *)(void *)state)->is_taken_for = true;
+}
+
 /* Of two ops of one order only the one asked first can have been the first. */
 static void mark_copy(const struct fs_ledger_op *first, struct fs_ledger_op *state)
 {
@@ -293,7 +299,7 @@ static struct fs_ledger_op *take_named(struct fs_v4_transfer *transfer, const st
             fs_v4_wait_here(transfer->sale, state);
             continue;
         }
-        state->may_be_decided = true;
+        mark_taken_for(state);
         mark_copy(mine.first, state);
         fs_v4_append(&mine, state);
         ++*count;
@@ -327,7 +333,8 @@ static void take_failed(struct fs_v4_transfer *transfer, const struct fs_reply *
                   reply->text.data ? reply->text.data : "");
     for (struct fs_ledger_op *state = transfer->ops; state; state = next) {
         next = state->next;
-        state->may_be_decided = state->may_be_decided || !was_not_run;
+        if (!was_not_run)
+            mark_taken_for(state);
         fs_v4_fail(state);
     }
     transfer->ops = NULL;

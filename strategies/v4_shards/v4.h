@@ -42,6 +42,7 @@ struct fs_v4_op {
     struct fs_v4_transfer *transfer;  /* that its last DECIDE was part of; NULL: none */
     struct fs_v4_elsewhere elsewhere; /* as told to the batch; in its first op */
     bool is_asked;                    /* of home, once at least */
+    bool is_taken_for;                /* by a TAKE that may have run: whoever puts it decides it */
     bool is_told_frozen;              /* by home, before its place was asked for again */
     bool is_copy;                     /* its transfer is for another op of the same order, too */
 };
