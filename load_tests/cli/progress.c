@@ -163,7 +163,7 @@ static const char *accuracy_of(const struct fs_record *record, char text[64])
     if (!record->is_audited)
         snprintf(text, 64, "not audited");
     else if (record->audit.violations_total == 0)
-        snprintf(text, 64, "accurate");
+        snprintf(text, 64, fs_record_is_proven(record) ? "accurate" : "answers agree, no ledger");
     else
         snprintf(text, 64, "%" PRIu64 " VIOLATIONS", record->audit.violations_total);
     return text;

@@ -49,7 +49,9 @@ static const char *accuracy_of(const struct fs_summary *summary)
 {
     if (summary->audited_reps == 0)
         return "unknown";
-    return summary->violations == 0 ? "exact" : "VIOLATED";
+    if (summary->violations > 0)
+        return "VIOLATED";
+    return summary->proven_reps == summary->audited_reps ? "exact" : "answers";
 }
 
 static void print_verdicts(FILE *out, const struct fs_run *run, const struct fs_summary *summary)
@@ -182,7 +184,7 @@ static void print_offenders(FILE *out, const struct fs_record *record)
 
 static bool has_trouble(const struct fs_record *record)
 {
-    return !record->was_run || record->invalid[0] != '\0' ||
+    return !record->was_run || record->invalid[0] != '\0' || record->unproven[0] != '\0' ||
            (record->is_audited && record->audit.violations_total > 0);
 }
 
@@ -209,6 +211,8 @@ static void print_troubles(FILE *out, const struct fs_run *run)
             fprintf(out, "failed: %s\n", record->failure);
         else if (record->invalid[0] != '\0')
             fprintf(out, "invalid: %s\n", record->invalid);
+        else if (record->unproven[0] != '\0' && record->audit.violations_total == 0)
+            fprintf(out, "accuracy not proven: %s\n", record->unproven);
         else
             fprintf(out, "%" PRIu64 " wrong answers or units\n", record->audit.violations_total);
         print_offenders(out, record);

@@ -108,6 +108,9 @@ void fs_figures_judge(struct fs_load_result *result, bool is_short_of_memory, in
     if (is_short_of_memory)
         snprintf(result->invalid, sizeof(result->invalid),
                  "memory ran out: the history has gaps, so nothing can be audited");
+    else if (result->totals.offered == 0)
+        snprintf(result->invalid, sizeof(result->invalid),
+                 "no request was due in the measured time: nothing was measured");
     else if (result->connects_failed > 0)
         snprintf(result->invalid, sizeof(result->invalid),
                  "%llu of %llu connections failed on the generator's side: %s",

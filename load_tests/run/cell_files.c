@@ -181,9 +181,10 @@ static json_t *audit_of(const struct fs_audit_report *audit)
         json_array_append_new(offenders, json_pack("{s:s, s:s}", "kind",
                                                    fs_violation_kind_name(audit->offenders[i].kind),
                                                    "text", audit->offenders[i].text));
-    return json_pack("{s:b, s:o, s:o, s:I}", "ok", audit->violations_total == 0, "violations",
+    return json_pack("{s:b, s:o, s:o, s:I, s:I}", "ok", audit->violations_total == 0, "violations",
                      violations, "offenders", offenders, "unknown_left",
-                     (json_int_t)audit->unknown_left);
+                     (json_int_t)audit->unknown_left, "ledgers_unread",
+                     (json_int_t)audit->ledgers_unread);
 }
 
 static json_t *generator_of(const struct fs_load_result *load)

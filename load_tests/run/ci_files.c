@@ -101,6 +101,8 @@ static void write_accuracy_case(const struct fs_run *run, FILE *file,
         put_outcome(file, "error", "not run", why);
     } else if (summary->audited_reps == 0) {
         put_outcome(file, "skipped", "not audited", "nothing was audited");
+    } else if (summary->violations == 0 && summary->proven_reps < summary->audited_reps) {
+        put_outcome(file, "skipped", "not proven", "not all ledgers were read");
     } else if (summary->violations > 0) {
         snprintf(text, sizeof(text), "%llu violations; %s", (unsigned long long)summary->violations,
                  first_offender(run, summary));

@@ -147,27 +147,37 @@ void fs_accuracy_write_head(FILE *file)
           file);
 }
 
-/* A run that was not audited proves nothing: its cells are empty. */
+/* 1: every answer was true; NaN: nobody knows, since it was not audited, or by its answers alone. */
+static double verdict_of(const struct fs_record *record)
+{
+    if (record->is_audited && record->audit.violations_total > 0)
+        return 0;
+    return fs_record_is_proven(record) ? 1 : NAN;
+}
+
+/* A run that was not audited proves nothing: its cells are empty, as are those of ledgers that were
+ * not read. */
 void fs_accuracy_write(FILE *file, const struct fs_record *record)
 {
     const struct fs_audit_report *audit = &record->audit;
-    const int64_t terms[] = {audit->stock,
-                             audit->restocked,
-                             audit->sold_acknowledged,
-                             audit->sold_resolved,
-                             audit->sold_ledger,
-                             audit->left,
-                             audit->in_transit,
-                             (int64_t)audit->unknown_left};
+    const double unread = audit->ledgers_unread > 0 ? NAN : 0;
+    const double terms[] = {(double)audit->stock,
+                            (double)audit->restocked,
+                            (double)audit->sold_acknowledged,
+                            (double)audit->sold_resolved,
+                            (double)audit->sold_ledger + unread,
+                            (double)audit->left + unread,
+                            (double)audit->in_transit + unread,
+                            (double)audit->unknown_left};
     struct fs_csv csv = {.file = file};
 
     begin_row(&csv, record);
     fs_csv_integer(&csv, record->rep);
-    fs_csv_number(&csv, !record->is_audited ? NAN : audit->violations_total == 0 ? 1.0 : 0.0, 0);
+    fs_csv_number(&csv, verdict_of(record), 0);
     for (int kind = FS_VIOLATION_OVERSOLD; kind < FS_VIOLATION_KINDS; kind++)
         fs_csv_number(&csv, record->is_audited ? (double)audit->violations[kind] : NAN, 0);
     for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++)
-        fs_csv_number(&csv, record->is_audited ? (double)terms[i] : NAN, 0);
+        fs_csv_number(&csv, record->is_audited ? terms[i] : NAN, 0);
     fs_csv_text(&csv,
                 record->is_audited && audit->offender_count > 0 ? audit->offenders[0].text : "");
     fs_csv_end(&csv);

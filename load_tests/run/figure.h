@@ -82,9 +82,11 @@ struct fs_record {
     bool was_run; /* false: it could not be started; the rest is unknown */
     int64_t started_wall_ms;
     bool is_audited;
-    char invalid[256];              /* why the figures must not be used; empty: valid */
-    char failure[512];              /* why there are none; empty: there are */
-    char durability[32];            /* class that the server printed; empty: unknown */
+    char invalid[256];   /* why the figures must not be used; empty: valid */
+    char unproven[256];  /* why the accuracy is not proven though it was asked for: a ledger
+                            was not read; empty: it is, or nobody could */
+    char failure[512];   /* why there are none; empty: there are */
+    char durability[32]; /* class that the server printed; empty: unknown */
     double values[FS_FIGURE_COUNT]; /* NaN: unknown */
     struct fs_audit_report audit;
 };
@@ -97,6 +99,13 @@ void fs_record_init(struct fs_record *record, const struct fs_subject *subject,
 static inline bool fs_record_is_valid(const struct fs_record *record)
 {
     return record->was_run && record->invalid[0] == '\0';
+}
+
+/* Whether the audit had all that it needs to say that every answer was true.  Without a ledger it can
+ * still find what is wrong. */
+static inline bool fs_record_is_proven(const struct fs_record *record)
+{
+    return record->is_audited && record->audit.ledgers_unread == 0;
 }
 
 const char *fs_figure_column(enum fs_figure figure);

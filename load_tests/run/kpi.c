@@ -3,7 +3,8 @@
  * The plan asks for sold purchases a second, which only a run whose stock outlasts it can show: they
  * are checked where users do not think between purchases and the stock does not end.  Contention is
  * asked for at the plan's request rate, so it is shown for each run and fails none.  A stress run goes
- * on until something gives: there the response time is what is looked for and no failure. */
+ * on until something gives: there the response time is what is looked for and no failure.  A sale that
+ * is to sell out leaves no unit: the plan's "exactly 100 sold". */
 #include "run/kpi.h"
 
 #include <math.h>
@@ -111,7 +112,27 @@ static void add_accuracy(struct fs_check *checks, size_t *count, const struct fs
         add(checks, count, summary, fs_figure_column(FS_FIGURE_ACCURACY_OK), "==", 1);
 
     check->is_plan = true;
-    check->actual = summary->audited_reps == 0 ? NAN : summary->violations == 0 ? 1.0 : 0.0;
+    if (summary->violations > 0)
+        check->actual = 0;
+    else if (summary->audited_reps > 0 && summary->proven_reps == summary->audited_reps)
+        check->actual = 1;
+    else
+        check->actual = NAN;
+    decide(check, false);
+}
+
+/* Where demand reaches the stock all of it is sold, in each repetition: that buyers were told "busy"
+ * and not "sold out" makes their answers true, and the sale no better. */
+static void add_sold_out(struct fs_check *checks, size_t *count, const struct fs_summary *summary)
+{
+    const char *left = fs_figure_column(FS_FIGURE_LEFT);
+    struct fs_check *check;
+
+    if (!summary->scenario->sells_out || scenario_has(summary->scenario, left))
+        return;
+    check = add(checks, count, summary, left, "==", 0);
+    check->is_plan = true;
+    check->actual = summary->max[FS_FIGURE_LEFT];
     decide(check, false);
 }
 
@@ -122,6 +143,7 @@ size_t fs_checks_make(const struct fs_summary *summary, struct fs_check checks[F
     size_t count = 0;
 
     add_accuracy(checks, &count, summary);
+    add_sold_out(checks, &count, summary);
     for (size_t i = 0; i < sizeof(kpis) / sizeof(kpis[0]); i++) {
         struct fs_check *check;
 

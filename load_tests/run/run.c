@@ -129,7 +129,8 @@ int fs_run_exit(const struct fs_run *run)
         if (run->records[i].is_audited && run->records[i].audit.violations_total > 0)
             return FS_EXIT_ACCURACY;
         has_failed = has_failed || !run->records[i].was_run;
-        is_invalid = is_invalid || run->records[i].invalid[0] != '\0';
+        is_invalid =
+            is_invalid || run->records[i].invalid[0] != '\0' || run->records[i].unproven[0] != '\0';
     }
     for (size_t i = 0; i < run->check_count; i++)
         is_crossed = is_crossed || run->checks[i].status == FS_THRESHOLD_FAIL;

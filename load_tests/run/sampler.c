@@ -17,6 +17,8 @@
 
 #define PROCESSES_MAX (FS_NODES_MAX + 2)
 #define MIB 1048576.0
+#define TICKS_S_MIN \
+    0.5 /* the system's CPU comes in ticks of 10 ms a core: of less they say little */
 
 enum { SERVER = 0, GENERATOR = 1, FIRST_NODE = 2 };
 
@@ -149,11 +151,12 @@ static void sample(struct fs_sampler *sampler)
 
     for (size_t i = 0; i < sampler->process_count; i++)
         sample_process(sampler, i, second, elapsed_s);
-    if (fs_usage_of_system(&usage) == 0)
-        write_usage(sampler, "system", second,
-                    percent_of(usage.cpu_user_s + usage.cpu_sys_s, &sampler->system_cpu_s_before,
-                               elapsed_s),
-                    &usage);
+    if (fs_usage_of_system(&usage) == 0) {
+        double percent = percent_of(usage.cpu_user_s + usage.cpu_sys_s,
+                                    &sampler->system_cpu_s_before, elapsed_s);
+
+        write_usage(sampler, "system", second, elapsed_s < TICKS_S_MIN ? NAN : percent, &usage);
+    }
     for (size_t i = 0; i < sampler->server->node_count; i++)
         sample_node(sampler, i, second);
     sampler->sampled_us = now_us;

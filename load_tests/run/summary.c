@@ -42,6 +42,7 @@ static void count_reps(struct fs_summary *summary, const struct fs_record *recor
         summary->reps++;
         summary->valid_reps += fs_record_is_valid(&records[i]);
         summary->audited_reps += records[i].is_audited;
+        summary->proven_reps += fs_record_is_proven(&records[i]);
         summary->violations += records[i].is_audited ? records[i].audit.violations_total : 0;
         if (records[i].durability[0] != '\0')
             memcpy(summary->durability, records[i].durability, sizeof(summary->durability));

@@ -13,7 +13,8 @@ struct fs_summary {
     uint32_t reps;
     uint32_t valid_reps;
     uint32_t audited_reps;
-    uint64_t violations; /* of all repetitions, valid or not: a wrong answer is one at any speed */
+    uint32_t proven_reps; /* of these, with all ledgers read */
+    uint64_t violations;  /* of all repetitions, valid or not: a wrong answer is one at any speed */
     char durability[32];
     double median[FS_FIGURE_COUNT]; /* of the valid ones; NaN: unknown in all */
     double min[FS_FIGURE_COUNT];

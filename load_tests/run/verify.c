@@ -11,9 +11,10 @@ static void set_figures(struct fs_record *record)
 {
     const struct fs_audit_report *audit = &record->audit;
 
-    record->values[FS_FIGURE_ACCURACY_OK] = audit->violations_total == 0;
+    if (audit->violations_total > 0 || audit->ledgers_unread == 0)
+        record->values[FS_FIGURE_ACCURACY_OK] = audit->violations_total == 0;
     record->values[FS_FIGURE_VIOLATIONS] = (double)audit->violations_total;
-    if (audit->left >= 0)
+    if (audit->ledgers_unread == 0)
         record->values[FS_FIGURE_LEFT] = (double)audit->left;
 }
 
@@ -51,6 +52,8 @@ int fs_verify(const struct fs_bench_server *server, const struct fs_load_result 
         input.stock_unknown = server->target.admin_token[0] == '\0';
         rc = fs_audit_run(&input, &record->audit);
         make_note(gathered, &record->audit, note);
+        if (!input.stock_unknown && record->audit.ledgers_unread > 0)
+            snprintf(record->unproven, sizeof(record->unproven), "%.250s", note);
         fs_gathered_dispose(gathered);
     }
     free(gathered);

@@ -5,7 +5,7 @@
 #include "run/measure.h"
 #include "run/server.h"
 
-/* Fills in record->audit, is_audited and the figures of the audit.  What could not be asked is told as
+/* Fills in record->audit, is_audited, unproven and the figures of the audit.  What could not be asked is told as
  * unknown in the report, never as a violation.  Bounded in time.
  * *note: a sentence for people, empty when there is nothing to say.
  * Returns 0 or -ENOMEM; the record is then not audited. */

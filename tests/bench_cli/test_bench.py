@@ -1,5 +1,7 @@
 """flashsale bench as a shell sees it: exit codes, sentences, the results folder, nothing left behind."""
 import csv
+import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -8,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -394,6 +397,50 @@ def test_a_server_that_runs_already_can_be_the_target(bench, make_server):
     done = bench("run", "-s", path, "--target", url)
     assert done.returncode in (0, 3), (done.stdout, done.stderr)
     assert "--admin" in done.stderr, "that the ledger was not read must be said"
+    assert bench.rows("runs.csv")[0]["accuracy_ok"] == "" and " answers " in done.stdout
+    assert bench.rows("accuracy.csv")[0]["sold_ledger"] == ""
+
+
+class AdminWithoutAudits(http.server.BaseHTTPRequestHandler):
+    """An admin listener's proxy that loses one kind of answer."""
+    admin = None
+
+    def do_GET(self):
+        size = int(self.headers.get("Content-Length") or 0)
+        asked = http.client.HTTPConnection(*self.admin, timeout=10)
+        path = "/nowhere" if self.path.endswith("/audit") else self.path
+        asked.request(self.command, path, self.rfile.read(size), dict(self.headers))
+        answer = asked.getresponse()
+        body = answer.read()
+        self.send_response(answer.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        asked.close()
+
+    do_PUT = do_PATCH = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_ledger_that_cannot_be_read_leaves_the_accuracy_unproven_with_3(bench, make_server):
+    server = make_server().start()
+    handler = type("Handler", (AdminWithoutAudits,), {"admin": server.admin})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        done = bench("run", "-s", bench.scenario("short", rush()), "--target",
+                     "http://%s:%d" % server.address, "--admin",
+                     "http://127.0.0.1:%d" % proxy.server_port, "--admin-token", server.token_file)
+        proxy.shutdown()
+    assert done.returncode == 3, (done.returncode, done.stdout, done.stderr)
+    assert re.search(r"accuracy not proven: GET /admin/products/1/audit answered 404", done.stdout)
+    row = bench.rows("runs.csv")[0]
+    assert (row["accuracy_ok"], row["violations"], row["left"], row["sold"]) == ("", "0", "", "10")
+    status = {row["metric"]: row["status"] for row in bench.rows("thresholds.csv")}
+    assert status["accuracy_ok"] == status["left"] == "reported"
+    cases = xml.etree.ElementTree.parse(bench.results() / "junit.xml").getroot()
+    assert cases.find(".//skipped[@type='not proven']") is not None
 
 
 def test_a_redis_of_the_users_is_left_as_it_was(bench):

@@ -7,7 +7,7 @@
 
 static struct fs_load_result sound_result(void)
 {
-    return (struct fs_load_result){.totals = {.sent = 100000},
+    return (struct fs_load_result){.totals = {.offered = 100000, .sent = 100000},
                                    .measured_us = 5000000,
                                    .late_limit_us = 10000,
                                    .late_starts = 100,
@@ -68,6 +68,15 @@ static void connections_that_this_machine_refused_are_named(void)
     FS_CHECK_STR(result.invalid,
                  "2 of 10 connections failed on the generator's side: Cannot assign "
                  "requested address");
+}
+
+static void a_run_without_a_request_measures_nothing(void)
+{
+    struct fs_load_result result = sound_result();
+
+    result.totals.offered = result.totals.sent = 0;
+    fs_figures_judge(&result, false, 0);
+    FS_CHECK_STR(result.invalid, "no request was due in the measured time: nothing was measured");
 }
 
 static void a_history_with_gaps_is_not_believed(void)
@@ -149,6 +158,7 @@ static void histories_are_joined_block_by_block(void)
     T(one_hiccup_of_a_short_run_is_forgiven)                        \
     T(a_thread_that_fills_its_core_is_not_believed_but_for_a_burst) \
     T(connections_that_this_machine_refused_are_named)              \
+    T(a_run_without_a_request_measures_nothing)                     \
     T(a_history_with_gaps_is_not_believed)                          \
     T(threads_seconds_add_up_on_the_board)                          \
     T(histories_are_joined_block_by_block)

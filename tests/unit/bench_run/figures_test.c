@@ -132,6 +132,24 @@ static void a_run_that_was_not_audited_has_empty_cells_for_accuracy(void)
     free(text);
 }
 
+static void a_ledger_that_was_not_read_leaves_its_cells_empty(void)
+{
+    struct fs_record record = make(&v1, 1, 10, 1);
+    char *text;
+
+    record.audit.ledgers_unread = 1;
+    record.audit.stock = 100;
+    record.audit.sold_acknowledged = 7;
+    record.audit.sold_ledger = record.audit.left = record.audit.in_transit = -1;
+    text = written(write_accuracy, &record);
+    FS_CHECK_CONTAINS(text, "v1,,throughput,1,,0,0,0,0,0,0,0,0,0,0,100,0,7,0,,,,0,");
+    free(text);
+    record.audit.violations_total = record.audit.violations[FS_VIOLATION_REPLAY] = 1;
+    text = written(write_accuracy, &record);
+    FS_CHECK_CONTAINS(text, "v1,,throughput,1,0,0,0,0,0,0,0,0,0,0,1,100,0,7,0,,,,0,");
+    free(text);
+}
+
 static void every_column_is_found_by_its_name(void)
 {
     for (int i = 0; i < FS_FIGURE_COUNT; i++) {
@@ -268,6 +286,49 @@ static void a_violation_in_an_invalid_repetition_is_one(void)
     FS_CHECK_INT(find_check(checks, count, "accuracy_ok")->status, FS_THRESHOLD_FAIL);
 }
 
+/* Answers that agree with each other do not show what the store holds. */
+static void without_its_ledger_no_run_is_proven_accurate(void)
+{
+    struct fs_record records[] = {make(&v1, 1, 200, 1), make(&v1, 2, 200, 1)};
+    struct fs_check checks[FS_CHECKS_MAX];
+    struct fs_summary summary;
+    size_t count;
+
+    records[1].audit.ledgers_unread = 1;
+    count = check_all(records, 2, &summary, checks);
+    FS_REQUIRE(find_check(checks, count, "accuracy_ok") != NULL);
+    FS_CHECK_INT(find_check(checks, count, "accuracy_ok")->status, FS_THRESHOLD_REPORTED);
+    records[0].audit.violations_total = records[0].audit.violations[FS_VIOLATION_OVERSOLD] = 1;
+    count = check_all(records, 2, &summary, checks);
+    FS_CHECK_INT(find_check(checks, count, "accuracy_ok")->status, FS_THRESHOLD_FAIL);
+}
+
+/* "Busy" is a true answer, and a sale that ends with it is still not sold out. */
+static void a_sale_that_is_to_sell_out_leaves_nothing_in_any_repetition(void)
+{
+    struct fs_record records[] = {make(&v1, 1, 200, 1), make(&v1, 2, 200, 1), make(&v1, 3, 200, 1)};
+    struct fs_scenario rush = throughput;
+    struct fs_check checks[FS_CHECKS_MAX];
+    struct fs_summary summary;
+    size_t count;
+
+    FS_CHECK(find_check(checks, check_all(records, 3, &summary, checks), "left") == NULL);
+    rush.sells_out = true;
+    for (size_t i = 0; i < 3; i++) {
+        records[i].scenario = &rush;
+        records[i].values[FS_FIGURE_LEFT] = 0;
+    }
+    FS_REQUIRE(fs_summary_make(&summary, &v1, &rush, records, 3) == 0);
+    count = fs_checks_make(&summary, checks);
+    FS_REQUIRE(find_check(checks, count, "left") != NULL);
+    FS_CHECK_INT(find_check(checks, count, "left")->status, FS_THRESHOLD_PASS);
+    records[1].values[FS_FIGURE_LEFT] = 2;
+    FS_REQUIRE(fs_summary_make(&summary, &v1, &rush, records, 3) == 0);
+    count = fs_checks_make(&summary, checks);
+    FS_CHECK_INT(find_check(checks, count, "left")->status, FS_THRESHOLD_FAIL);
+    FS_CHECK(find_check(checks, count, "left")->actual == 2);
+}
+
 static void comparisons_hold_as_written(void)
 {
     FS_CHECK(fs_compare(1, "<", 2) && !fs_compare(2, "<", 2));
@@ -285,6 +346,9 @@ static void exit_codes_are_accuracy_then_threshold_then_failure_then_invalid(voi
     struct fs_run run = {.records = records, .record_count = 2};
 
     FS_CHECK_INT(fs_run_exit(&run), FS_EXIT_FINE);
+    snprintf(records[0].unproven, sizeof(records[0].unproven), "the ledger was not read");
+    FS_CHECK_INT(fs_run_exit(&run), FS_EXIT_INVALID);
+    records[0].unproven[0] = '\0';
     snprintf(records[0].invalid, sizeof(records[0].invalid), "late");
     FS_CHECK_INT(fs_run_exit(&run), FS_EXIT_INVALID);
     records[1].was_run = false;
@@ -302,6 +366,7 @@ static void exit_codes_are_accuracy_then_threshold_then_failure_then_invalid(voi
     T(cells_are_quoted_where_needed_and_empty_when_unknown)        \
     T(a_row_of_runs_has_as_many_cells_as_its_head)                 \
     T(a_run_that_was_not_audited_has_empty_cells_for_accuracy)     \
+    T(a_ledger_that_was_not_read_leaves_its_cells_empty)           \
     T(every_column_is_found_by_its_name)                           \
     T(a_median_leaves_out_what_is_unknown)                         \
     T(a_summary_counts_valid_repetitions_only)                     \
@@ -310,6 +375,8 @@ static void exit_codes_are_accuracy_then_threshold_then_failure_then_invalid(voi
     T(contention_is_reported_and_fails_nobody)                     \
     T(without_a_valid_repetition_nothing_passes_and_nothing_fails) \
     T(a_violation_in_an_invalid_repetition_is_one)                 \
+    T(without_its_ledger_no_run_is_proven_accurate)                \
+    T(a_sale_that_is_to_sell_out_leaves_nothing_in_any_repetition) \
     T(comparisons_hold_as_written)                                 \
     T(exit_codes_are_accuracy_then_threshold_then_failure_then_invalid)
 FS_SUITE("bench_run/figures", TESTS)
