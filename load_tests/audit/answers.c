@@ -125,6 +125,24 @@ static void judge_repeats(const struct subject *of, bool has_excess)
                   fs_seconds(repeat->answered_us));
 }
 
+/* The order that is kept is the one that was asked for. */
+static void judge_terms(const struct subject *of)
+{
+    const struct fs_resolved *resolved = of->attempt->resolved;
+    int64_t units;
+    const char *product;
+
+    if (!resolved ||
+        (resolved->status != FS_RESOLVED_SOLD && resolved->status != FS_RESOLVED_CANCELLED))
+        return;
+    units = resolved->units != 0 ? resolved->units : of->attempt->units;
+    product = resolved->product[0] ? resolved->product : of->product;
+    if (units != of->attempt->units || strcmp(product, of->product) != 0)
+        fs_offend(of->audit, FS_VIOLATION_LOST_ORDER, 1, of->at_us,
+                  "order " WHO ": %u units were asked for, kept are %" PRId64 " of product %.64s",
+                  of->order, of->user, of->product, (unsigned)of->attempt->units, units, product);
+}
+
 static bool judge_lookup(const struct subject *of)
 {
     const struct fs_attempt *attempt = of->attempt;
@@ -167,9 +185,11 @@ uint64_t fs_judge_answers(struct fs_audit *audit, size_t product, bool has_exces
                              attempt->user + 1,
                              0};
 
+        of.at_us = attempt->first_sold ? attempt->first_sold->answered_us : attempt->taken_from_us;
+        if (!has_excess) /* else counts.c says it of all of them */
+            judge_terms(&of);
         if (!attempt->first_sold)
             continue;
-        of.at_us = attempt->first_sold->answered_us;
         judge_repeats(&of, has_excess);
         lost += judge_lookup(&of);
     }

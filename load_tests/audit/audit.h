@@ -22,11 +22,13 @@ enum fs_violation_kind {
     FS_VIOLATION_FALSE_REFUSAL, /* sold_out while enough was left during the whole request, by real
                                    time; user_limit likewise */
     FS_VIOLATION_DUPLICATE_ORDER, /* one attempt, two orders; one order, two attempts */
-    FS_VIOLATION_LOST_ORDER,      /* acknowledged, not in the ledger; cancels likewise */
-    FS_VIOLATION_UNASKED_ORDER,   /* in the ledger, asked for by nobody */
-    FS_VIOLATION_LIMIT,           /* a buyer had more than per_user_max */
-    FS_VIOLATION_CONSERVATION,    /* initial + restocked != left + sold + in transit */
-    FS_VIOLATION_METRICS,         /* the server counted something else than it answered */
+    FS_VIOLATION_LOST_ORDER,    /* acknowledged, not in the ledger, or there with other units or of
+                                   another product; cancels likewise */
+    FS_VIOLATION_UNASKED_ORDER, /* in the ledger, asked for by nobody */
+    FS_VIOLATION_LIMIT,         /* a buyer had more than per_user_max */
+    FS_VIOLATION_CONSERVATION, /* initial + restocked != left + sold + in transit; or buyers are shown
+                                  another number of units than are left */
+    FS_VIOLATION_METRICS,      /* the server counted something else than it answered */
     FS_VIOLATION_REPLAY, /* a replay that differs from the first answer, or is not marked, or marked
                             without a first; a refusal of what was sold before */
     FS_VIOLATION_KINDS,
@@ -41,6 +43,8 @@ struct fs_ledger_terms {
     int64_t initial, restocked, left, sold, in_transit; /* units; sold: less what was cancelled */
     int64_t orders;                                     /* live orders; -1: not told */
     int64_t orders_cancelled;                           /* -1: not told */
+    bool is_shown;                                      /* a buyer looked, at rest */
+    int64_t shown;                                      /* units, by GET /inventory/{id} */
 };
 
 /* What the server counted between before the first request and after the last, before anything is
@@ -49,6 +53,8 @@ struct fs_metrics_delta {
     int64_t purchases_sold; /* purchase_outcomes_total{outcome="sold"} */
     int64_t purchases_replayed;
     int64_t purchases_sold_out;
+    int64_t purchases_limit;
+    int64_t purchases_busy;
 };
 
 /* What lookup said, after the run, of one attempt whose answer was unknown, or of one that was
@@ -62,6 +68,8 @@ struct fs_resolved {
         FS_RESOLVED_UNKNOWN
     } status;
     char order_id[FS_ORDER_ID_SIZE];
+    int64_t units;                       /* of the order that is kept; 0: not told */
+    char product[FS_SCENARIO_NAME_SIZE]; /* of it; "": not told */
 };
 
 struct fs_audit_input {

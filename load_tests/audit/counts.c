@@ -92,6 +92,18 @@ static bool judge_conservation(struct fs_audit *audit, size_t product,
     return true;
 }
 
+/* What is on its way between shards may be shown or not. */
+static void judge_shown(struct fs_audit *audit, size_t product)
+{
+    const struct fs_ledger_terms *ledger = &audit->input->ledgers[product];
+
+    if (ledger->is_shown &&
+        (ledger->shown < ledger->left || ledger->shown > ledger->left + ledger->in_transit))
+        fs_offend(audit, FS_VIOLATION_CONSERVATION, 1, FS_AUDIT_AT_END,
+                  "product %s: GET /inventory shows %" PRId64 " units, %" PRId64 " are left",
+                  fs_audit_product_name(audit, product), ledger->shown, ledger->left);
+}
+
 static int64_t greater(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -133,6 +145,7 @@ struct fs_ledger_verdict fs_judge_ledger(struct fs_audit *audit, size_t product)
     if (!audit->input->ledgers[product].known || audit->input->stock_unknown)
         return verdict;
     verdict.is_whole = judge_conservation(audit, product, &sums);
+    judge_shown(audit, product);
     verdict.has_excess = judge_unasked(audit, product, &sums);
     return verdict;
 }
@@ -160,6 +173,44 @@ bool fs_judge_lost(struct fs_audit *audit, size_t product, uint64_t found)
     return true;
 }
 
+/* Answers of purchases by what the server counts them as. */
+struct answered {
+    int64_t sold, replayed, sold_out, limit, busy;
+    int64_t too_many;   /* 429: busy to the client, and no outcome of a purchase */
+    int64_t unanswered; /* may have been counted as anything, once */
+};
+
+static struct answered count_answers(const struct fs_collection *collection)
+{
+    struct answered answered = {0};
+
+    for (size_t i = 0; i < collection->purchase_count; i++) {
+        const struct fs_operation *request = collection->purchases[i];
+
+        switch ((enum fs_answer)request->answer) {
+        case FS_ANSWER_OK:
+            answered.sold += !request->replayed;
+            answered.replayed += request->replayed;
+            break;
+        case FS_ANSWER_SOLD_OUT:
+            answered.sold_out++;
+            break;
+        case FS_ANSWER_LIMIT:
+            answered.limit++;
+            break;
+        case FS_ANSWER_BUSY:
+            answered.busy += request->status == 503;
+            answered.too_many += request->status != 503;
+            break;
+        case FS_ANSWER_UNDETERMINED:
+            break;
+        default:
+            answered.unanswered += fs_operation_may_have_run(request);
+        }
+    }
+    return answered;
+}
+
 static void judge_counter(struct fs_audit *audit, const char *outcome, int64_t counted,
                           int64_t answered, int64_t unanswered)
 {
@@ -175,29 +226,15 @@ static void judge_counter(struct fs_audit *audit, const char *outcome, int64_t c
  * that something failed, it may have counted anything, once. */
 void fs_judge_metrics(struct fs_audit *audit)
 {
-    const struct fs_collection *collection = &audit->collection;
     const struct fs_metrics_delta *metrics = audit->input->metrics;
-    int64_t sold = 0;
-    int64_t replayed = 0;
-    int64_t sold_out = 0;
-    int64_t unanswered = 0;
+    const struct answered answered = count_answers(&audit->collection);
+    int64_t open = answered.unanswered;
 
     if (!metrics || audit->input->stock_unknown) /* others may be served at the same time */
         return;
-    for (size_t i = 0; i < collection->purchase_count; i++) {
-        const struct fs_operation *request = collection->purchases[i];
-
-        if (request->answer == FS_ANSWER_OK) {
-            sold += !request->replayed;
-            replayed += request->replayed;
-        } else if (request->answer == FS_ANSWER_SOLD_OUT) {
-            sold_out++;
-        } else if (fs_operation_may_have_run(request) &&
-                   request->answer != FS_ANSWER_UNDETERMINED) {
-            unanswered++;
-        }
-    }
-    judge_counter(audit, "sold", metrics->purchases_sold, sold, unanswered);
-    judge_counter(audit, "replayed", metrics->purchases_replayed, replayed, unanswered);
-    judge_counter(audit, "sold_out", metrics->purchases_sold_out, sold_out, unanswered);
+    judge_counter(audit, "sold", metrics->purchases_sold, answered.sold, open);
+    judge_counter(audit, "replayed", metrics->purchases_replayed, answered.replayed, open);
+    judge_counter(audit, "sold_out", metrics->purchases_sold_out, answered.sold_out, open);
+    judge_counter(audit, "limit", metrics->purchases_limit, answered.limit, open);
+    judge_counter(audit, "busy", metrics->purchases_busy, answered.busy, open + answered.too_many);
 }

@@ -20,7 +20,8 @@
 #define TIME_MAX_US_DEFAULT 30000000u
 #define REST_US_MAX 10000000u /* for requests of clients who left */
 #define PAUSE_MS 20u
-#define CHECKED_IDS 64u /* acknowledged orders whose id is computed too */
+#define SHOWN_US_MAX 2000000u /* for what buyers are shown to be what there is */
+#define CHECKED_IDS 64u       /* acknowledged orders whose id is computed too */
 
 struct gathering {
     const struct fs_gather_options *options;
@@ -300,6 +301,38 @@ static int ask_until_rest(struct gathering *gathering)
     return 0;
 }
 
+static bool shows_what_is_left(const struct fs_ledger_terms *ledger)
+{
+    return ledger->shown >= ledger->left && ledger->shown <= ledger->left + ledger->in_transit;
+}
+
+/* A buyer's look at each product, until it shows what its ledger says or has had the time for it. */
+static void look_at_stock(struct gathering *gathering)
+{
+    const struct fs_scenario *scenario = gathering->options->scenario;
+    const struct fs_target *target = gathering->options->target;
+    uint64_t until_us = fs_clock_now_us() + SHOWN_US_MAX;
+    struct fs_asker *shop;
+
+    if (!gathering->admin || fs_asker_create(target->host, target->port, "", &shop) != 0)
+        return;
+    for (size_t i = 0; i < scenario->product_count; i++) {
+        struct fs_ledger_terms *ledger = &gathering->gathered->ledgers[i];
+        bool is_right = !ledger->known;
+
+        while (!is_right && !is_over(gathering)) {
+            ledger->is_shown =
+                fs_ledger_read_shown(shop, scenario->products[i], &ledger->shown) == 0;
+            is_right = !ledger->is_shown || shows_what_is_left(ledger);
+            if (fs_clock_now_us() >= until_us)
+                break;
+            if (!is_right)
+                pause_ms(PAUSE_MS);
+        }
+    }
+    fs_asker_destroy(shop);
+}
+
 int fs_gather(const struct fs_gather_options *options, struct fs_gathered *gathered)
 {
     const struct fs_audit_input input = {.scenario = options->scenario,
@@ -325,6 +358,8 @@ int fs_gather(const struct fs_gather_options *options, struct fs_gathered *gathe
         wait_for_rest(&gathering);
         rc = ask_until_rest(&gathering);
     }
+    if (rc == 0)
+        look_at_stock(&gathering);
     free(gathering.lookups);
     fs_asker_destroy(gathering.admin);
     if (gathering.namer)

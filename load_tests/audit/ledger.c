@@ -55,6 +55,23 @@ int fs_ledger_read(struct fs_asker *admin, const char *product, struct fs_ledger
     return rc == 0 ? 0 : -EPROTO;
 }
 
+int fs_ledger_read_shown(struct fs_asker *shop, const char *product, int64_t *units)
+{
+    const struct fs_answer_text *text;
+    char problem[256];
+    char path[128];
+    json_t *answer = NULL;
+    int rc = -EPROTO;
+
+    snprintf(path, sizeof(path), "/inventory/%.64s", product);
+    if (fs_asker_get(shop, path, &text, problem, sizeof(problem)) == 200)
+        answer = json_loadb(text->data ? text->data : "", text->len, 0, NULL);
+    if (answer && take(answer, "stock", units) == 0)
+        rc = 0;
+    json_decref(answer);
+    return rc;
+}
+
 bool fs_ledger_is_same(const struct fs_ledger_terms *a, const struct fs_ledger_terms *b)
 {
     return a->known == b->known && a->consistent == b->consistent && a->initial == b->initial &&

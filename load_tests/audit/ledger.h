@@ -16,6 +16,9 @@ int fs_ledger_parse(const json_t *answer, struct fs_ledger_terms *terms);
 int fs_ledger_read(struct fs_asker *admin, const char *product, struct fs_ledger_terms *terms,
                    char *problem, size_t problem_size);
 
+/* What buyers are shown: GET /inventory/{id}.  Returns 0 with the units, or -EPROTO: no useful answer. */
+int fs_ledger_read_shown(struct fs_asker *shop, const char *product, int64_t *units);
+
 bool fs_ledger_is_same(const struct fs_ledger_terms *a, const struct fs_ledger_terms *b);
 
 #endif

@@ -154,6 +154,19 @@ static bool take_token(struct lane *lane, const json_t *answer)
     return lane->has_token;
 }
 
+/* What the order is of.  A product's id is a number in JSON when it looks like one. */
+static void read_terms(struct fs_resolved *resolved, const json_t *answer)
+{
+    const json_t *product = json_object_get(answer, "product_id");
+
+    resolved->units = json_integer_value(json_object_get(answer, "quantity"));
+    if (json_is_integer(product))
+        snprintf(resolved->product, sizeof(resolved->product), "%" JSON_INTEGER_FORMAT,
+                 json_integer_value(product));
+    else if (json_is_string(product))
+        snprintf(resolved->product, sizeof(resolved->product), "%s", json_string_value(product));
+}
+
 /* Whether the answer closes the question. */
 static bool read_order(struct lane *lane, long status, const json_t *answer)
 {
@@ -169,6 +182,8 @@ static bool read_order(struct lane *lane, long status, const json_t *answer)
         resolved->status = FS_RESOLVED_CANCELLED;
     else
         return false;
+    if (status == 200)
+        read_terms(resolved, answer);
     return true;
 }
 

@@ -210,4 +210,6 @@ void fs_measure_metrics(const struct fs_prom_page *before, const struct fs_prom_
     delta->purchases_sold = delta_of(before, after, "outcome=\"sold\"");
     delta->purchases_replayed = delta_of(before, after, "outcome=\"replayed\"");
     delta->purchases_sold_out = delta_of(before, after, "outcome=\"sold_out\"");
+    delta->purchases_limit = delta_of(before, after, "outcome=\"limit\"");
+    delta->purchases_busy = delta_of(before, after, "outcome=\"busy\"");
 }

@@ -56,9 +56,10 @@ static int scrape(const struct fs_target *target, struct fs_metrics_delta *count
         return fail("metrics", "no memory");
     status = fs_asker_get(asker, "/metrics", &text, problem, sizeof(problem));
     if (status == 200)
-        *counts = (struct fs_metrics_delta){count_of(text->data, "sold"),
-                                            count_of(text->data, "replayed"),
-                                            count_of(text->data, "sold_out")};
+        *counts = (struct fs_metrics_delta){
+            count_of(text->data, "sold"), count_of(text->data, "replayed"),
+            count_of(text->data, "sold_out"), count_of(text->data, "limit"),
+            count_of(text->data, "busy")};
     fs_asker_destroy(asker);
     return status == 200 ? 0 : fail("metrics", problem);
 }
@@ -149,6 +150,8 @@ static int drive(const struct fs_scenario *scenario, const struct fs_target *tar
         after.purchases_sold -= before.purchases_sold;
         after.purchases_replayed -= before.purchases_replayed;
         after.purchases_sold_out -= before.purchases_sold_out;
+        after.purchases_limit -= before.purchases_limit;
+        after.purchases_busy -= before.purchases_busy;
         pause_if_asked();
         code = judge(scenario, target, &load, &after);
     }

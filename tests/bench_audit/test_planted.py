@@ -49,6 +49,8 @@ PLANTED_BUGS = {
     "replays_the_remaining_of_now": (DOUBLED, {"replay"}),
     "takes_more_than_asked": ({}, {"unasked_order"}),
     "restocks_without_counting": (MIXED, {"conservation"}),
+    "keeps_orders_of_one_unit": ({"quantity": 3}, {"lost_order"}),
+    "shows_the_stock_of_the_start": ({}, {"conservation"}),
 }
 # what is wrong with the server itself
 WRONG_SERVERS = {

@@ -64,6 +64,13 @@ fs_planted(takes_more_than_asked
             "    info->units_left -= purchase->units + 1;\n    info->units_sold += purchase->units + 1;"
             "    share->units += purchase->units;" "    share->units += purchase->units + 1;"
             "(struct fs_order_info){.units = purchase->units," "(struct fs_order_info){.units = purchase->units + 1,")
+# The books are right, and the order that its buyer is shown is of one unit.
+fs_planted(keeps_orders_of_one_unit
+    REPLACE "    info.order = text_of(&order->name);" "    info.order = text_of(&order->name);\n    info.units = 1;")
+# Looks at the stock are answered with what it was in the beginning.
+fs_planted(shows_the_stock_of_the_start
+    REPLACE "        outcome = tell(template, op, sale);\n    pthread"
+            "        outcome = tell(template, op, &(struct sale){.product = sale->product, .info = {.state = FS_SALE_OPEN, .units_left = sale->info.units_initial, .units_initial = sale->info.units_initial}});\n    pthread")
 fs_planted(restocks_without_counting
     REPLACE "info->units_restocked += change->units_add;" "info->units_restocked += 0;")
 # Nothing wrong with it, but its answers come when nobody waits any more.

@@ -15,7 +15,7 @@ struct run {
 
 static void begin(struct run *run, int64_t stock)
 {
-    *run = (struct run){.metrics = {-1, -1, -1}};
+    *run = (struct run){.metrics = {-1, -1, -1, -1, -1}};
     run->scenario.stock = stock;
     run->scenario.product_count = 1;
     snprintf(run->scenario.products[0], sizeof(run->scenario.products[0]), "1");
@@ -238,6 +238,72 @@ static void where_nobody_put_the_stock_only_answers_are_judged(void)
     FS_CHECK_INT(report.violations_total, 1);
 }
 
+static void an_order_that_is_kept_with_other_terms_is_lost(void)
+{
+    static const struct {
+        int64_t units;
+        const char *product;
+        uint64_t lost;
+    } kept[] = {{1, "1", 0}, {0, "", 0}, {2, "1", 1}, {1, "2", 1}};
+
+    for (size_t i = 0; i < 4; i++) {
+        struct run run;
+        struct fs_audit_report report;
+
+        begin(&run, 5);
+        buy(&run, 1, FS_ANSWER_OK, 5, 10);
+        run.resolved[run.resolved_count++] =
+            (struct fs_resolved){.attempt = 1, .status = FS_RESOLVED_SOLD, .units = kept[i].units};
+        snprintf(run.resolved[0].product, sizeof(run.resolved[0].product), "%s", kept[i].product);
+        report = end(&run);
+        FS_CHECK_INT(report.violations[FS_VIOLATION_LOST_ORDER], kept[i].lost);
+        FS_CHECK_INT(report.violations_total, kept[i].lost);
+    }
+}
+
+static void buyers_are_shown_what_is_left_with_or_without_what_is_on_its_way(void)
+{
+    for (int64_t shown = 1; shown <= 5; shown++) {
+        struct run run;
+        struct fs_audit_report report;
+
+        begin(&run, 5);
+        buy(&run, 1, FS_ANSWER_OK, 5, 10);
+        run.ledger = (struct fs_ledger_terms){.known = true,
+                                              .consistent = true,
+                                              .initial = 5,
+                                              .left = 2,
+                                              .in_transit = 2,
+                                              .sold = 1,
+                                              .orders = 1,
+                                              .orders_cancelled = -1,
+                                              .is_shown = true,
+                                              .shown = shown};
+        report = end(&run);
+        FS_CHECK_INT(report.violations[FS_VIOLATION_CONSERVATION], shown < 2 || shown > 4);
+        FS_CHECK_INT(report.violations_total, shown < 2 || shown > 4);
+    }
+}
+
+/* A 429 comes before it is a purchase, so it may be counted as busy or not at all. */
+static void limits_and_busy_answers_are_counted_as_they_were_told(void)
+{
+    for (int64_t counted = 0; counted <= 3; counted++) {
+        struct run run;
+        struct fs_audit_report report;
+
+        begin(&run, 5);
+        buy(&run, 1, FS_ANSWER_BUSY, 5, 10)->status = 503;
+        buy(&run, 2, FS_ANSWER_BUSY, 5, 10)->status = 429;
+        buy(&run, 3, FS_ANSWER_UNAVAILABLE, 5, 10)->status = 503;
+        run.metrics.purchases_busy = counted;
+        run.metrics.purchases_limit = counted;
+        report = end(&run);
+        FS_CHECK_INT(report.violations[FS_VIOLATION_METRICS],
+                     (counted < 1 || counted > 2) + (counted > 0));
+    }
+}
+
 static void the_first_offenders_by_time_are_kept(void)
 {
     struct run run;
@@ -265,18 +331,21 @@ static void a_history_of_nothing_is_fine(void)
     FS_CHECK_INT(report.left, -1);
 }
 
-#define TESTS(T)                                               \
-    T(a_refusal_that_ends_before_the_sale_was_sent_is_false)   \
-    T(a_refusal_sent_after_a_cancel_was_answered_is_false)     \
-    T(a_refusal_is_false_only_for_what_was_left)               \
-    T(an_open_purchase_may_have_taken_the_last_unit)           \
-    T(an_open_purchase_that_lookup_does_not_find_took_nothing) \
-    T(a_purchase_that_was_never_sent_took_nothing)             \
-    T(what_is_left_at_the_end_proves_a_refusal_false)          \
-    T(units_left_by_a_late_cancel_are_not_undersold)           \
-    T(oversold_for_a_moment_is_oversold)                       \
-    T(a_replay_answered_before_the_first_was_sent_is_none)     \
-    T(where_nobody_put_the_stock_only_answers_are_judged)      \
-    T(the_first_offenders_by_time_are_kept)                    \
+#define TESTS(T)                                                        \
+    T(a_refusal_that_ends_before_the_sale_was_sent_is_false)            \
+    T(a_refusal_sent_after_a_cancel_was_answered_is_false)              \
+    T(a_refusal_is_false_only_for_what_was_left)                        \
+    T(an_open_purchase_may_have_taken_the_last_unit)                    \
+    T(an_open_purchase_that_lookup_does_not_find_took_nothing)          \
+    T(a_purchase_that_was_never_sent_took_nothing)                      \
+    T(what_is_left_at_the_end_proves_a_refusal_false)                   \
+    T(units_left_by_a_late_cancel_are_not_undersold)                    \
+    T(oversold_for_a_moment_is_oversold)                                \
+    T(a_replay_answered_before_the_first_was_sent_is_none)              \
+    T(where_nobody_put_the_stock_only_answers_are_judged)               \
+    T(an_order_that_is_kept_with_other_terms_is_lost)                   \
+    T(buyers_are_shown_what_is_left_with_or_without_what_is_on_its_way) \
+    T(limits_and_busy_answers_are_counted_as_they_were_told)            \
+    T(the_first_offenders_by_time_are_kept)                             \
     T(a_history_of_nothing_is_fine)
 FS_SUITE("bench/audit-edges", TESTS)

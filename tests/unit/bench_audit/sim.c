@@ -338,6 +338,8 @@ static void act_purchase(struct sim *sim, struct request *request, struct fs_ope
         metrics->purchases_sold += 1 + bug_acts(sim, FS_SIM_MISCOUNTS_SOLD, 100);
     else if (answer->answer == FS_ANSWER_SOLD_OUT)
         metrics->purchases_sold_out += !bug_acts(sim, FS_SIM_MISCOUNTS_SOLD_OUT, 500);
+    else if (answer->answer == FS_ANSWER_LIMIT)
+        metrics->purchases_limit++;
 }
 
 static void act_cancel(struct sim *sim, const struct request *request, struct fs_operation *answer)
