@@ -51,7 +51,8 @@ long long fs_redis_server_number(struct fs_redis_server *server, const char *lin
 void fs_test_dir_make(char dir[64]);
 void fs_test_dir_remove(const char *dir);
 
-/* A port of 127.0.0.1 on which nobody listens at the moment. */
+/* A port of 127.0.0.1 for this process until it ends, also while its server is down: the system hands
+ * it to nobody by itself, and other tests leave it alone. */
 int fs_test_free_port(void);
 
 #endif
