@@ -266,6 +266,18 @@ static int open_loop(struct fs_driver *driver, unsigned index)
     return error;
 }
 
+/* A wall clock that steps must not end a wait. */
+static void init_waiting(struct fs_driver *driver)
+{
+    pthread_condattr_t attributes;
+
+    pthread_mutex_init(&driver->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&driver->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 int fs_driver_open(struct fs_driver *driver, const struct fs_driver_config *config)
 {
     const struct fs_options options = {.list = config->option_list,
@@ -276,8 +288,7 @@ int fs_driver_open(struct fs_driver *driver, const struct fs_driver_config *conf
 
     assert(config->loop_count >= 1 && config->loop_count <= FS_DRIVER_LOOPS_MAX);
     *driver = (struct fs_driver){.config = *config};
-    pthread_mutex_init(&driver->mutex, NULL);
-    pthread_cond_init(&driver->changed, NULL);
+    init_waiting(driver);
     fs_log_init(&driver->log, config->quiet ? FS_LOG_ERROR : FS_LOG_WARNING, FS_LOG_TEXT,
                 config->quiet ? drop_line : NULL, NULL);
     fs_strategy_host_init(&driver->host, &driver->log,
@@ -308,16 +319,14 @@ destroy_mutex:
 /* Gives up on a strategy that keeps ops for ever: nothing that follows would mean anything. */
 static void join_in_time(struct fs_driver_loop *loop, uint64_t until_us)
 {
-    struct timespec until;
-    uint64_t now_us = fs_clock_now_us();
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)((until_us > now_us ? until_us - now_us : 0) / 1000000) + 1;
-    if (pthread_timedjoin_np(loop->thread, NULL, &until) == 0)
-        return;
-    fprintf(stderr, "\ndriver: the strategy still holds ops of loop %u: not completed\n",
-            loop->index);
-    abort();
+    while (pthread_tryjoin_np(loop->thread, NULL) != 0) {
+        if (fs_clock_now_us() > until_us) {
+            fprintf(stderr, "\ndriver: the strategy still holds ops of loop %u: not completed\n",
+                    loop->index);
+            abort();
+        }
+        poll(NULL, 0, 1);
+    }
 }
 
 void fs_driver_close(struct fs_driver *driver)
@@ -351,7 +360,7 @@ static void wait_for_jobs(struct fs_driver *driver, size_t request_count)
     struct timespec until;
     int error = 0;
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(driver->config.deadline_span_us / 1000000) + GIVE_BACK_TIMEOUT_S +
                     (time_t)(request_count / 100);
     pthread_mutex_lock(&driver->mutex);

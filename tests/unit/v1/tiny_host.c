@@ -158,12 +158,16 @@ int fs_tiny_open_quick(struct fs_tiny_host *host, const char *data_dir, const ch
 
 void fs_tiny_loop_init(struct fs_loop *loop, struct fs_tiny_host *host, struct fs_v1 *v1)
 {
+    pthread_condattr_t attributes;
     int error;
 
     memset(loop, 0, sizeof(*loop));
     loop->host = host;
     pthread_mutex_init(&loop->mutex, NULL);
-    pthread_cond_init(&loop->posted, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&loop->posted, &attributes);
+    pthread_condattr_destroy(&attributes);
     error = fs_v1_attach(v1, loop, &loop->worker);
     assert(!error);
     (void)error;
@@ -192,7 +196,7 @@ void fs_tiny_turn(struct fs_loop *loop, bool must_wait)
     if (must_wait && loop->letter_count == 0) {
         struct timespec until;
 
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += 10;
         while (loop->letter_count == 0)
             if (pthread_cond_timedwait(&loop->posted, &loop->mutex, &until) == ETIMEDOUT) {
