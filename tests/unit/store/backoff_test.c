@@ -21,7 +21,7 @@ static bool open_straight(void)
     const struct fs_link_options options = {.urls = {server.unix_url}};
 
     fs_redis_server_start(&server, NULL);
-    return fs_link_open(&link, &options, 2000);
+    return fs_link_open(&link, &options, FS_LINK_PATIENCE_MS);
 }
 
 static void close_all(void)
@@ -51,7 +51,7 @@ static void check_waits_stay_short(unsigned served_ms)
         cut_connection();
         if (the_connection()->failure_count > failures_max)
             failures_max = the_connection()->failure_count;
-        FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 3000));
+        FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, FS_LINK_PATIENCE_MS));
     }
     FS_CHECK_INT(failures_max, 1); /* so each wait was at most 10 ms */
     if (served_ms == 0)

@@ -37,7 +37,7 @@ static bool open_pair(struct fs_link_options *options, bool with_proxy)
         fs_redis_proxy_start(&proxy, primary.dir, primary.socket);
         options->urls[0] = proxy.url;
     }
-    return await_replica() && fs_link_open(&link, options, 2000);
+    return await_replica() && fs_link_open(&link, options, FS_LINK_PATIENCE_MS);
 }
 
 static void close_pair(void)
@@ -124,7 +124,7 @@ static void what_a_stopped_replica_does_not_have_is_lost_and_then_answered(void)
 
 static void what_redis_refuses_needs_no_replica(void)
 {
-    struct fs_link_options options = {.urls = {NULL}};
+    struct fs_link_options options = {.urls = {NULL}, .command_timeout_us = 1000000};
     struct fs_asked asked = {.then = NULL};
     uint64_t begun_us;
 
@@ -141,6 +141,12 @@ static void what_redis_refuses_needs_no_replica(void)
     close_pair();
 }
 
+static bool has_ten(const void *data)
+{
+    (void)data;
+    return fs_redis_server_number(&primary, "GET n") == 10;
+}
+
 static void what_waits_when_the_connection_ends_is_lost_once(void)
 {
     struct fs_link_options options = {.urls = {NULL}};
@@ -150,7 +156,9 @@ static void what_waits_when_the_connection_ends_is_lost_once(void)
     fs_redis_server_pause(&replica);
     for (size_t i = 0; i < 10; i++)
         fs_link_command(&link, &asked[i], "INCR n", 0);
-    fs_link_turn_for(&link, 50); /* answered by the primary, and kept back */
+    /* executed by the primary; its answer is kept back */
+    FS_REQUIRE(fs_link_turn_until(&link, has_ten, NULL));
+    fs_link_turn_for(&link, 50);
     FS_CHECK_INT(asked[0].answer_count, 0);
     fs_connection_fail(&link.redis->places.list[0]->connection, "the test wants it");
     for (size_t i = 0; i < 10; i++) {
@@ -160,7 +168,7 @@ static void what_waits_when_the_connection_ends_is_lost_once(void)
     }
     FS_CHECK_INT(in_flight(), 0);
     fs_redis_server_resume(&replica);
-    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 3000));
+    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, FS_LINK_PATIENCE_MS));
     for (int tries = 0; tries < 50 && asked[0].kind == FS_REPLY_LOST; tries++)
         fs_link_ask(&link, &asked[0], "GET n");
     FS_CHECK_STR(asked[0].text, "10");

@@ -10,6 +10,7 @@
 
 #define CUT_ROUNDS 100 /* FS_ROUNDS in the environment asks for more */
 #define LATE_ROUNDS 1000
+#define DEADLINES 5u
 
 static struct fs_redis_server server;
 static struct fs_redis_proxy proxy;
@@ -22,7 +23,7 @@ static bool open_through_proxy(const struct fs_link_options *given)
     fs_redis_server_start(&server, NULL);
     fs_redis_proxy_start(&proxy, server.dir, server.socket);
     options.urls[0] = proxy.url;
-    return fs_link_open(&link, &options, 2000);
+    return fs_link_open(&link, &options, FS_LINK_PATIENCE_MS);
 }
 
 static void close_all(void)
@@ -38,14 +39,14 @@ static bool open_straight(struct fs_link_options *options)
 {
     fs_redis_server_start(&server, NULL);
     options->urls[0] = server.unix_url;
-    return fs_link_open(&link, options, 2000);
+    return fs_link_open(&link, options, FS_LINK_PATIENCE_MS);
 }
 
 /* Rounds need no pauses that grow. */
 static bool come_back(void)
 {
     link.redis->places.list[0]->connection.failure_count = 0;
-    return fs_redis_poll_until_ready(&link.loop, link.store, 3000);
+    return fs_redis_poll_until_ready(&link.loop, link.store, FS_LINK_PATIENCE_MS);
 }
 
 static unsigned cut_rounds(void)
@@ -119,17 +120,17 @@ static void a_dead_redis_answers_in_the_next_turn(void)
 {
     struct fs_link_options options = {.urls = {NULL}};
     struct fs_asked asked = {.then = NULL};
-    uint64_t asked_at_us;
 
     FS_REQUIRE(open_straight(&options));
     fs_redis_server_kill(&server);
     fs_link_turn_for(&link, 50);
     for (int i = 0; i < 100; i++) {
-        asked_at_us = fs_clock_now_us();
+        unsigned turns_before = link.turn_count;
+
         fs_link_ask(&link, &asked, "INCR n");
         FS_CHECK_INT(asked.kind, FS_REPLY_NOT_SENT);
         FS_CHECK(!asked.was_early);
-        FS_CHECK(asked.answered_at_us - asked_at_us < 50000);
+        FS_CHECK(link.turn_count - turns_before <= 1);
     }
     FS_CHECK(!fs_redis_is_ready(link.store));
     FS_CHECK_CONTAINS(link.log_text, "connecting again");
@@ -151,7 +152,7 @@ static void it_is_back_within_a_second_of_redis(void)
         fs_link_turn_for(&link, 1200);
         fs_redis_server_restart(&server);
         back_at_us = fs_clock_now_us();
-        FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 5000));
+        FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, FS_LINK_PATIENCE_MS));
         took_us = fs_clock_now_us() - back_at_us;
         longest_us = took_us > longest_us ? took_us : longest_us;
         fs_link_ask(&link, &asked, "INCR n");
@@ -164,28 +165,43 @@ static void it_is_back_within_a_second_of_redis(void)
     close_all();
 }
 
+/* Asks of a Redis that stands still; 0: the store's own deadline.  Returns how late the answer was for a
+ * deadline after span_us: the middle one of some, since a busy machine may be late itself. */
+static uint64_t lateness_us(uint64_t span_us, bool has_deadline)
+{
+    uint64_t late_us[DEADLINES];
+
+    for (size_t i = 0; i < DEADLINES; i++) {
+        uint64_t asked_at_us = fs_clock_now_us();
+        struct fs_asked asked = {.then = NULL};
+        uint64_t took_us;
+        size_t at = i;
+
+        fs_link_command(&link, &asked, "INCR n", has_deadline ? asked_at_us + span_us : 0);
+        fs_link_await(&link, &asked);
+        FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
+        took_us = asked.answered_at_us - asked_at_us;
+        FS_CHECK(took_us >= span_us);
+        for (; at > 0 && late_us[at - 1] > took_us - span_us; at--)
+            late_us[at] = late_us[at - 1];
+        late_us[at] = took_us - span_us;
+    }
+    return late_us[DEADLINES / 2];
+}
+
 static void a_call_past_its_deadline_is_lost_in_time(void)
 {
     struct fs_link_options options = {.urls = {NULL}, .command_timeout_us = 80000};
     struct fs_asked asked = {.then = NULL};
-    uint64_t asked_at_us;
 
     FS_REQUIRE(open_straight(&options));
     fs_redis_server_pause(&server);
-    for (int i = 0; i < 2; i++) {
-        uint64_t span_us = i == 0 ? 80000 : 30000; /* the store's own, and the call's */
-
-        asked_at_us = fs_clock_now_us();
-        fs_link_command(&link, &asked, "INCR n", i == 0 ? 0 : asked_at_us + span_us);
-        fs_link_await(&link, &asked);
-        FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
-        FS_CHECK(asked.answered_at_us - asked_at_us >= span_us);
-        FS_CHECK(asked.answered_at_us - asked_at_us < span_us + 50000);
-    }
+    FS_CHECK(lateness_us(80000, false) < 50000); /* the store's own */
+    FS_CHECK(lateness_us(30000, true) < 50000);
     fs_redis_server_resume(&server);
-    fs_link_command(&link, &asked, "INCR n", fs_clock_now_us() + 2000000);
+    fs_link_command(&link, &asked, "INCR n", fs_clock_now_us() + 10000000);
     fs_link_await(&link, &asked);
-    FS_CHECK_INT(asked.integer, 3); /* both had reached Redis */
+    FS_CHECK_INT(asked.integer, 2 * DEADLINES + 1); /* all had reached Redis */
     FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 0);
     fs_link_command(&link, &asked, "INCR n", fs_clock_now_us() - 1);
     fs_link_await(&link, &asked);
@@ -193,11 +209,18 @@ static void a_call_past_its_deadline_is_lost_in_time(void)
     close_all();
 }
 
+static bool has_nothing_under_way(const void *data)
+{
+    const struct fs_link_fixture *asked = data;
+
+    return asked->redis->places.list[0]->connection.in_flight == 0;
+}
+
 static void a_store_that_hangs_is_dropped_and_what_was_under_way_is_bounded(void)
 {
     struct fs_link_options options = {.urls = {NULL},
-                                      .command_timeout_us = 20000,
-                                      .stall_timeout_us = 200000,
+                                      .command_timeout_us = 100000,
+                                      .stall_timeout_us = 1000000,
                                       .connect_timeout_us = 100000,
                                       .in_flight_max = 16};
     static struct fs_asked asked[64];
@@ -213,11 +236,10 @@ static void a_store_that_hangs_is_dropped_and_what_was_under_way_is_bounded(void
     }
     FS_CHECK_INT(sent, 16);
     FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 16);
-    fs_link_turn_for(&link, 300);
-    FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 0);
-    FS_CHECK_CONTAINS(link.log_text, "had no answer for 0.200 s");
+    FS_CHECK(fs_link_turn_until(&link, has_nothing_under_way, &link));
+    FS_CHECK_CONTAINS(link.log_text, "had no answer for 1.000 s");
     fs_redis_server_resume(&server);
-    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 2000));
+    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, FS_LINK_PATIENCE_MS));
     fs_link_command(&link, &asked[0], "INCR n", fs_clock_now_us() + 1000000);
     fs_link_await(&link, &asked[0]);
     FS_CHECK_INT(asked[0].kind, FS_REPLY_INTEGER);
@@ -267,8 +289,7 @@ static void late_replies_never_reach_a_wrong_call(void)
     printf("%u late, %u in time ", late, answered);
     FS_CHECK(late > LATE_ROUNDS / 10);
     FS_CHECK(answered > LATE_ROUNDS / 10);
-    fs_link_turn_for(&link, 20);
-    FS_CHECK_INT(link.redis->places.list[0]->connection.in_flight, 0);
+    FS_CHECK(fs_link_turn_until(&link, has_nothing_under_way, &link));
     FS_CHECK_INT(link.redis->places.list[0]->connection.ready_count, 1);
     close_all();
 }
@@ -301,6 +322,7 @@ static long long let_go_of_an_old_copy(bool is_fenced)
 {
     const struct fs_link_options options = {
         .urls = {NULL}, .command_timeout_us = 20000, .stall_timeout_us = 50000};
+    uint64_t until_us = fs_clock_now_us() + FS_LINK_PATIENCE_MS * UINT64_C(1000);
     struct fs_asked asked = {.then = NULL};
     long long value;
 
@@ -314,7 +336,9 @@ static long long let_go_of_an_old_copy(bool is_fenced)
         link.redis->places.list[0]->connection.fence.client_id = 0;
     while (link.redis->places.list[0]->connection.ready_count == 1)
         fs_link_turn_for(&link, 5);
-    fs_link_ask(&link, &asked, "GET stale"); /* what the retry sees: it did not run */
+    do /* what the retry sees: it did not run.  Its own answer may come too late on a busy machine */
+        fs_link_ask(&link, &asked, "GET stale");
+    while (is_late(asked.kind) && fs_clock_now_us() < until_us);
     FS_CHECK_INT(asked.kind, FS_REPLY_NIL);
     fs_redis_proxy_release(&proxy);
     for (int i = 0; i < 20; i++) {
@@ -394,7 +418,7 @@ static void a_redis_that_is_loading_is_tried_again(void)
 
     fs_redis_server_start(&server, settings);
     options.urls[0] = server.unix_url;
-    FS_REQUIRE(fs_link_open(&link, &options, 2000));
+    FS_REQUIRE(fs_link_open(&link, &options, FS_LINK_PATIENCE_MS));
     for (int i = 0; i < 100; i++)
         fs_link_ask(&link, &asked, "INCR kept");
     freeReplyObject(fs_redis_server_ask(&server, "DEBUG POPULATE 500"));
@@ -405,7 +429,7 @@ static void a_redis_that_is_loading_is_tried_again(void)
     fs_redis_server_kill(&server);
     fs_link_turn_for(&link, 20);
     fs_redis_server_restart_loading(&server);
-    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 10000));
+    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, FS_LINK_PATIENCE_MS));
     FS_CHECK_CONTAINS(link.log_text, "Redis is not ready: LOADING");
     fs_link_ask(&link, &asked, "GET kept");
     FS_CHECK_STR(asked.text, "100");

@@ -33,8 +33,8 @@ bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *op
         .poller = &link->loop.poller,
         .metrics = &link->metrics,
         .log = &link->log,
-        .command_timeout_us = options->command_timeout_us ? options->command_timeout_us : 1000000,
-        .connect_timeout_us = options->connect_timeout_us ? options->connect_timeout_us : 1000000,
+        .command_timeout_us = options->command_timeout_us ? options->command_timeout_us : 10000000,
+        .connect_timeout_us = options->connect_timeout_us ? options->connect_timeout_us : 10000000,
         .stall_timeout_us = options->stall_timeout_us ? options->stall_timeout_us : 5000000,
         .in_flight_max = options->in_flight_max ? options->in_flight_max : 1024,
         .wait_replicas = options->wait_replicas,
@@ -180,6 +180,7 @@ void fs_link_await(struct fs_link_fixture *link, const struct fs_asked *asked)
             abort();
         }
         fs_redis_poll_turn(&link->loop, link->store, 20);
+        link->turn_count++;
     }
 }
 
@@ -187,8 +188,28 @@ void fs_link_turn_for(struct fs_link_fixture *link, int ms)
 {
     uint64_t until_us = fs_clock_now_us() + (uint64_t)ms * 1000;
 
-    while (fs_clock_now_us() < until_us)
+    do
         fs_redis_poll_turn(&link->loop, link->store, ms < 10 ? ms : 10);
+    while (fs_clock_now_us() < until_us);
+}
+
+bool fs_link_turn_until(struct fs_link_fixture *link, bool (*holds)(const void *data),
+                        const void *data)
+{
+    uint64_t until_us = fs_clock_now_us() + FS_LINK_PATIENCE_MS * UINT64_C(1000);
+
+    while (!holds(data) && fs_clock_now_us() < until_us)
+        fs_redis_poll_turn(&link->loop, link->store, 5);
+    return holds(data);
+}
+
+bool fs_link_await_log(struct fs_link_fixture *link, const char *text)
+{
+    uint64_t until_us = fs_clock_now_us() + FS_LINK_PATIENCE_MS * UINT64_C(1000);
+
+    while (!strstr(link->log_text, text) && fs_clock_now_us() < until_us)
+        fs_redis_poll_turn(&link->loop, link->store, 5);
+    return strstr(link->log_text, text) != NULL;
 }
 
 void fs_link_ask(struct fs_link_fixture *link, struct fs_asked *asked, const char *line)

@@ -11,6 +11,9 @@
 
 #define FS_ASKED_TEXT_SIZE 256
 
+/* How long a test waits at most for what comes at once on a machine that has time. */
+#define FS_LINK_PATIENCE_MS 20000
+
 /* One call and what became of it. */
 struct fs_asked {
     struct fs_call call;
@@ -38,13 +41,14 @@ struct fs_link_fixture {
     struct fs_store *store;
     struct fs_redis *server; /* of fs_link_open_found() */
     uint64_t answer_count;
+    unsigned turn_count; /* of fs_link_await() */
 };
 
 /* Options that a test may change before fs_link_open(). */
 struct fs_link_options {
     const char *urls[4];
-    uint64_t command_timeout_us; /* 0: 1 s */
-    uint64_t connect_timeout_us; /* 0: 1 s */
+    uint64_t command_timeout_us; /* 0: 10 s */
+    uint64_t connect_timeout_us; /* 0: 10 s */
     uint64_t stall_timeout_us;   /* 0: 5 s */
     uint32_t in_flight_max;      /* 0: 1024 */
     uint64_t start_timeout_us;   /* 0: as redis.h */
@@ -71,7 +75,16 @@ void fs_link_script(struct fs_link_fixture *link, struct fs_asked *asked,
 
 /* Turns until the call is answered; dies after 20 s. */
 void fs_link_await(struct fs_link_fixture *link, const struct fs_asked *asked);
+
+/* Turns for so long, and once at least. */
 void fs_link_turn_for(struct fs_link_fixture *link, int ms);
+
+/* Turns until holds(data) or FS_LINK_PATIENCE_MS are over; whether it holds. */
+bool fs_link_turn_until(struct fs_link_fixture *link, bool (*holds)(const void *data),
+                        const void *data);
+
+/* Turns until text is in log_text, as above. */
+bool fs_link_await_log(struct fs_link_fixture *link, const char *text);
 
 /* Both in one. */
 void fs_link_ask(struct fs_link_fixture *link, struct fs_asked *asked, const char *line);

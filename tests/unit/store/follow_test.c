@@ -66,10 +66,10 @@ static void start_fakes(void)
 
 static bool open_link(void)
 {
-    const struct fs_link_options options = {.urls = {url}, .start_timeout_us = 200000};
+    const struct fs_link_options options = {.urls = {url}, .start_timeout_us = 5000000};
 
     start_fakes();
-    return fs_link_open_found(&link, &options, 2000);
+    return fs_link_open_found(&link, &options, FS_LINK_PATIENCE_MS);
 }
 
 static void close_all(void)
@@ -120,12 +120,19 @@ static void another_primary_is_gone_to_though_the_first_still_answers(void)
     close_all();
 }
 
+static bool was_asked_since(const void *data)
+{
+    return atomic_load(&sentinel.asked_count) != *(const unsigned *)data;
+}
+
 static void a_refused_write_asks_the_sentinel_at_once(void)
 {
+    unsigned asked_before;
     uint64_t took_us;
 
     FS_REQUIRE(open_link());
-    fs_link_turn_for(&link, 1100); /* it has just been asked by itself */
+    asked_before = atomic_load(&sentinel.asked_count);
+    FS_CHECK(fs_link_turn_until(&link, was_asked_since, &asked_before)); /* by itself, just now */
     atomic_store(&plan.is_readonly[0], true);
     atomic_store(&plan.primary, 1);
     took_us = until_server(1);
@@ -135,14 +142,14 @@ static void a_refused_write_asks_the_sentinel_at_once(void)
 
 static void who_says_that_it_is_a_replica_is_not_believed(void)
 {
-    const struct fs_link_options options = {.urls = {url}, .start_timeout_us = 200000};
+    const struct fs_link_options options = {.urls = {url}, .start_timeout_us = 1000000};
 
     start_fakes();
     atomic_store(&servers[0].is_replica, true);
     FS_CHECK(!fs_link_open_found(&link, &options, 2000));
     FS_CHECK_CONTAINS(link.log_text, "which the sentinels name for mymaster, is a replica");
     atomic_store(&servers[0].is_replica, false);
-    FS_REQUIRE(fs_link_open_found(&link, &options, 2000));
+    FS_REQUIRE(fs_link_open_found(&link, &options, FS_LINK_PATIENCE_MS));
     atomic_store(&servers[1].is_replica, true); /* the sentinel names it too early */
     atomic_store(&plan.primary, 1);
     for (int i = 0; i < 15; i++) {

@@ -1,6 +1,7 @@
 /* A server that says what Redis would not: the link drops it, answers its calls, and lives on. */
 #include "support/suite.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -44,22 +45,44 @@ static void say(const char *bytes)
         FS_CHECK(false);
 }
 
+static bool has_news(const void *fd)
+{
+    struct pollfd asked = {.fd = *(const int *)fd, .events = POLLIN};
+
+    return poll(&asked, 1, 0) == 1;
+}
+
+/* Turns until the link has connected. */
+static bool take_peer(void)
+{
+    peer = fs_link_turn_until(&fixture, has_news, &listener)
+               ? accept4(listener, NULL, NULL, SOCK_CLOEXEC)
+               : -1;
+    return peer >= 0;
+}
+
+/* Turns until the link has asked something, and drops it. */
+static bool take_question(void)
+{
+    char bytes[4096];
+
+    return fs_link_turn_until(&fixture, has_news, &peer) && recv(peer, bytes, sizeof(bytes), 0) > 0;
+}
+
 /* Plays Redis until the connection is ready. */
 static bool shake_hands(void)
 {
     if (peer >= 0)
         close(peer);
-    fs_link_turn_for(&fixture, 30);
-    peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (peer < 0)
+    if (!take_peer() || !take_question())
         return false;
-    fs_link_turn_for(&fixture, 5);
     say(":7\r\n$71\r\nredis_version:7.0.15\r\nrun_id:" RUN_ID "\r\n\r\n");
-    fs_link_turn_for(&fixture, 5);
+    if (!take_question())
+        return false;
     if (fixture.redis->places.list[0]->connection.fence.client_id)
         say(":1\r\n");
     say("+OK\r\n+PONG\r\n");
-    return fs_redis_poll_until_ready(&fixture.loop, fixture.store, 1000);
+    return fs_redis_poll_until_ready(&fixture.loop, fixture.store, FS_LINK_PATIENCE_MS);
 }
 
 static bool open_link(void)
@@ -85,7 +108,7 @@ static void what_redis_would_not_say_ends_the_connection_only(void)
     FS_REQUIRE(open_link());
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         fs_link_command(&fixture, &asked, "INCR n", 0);
-        fs_link_turn_for(&fixture, 2);
+        FS_CHECK(take_question());
         say(rows[i]);
         fs_link_await(&fixture, &asked);
         FS_CHECK_INT(asked.kind, FS_REPLY_LOST);
@@ -124,7 +147,7 @@ static void a_reply_without_end_is_dropped_at_its_bound(void)
     FS_REQUIRE(open_link());
     memset(megabyte, 'x', sizeof(megabyte) - 1);
     fs_link_command(&fixture, &asked, "GET big", fs_clock_now_us() + 10000000);
-    fs_link_turn_for(&fixture, 2);
+    FS_CHECK(take_question());
     say("$500000000\r\n");
     while (asked.answer_count == 0 && sent < 64000000) {
         ssize_t len = send(peer, megabyte, sizeof(megabyte) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -155,11 +178,9 @@ static void what_is_no_redis_is_named_so(void)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         start_listening();
         fs_link_open(&fixture, &options, 0);
-        fs_link_turn_for(&fixture, 10);
-        peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        FS_REQUIRE(peer >= 0);
+        FS_REQUIRE(take_peer() && take_question());
         say(rows[i].bytes);
-        fs_link_turn_for(&fixture, 10);
+        fs_link_await_log(&fixture, rows[i].part);
         FS_CHECK_CONTAINS(fixture.log_text, rows[i].part);
         FS_CHECK(!fs_redis_is_ready(fixture.store));
         fs_link_close(&fixture);
@@ -173,6 +194,7 @@ static void a_server_that_says_nothing_is_given_up_in_time(void)
 
     start_listening();
     FS_CHECK(!fs_link_open(&fixture, &options, 150));
+    fs_link_await_log(&fixture, "no answer within 0.050 s");
     FS_CHECK_CONTAINS(fixture.log_text, "no answer within 0.050 s while connecting");
     fs_link_close(&fixture);
     stop_listening();

@@ -23,7 +23,7 @@ static bool open_plain(void)
     const struct fs_link_options options = {.urls = {server.unix_url}};
 
     fs_redis_server_start(&server, NULL);
-    return fs_link_open(&link, &options, 2000);
+    return fs_link_open(&link, &options, FS_LINK_PATIENCE_MS);
 }
 
 static void close_all(void)
@@ -67,7 +67,7 @@ static void answers_over_tcp_are_the_same(void)
     socklen_t len = sizeof(value);
 
     fs_redis_server_start(&server, NULL);
-    FS_REQUIRE(fs_link_open(&link, &options, 2000));
+    FS_REQUIRE(fs_link_open(&link, &options, FS_LINK_PATIENCE_MS));
     fs_link_ask(&link, &asked, "INCRBY a 41");
     FS_CHECK_INT(asked.integer, 41);
     FS_CHECK(getsockopt(link.loop.watches[0]->fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len) == 0);
@@ -187,7 +187,7 @@ static void scripts_are_known_to_a_new_connection_before_its_first_call(void)
     freeReplyObject(fs_redis_server_ask(&server, "SCRIPT FLUSH"));
     freeReplyObject(fs_redis_server_ask(&server, "CLIENT KILL TYPE normal"));
     fs_link_turn_for(&link, 5);
-    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 2000));
+    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, FS_LINK_PATIENCE_MS));
     freeReplyObject(fs_redis_server_ask(&server, "CONFIG RESETSTAT"));
     fs_link_script(&link, &asked, &count_script, 1, "n 1", 0);
     fs_link_await(&link, &asked);
@@ -242,19 +242,26 @@ static void log_in_and_database_are_those_of_the_url(void)
     freeReplyObject(fs_redis_server_ask(&server, "AUTH p@ss:w/rd"));
     freeReplyObject(fs_redis_server_ask(&server, "ACL SETUSER ann on >b%20b ~* +@all"));
     snprintf(url, sizeof(url), "redis://ann:b%%2520b@127.0.0.1:%d/3", server.port);
-    FS_REQUIRE(fs_link_open(&link, &options, 2000));
+    FS_REQUIRE(fs_link_open(&link, &options, FS_LINK_PATIENCE_MS));
     fs_link_ask(&link, &asked, "ACL WHOAMI");
     FS_CHECK_STR(asked.text, "ann");
     fs_link_ask(&link, &asked, "SET here 1");
     fs_link_close(&link);
     snprintf(url, sizeof(url), "redis://:p%%40ss%%3Aw%%2Frd@127.0.0.1:%d", server.port);
-    FS_REQUIRE(fs_link_open(&link, &options, 2000));
+    FS_REQUIRE(fs_link_open(&link, &options, FS_LINK_PATIENCE_MS));
     fs_link_ask(&link, &asked, "EXISTS here");
     FS_CHECK_INT(asked.integer, 0);
     reply = fs_redis_server_ask(&server, "SELECT 3");
     freeReplyObject(reply);
     FS_CHECK_INT(fs_redis_server_number(&server, "EXISTS here"), 1);
     close_all();
+}
+
+static bool has_failed_thrice(const void *data)
+{
+    const struct fs_link_fixture *tried = data;
+
+    return tried->redis->places.list[0]->connection.failure_count >= 3;
 }
 
 static void a_wrong_password_is_said_once_and_never_shown(void)
@@ -266,7 +273,8 @@ static void a_wrong_password_is_said_once_and_never_shown(void)
 
     fs_redis_server_start(&server, settings);
     snprintf(url, sizeof(url), "redis://:wrongsecret@127.0.0.1:%d", server.port);
-    FS_CHECK(!fs_link_open(&link, &options, 300));
+    FS_CHECK(!fs_link_open(&link, &options, 0));
+    FS_CHECK(fs_link_turn_until(&link, has_failed_thrice, &link));
     first = strstr(link.log_text, "refuses the log-in");
     FS_CHECK_CONTAINS(link.log_text, "refuses the log-in (check user and password of its URL)");
     FS_CHECK(!first || !strstr(first + 1, "refuses the log-in"));
@@ -301,7 +309,7 @@ static void keys_go_to_the_node_of_their_hash_tag(void)
 
     for (int i = 0; i < 3; i++)
         options.urls[i] = fs_redis_server_start(&others[i], NULL)->unix_url;
-    FS_REQUIRE(fs_link_open(&link, &options, 2000));
+    FS_REQUIRE(fs_link_open(&link, &options, FS_LINK_PATIENCE_MS));
     FS_CHECK_INT(link.store->type->node_count(link.store), 3);
     for (int i = 0; i < 60; i++) {
         snprintf(line, sizeof(line), "SET fs:{%d}:sale %d", i, i);
@@ -327,7 +335,7 @@ static void what_is_under_way_is_bounded(void)
     static struct fs_asked asked[20];
 
     fs_redis_server_start(&server, NULL);
-    FS_REQUIRE(fs_link_open(&link, &options, 2000));
+    FS_REQUIRE(fs_link_open(&link, &options, FS_LINK_PATIENCE_MS));
     for (int i = 0; i < 20; i++)
         fs_link_command(&link, &asked[i], "INCR n", 0);
     fs_link_await(&link, &asked[7]);
@@ -370,7 +378,7 @@ static void metrics_count_commands_and_connections(void)
     FS_CHECK_INT(fs_counter_read(&link.metrics.store_reconnects), 0);
     freeReplyObject(fs_redis_server_ask(&server, "CLIENT KILL TYPE normal"));
     fs_link_turn_for(&link, 5);
-    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, 2000));
+    FS_REQUIRE(fs_redis_poll_until_ready(&link.loop, link.store, FS_LINK_PATIENCE_MS));
     FS_CHECK_INT(fs_counter_read(&link.metrics.store_reconnects), 1);
     FS_CHECK_INT(fs_counter_read(&link.metrics.store_in_flight), 0);
     close_all();

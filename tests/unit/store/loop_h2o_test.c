@@ -54,8 +54,8 @@ static bool open_link(const char *url)
                                                    .poller = &poller.poller,
                                                    .metrics = &metrics,
                                                    .log = &quiet,
-                                                   .command_timeout_us = 1000000,
-                                                   .connect_timeout_us = 1000000,
+                                                   .command_timeout_us = 10000000,
+                                                   .connect_timeout_us = 10000000,
                                                    .stall_timeout_us = 5000000,
                                                    .in_flight_max = 4096};
     struct fs_error error;
@@ -67,7 +67,7 @@ static bool open_link(const char *url)
     fs_loop_h2o_init(&poller, loop);
     return fs_topology_add(&topology, url, &error) == 0 &&
            fs_topology_resolve(&topology, &error) == 0 &&
-           fs_redis_store_create(&options, &redis) == 0 && until_ready(2000);
+           fs_redis_store_create(&options, &redis) == 0 && until_ready(FS_LINK_PATIENCE_MS);
 }
 
 static void close_link(void)
@@ -135,9 +135,11 @@ static void what_a_socket_does_not_take_at_once_follows(void)
     fs_redis_server_start(&server, NULL);
     FS_REQUIRE(open_link(server.tcp_url));
     memset(big, 'x', sizeof(big));
+    fs_redis_server_pause(&server); /* else it might read as fast as this writes */
     redis->store.type->command(&redis->store, &count.call, words[1], 0, 4, words);
     redis->store.type->flush(&redis->store);
     FS_CHECK(redis->places.list[0]->connection.is_blocked);
+    fs_redis_server_resume(&server);
     while (count.answered == 0)
         turn(100);
     FS_CHECK_INT(count.last, sizeof(big));
@@ -162,7 +164,7 @@ static void it_comes_back_after_redis_has_died(void)
             turn(20);
         FS_CHECK_INT(count.kind, FS_REPLY_NOT_SENT);
         fs_redis_server_restart(&server);
-        FS_REQUIRE(until_ready(2000));
+        FS_REQUIRE(until_ready(FS_LINK_PATIENCE_MS));
         bring(&count);
         redis->store.type->flush(&redis->store);
         while (count.answered == 0)

@@ -84,7 +84,7 @@ static bool open_user(struct user *user, struct fs_redis *redis)
     if (fs_redis_open(redis, &user->link.loop.poller, &user->metrics, &user->link.store) != 0)
         return false;
     user->store = user->link.store;
-    return fs_redis_poll_until_ready(&user->link.loop, user->store, 3000);
+    return fs_redis_poll_until_ready(&user->link.loop, user->store, FS_LINK_PATIENCE_MS);
 }
 
 static void it_starts_durable_and_private_and_is_stopped(void)
@@ -147,7 +147,7 @@ static void killed_it_is_back_with_what_it_had_acknowledged(void)
             fs_link_turn_for(&user.link, 2);
         while (fs_redis_private_pid(redis, 0) == pid);
         fs_link_turn_for(&user.link, 2);
-        FS_REQUIRE(fs_redis_poll_until_ready(&user.link.loop, user.store, 5000));
+        FS_REQUIRE(fs_redis_poll_until_ready(&user.link.loop, user.store, FS_LINK_PATIENCE_MS));
         FS_CHECK(fs_clock_now_us() - killed_at_us < 2000000);
     }
     fs_redis_close(user.store);

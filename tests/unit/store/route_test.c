@@ -79,7 +79,7 @@ static bool open_fakes(const struct plan *first, const struct plan *second)
         fs_fake_redis_start(&fakes[i]);
     }
     options.urls[0] = fakes[0].url;
-    return fs_link_open_found(&link, &options, 2000);
+    return fs_link_open_found(&link, &options, FS_LINK_PATIENCE_MS);
 }
 
 static void close_fakes(void)
@@ -209,7 +209,7 @@ static bool open_cluster(void)
         atexit(stop_cluster);
     }
     options.urls[0] = cluster.nodes[2].tcp_url;
-    return fs_link_open_found(&link, &options, 2000);
+    return fs_link_open_found(&link, &options, FS_LINK_PATIENCE_MS);
 }
 
 static long long number_at(unsigned node, const char *line)
@@ -475,7 +475,7 @@ static void a_first_address_that_is_dead_does_not_matter(void)
     struct fs_link_options options = {.urls = {"redis://127.0.0.1:1", NULL}};
 
     options.urls[1] = cluster.nodes[1].tcp_url;
-    FS_CHECK(fs_link_open_found(&link, &options, 2000));
+    FS_CHECK(fs_link_open_found(&link, &options, FS_LINK_PATIENCE_MS));
     fs_link_close(&link);
 }
 
