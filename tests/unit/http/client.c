@@ -2,16 +2,18 @@
 #include "client.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 20000
 
 int client_connect(const char *path)
 {
@@ -99,6 +101,18 @@ bool client_read(int fd, struct answer *answer, bool expects_body)
         answer->body[answer->body_len] = '\0';
     }
     return true;
+}
+
+bool client_was_read(int fd)
+{
+    for (int waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms++) {
+        int unread = 0;
+
+        if (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread == 0)
+            return true;
+        poll(NULL, 0, 1);
+    }
+    return false;
 }
 
 bool client_is_ended(int fd)

@@ -20,11 +20,14 @@ int client_connect(const char *path);
 bool client_send(int fd, const char *data, size_t len);
 bool client_send_text(int fd, const char *text);
 
-/* Reads one answer, body and all; expects_body false: it was a HEAD.  At most five seconds. */
+/* Reads one answer, body and all; expects_body false: it was a HEAD.  At most twenty seconds. */
 bool client_read(int fd, struct answer *answer, bool expects_body);
 
-/* True when the peer has ended the connection within five seconds, without a further byte. */
+/* True when the peer has ended the connection within twenty seconds, without a further byte. */
 bool client_is_ended(int fd);
+
+/* True when the server has read all that was sent, within twenty seconds. */
+bool client_was_read(int fd);
 
 /* Connects, sends text, reads one answer, closes. */
 void client_ask(const char *path, const char *text, struct answer *answer);

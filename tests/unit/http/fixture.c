@@ -477,7 +477,7 @@ bool fixture_is_quiet(struct fixture *fixture)
 {
     const struct timespec pause = {0, 5000000};
 
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 4000; i++) {
         nanosleep(&pause, NULL);
         if (fixture->connection_count + fixture->exchange_count + fixture->op_count == 0)
             return true;

@@ -396,7 +396,7 @@ static void a_drain_answers_what_has_come_and_ends_the_rest(void)
     FS_CHECK(client_send(half, text, 20));
     while (fixture.op_count == 0)
         usleep(1000);
-    usleep(20000);
+    FS_CHECK(client_was_read(half));
     atomic_store(&fixture.server.draining, true);
     fixture.is_draining = true;
     FS_CHECK(client_is_ended(idle));

@@ -1,10 +1,13 @@
 /* The http layer at work: routes, verdicts, bodies, log-ins, the admin listener. */
+#include "base/clock.h"
 #include "base/limits.h"
 #include "client.h"
 #include "fixture.h"
 #include "support/suite.h"
 
 #include <unistd.h>
+
+#define SHORT_PAUSE_US 5000u /* between two lists, as core/http/http.c has it */
 
 static struct answer answer; /* large: not for the stack */
 
@@ -167,7 +170,7 @@ static void who_has_no_valid_token_buys_nothing(void)
 
 static void a_purchase_without_an_answer_is_undetermined_at_its_deadline(void)
 {
-    const struct fixture_options options = {.deadline_us = 150000};
+    const struct fixture_options options = {.deadline_us = 400000};
     struct fixture fixture;
     char value[512];
 
@@ -344,15 +347,17 @@ static void an_order_is_found_by_its_id_alone(void)
     fixture_stop(&fixture);
 }
 
-/* Ids that fit no product: each is answered, by few lists. */
+/* Ids that fit no product: each is answered, by few lists, of which there is one in a pause at most. */
 static void made_up_orders_cost_few_lists(void)
 {
     struct fixture fixture;
     char token[512], text[1024];
+    uint64_t begun_us, took_us;
     int fds[20];
 
     fixture_start(&fixture, NULL);
     snprintf(token, sizeof(token), "%s", token_of(&fixture, "user_1"));
+    begun_us = fs_clock_now_us();
     for (int i = 0; i < 20; i++) {
         snprintf(text, sizeof(text),
                  "GET /orders/aaaaaaaaaaaaaaaaaaaaaaaaaaaaa%c%cz HTTP/1.1\r\nHost: a\r\n"
@@ -367,7 +372,8 @@ static void made_up_orders_cost_few_lists(void)
         check_problem(404, "unknown_order");
         close(fds[i]);
     }
-    FS_CHECK(fixture.list_count >= 1 && fixture.list_count <= 3);
+    took_us = fs_clock_now_us() - begun_us;
+    FS_CHECK(fixture.list_count >= 1 && fixture.list_count <= 2 + took_us / SHORT_PAUSE_US);
     FS_CHECK(fixture_is_quiet(&fixture));
     fixture_stop(&fixture);
 }

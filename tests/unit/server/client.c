@@ -3,11 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -46,7 +49,7 @@ static socklen_t parse(const char *address, struct sockaddr_storage *storage)
 
 int client_use(int fd, const char *address)
 {
-    const struct timeval patience = {.tv_sec = 10};
+    const struct timeval patience = {.tv_sec = 30};
     struct sockaddr_storage storage;
     socklen_t len = parse(address, &storage);
 
@@ -79,6 +82,48 @@ bool client_send(int fd, const char *text)
     size_t len = strlen(text);
 
     return send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/* An address as /proc/net/tcp has it. */
+static void write_end(char text[32], int fd, int (*end_of)(int, struct sockaddr *, socklen_t *))
+{
+    struct sockaddr_in end = {.sin_family = AF_INET};
+    socklen_t len = sizeof(end);
+
+    end_of(fd, (struct sockaddr *)(void *)&end, &len);
+    snprintf(text, 32, "%08X:%04X", end.sin_addr.s_addr, ntohs(end.sin_port));
+}
+
+/* Whether nothing that has come waits to be read at the other end. */
+static bool is_taken(int fd)
+{
+    char wanted[80], ours[32], theirs[32], line[256];
+    FILE *file = fopen("/proc/net/tcp", "r");
+    bool found = false;
+
+    write_end(ours, fd, getsockname);
+    write_end(theirs, fd, getpeername);
+    snprintf(wanted, sizeof(wanted), " %s %s 01 ", theirs, ours); /* established, at their end */
+    while (file && !found && fgets(line, sizeof(line), file)) {
+        const char *queues = strstr(line, wanted); /* tx:rx behind it */
+
+        found = queues && strncmp(queues + strlen(wanted) + 9, "00000000 ", 9) == 0;
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+bool client_was_read(int fd)
+{
+    for (int waited_ms = 0; waited_ms < 20000; waited_ms++) {
+        int on_the_way = 1;
+
+        if (ioctl(fd, SIOCOUTQ, &on_the_way) == 0 && on_the_way == 0 && is_taken(fd))
+            return true;
+        poll(NULL, 0, 1);
+    }
+    return false;
 }
 
 /* Bytes of the answer, once its head is there; SIZE_MAX before. */

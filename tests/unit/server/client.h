@@ -6,13 +6,16 @@
 #include <stddef.h>
 
 /* "127.0.0.1:8000", "[::1]:8000" or "unix:/path"; returns a descriptor, or a negative errno.  Reads on
- * it give up after 10 s. */
+ * it give up after 30 s. */
 int client_connect(const char *address);
 
 /* Connects a socket of the right family.  Returns 0 or a negative errno.  */
 int client_use(int fd, const char *address);
 
 bool client_send(int fd, const char *text);
+
+/* True when the server has read all that was sent on a connection over IPv4, within 20 s. */
+bool client_was_read(int fd);
 
 /* Reads one answer into text (cut to its size).  Returns its status, or 0 when the connection ended
  * before a whole answer had come. */

@@ -100,8 +100,7 @@ static void connections_wait_while_there_are_no_descriptors(void)
     for (size_t i = 0; i < CLIENTS; i++)
         FS_CHECK(client_use(clients[i], fixture_address(&one)) == 0 &&
                  client_send(clients[i], "GET /inventory/1 HTTP/1.1\r\nHost: x\r\n\r\n"));
-    nanosleep(&(struct timespec){0, 300000000}, NULL);
-    FS_CHECK(fixture_logged(&one, "cannot accept connections", true));
+    FS_CHECK(fixture_await_log(&one, "cannot accept connections"));
     limit_descriptors(before.rlim_cur);
     for (size_t i = 0; i < CLIENTS; i++) {
         answered += client_read(clients[i], answer, sizeof(answer)) == 200;

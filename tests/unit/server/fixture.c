@@ -3,12 +3,15 @@
 
 #include <dirent.h>
 #include <ftw.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define AWAIT_MS 20000
 
 static void keep_line(void *data, enum fs_server_log_level level, const char *line)
 {
@@ -36,6 +39,19 @@ bool fixture_logged(struct fixture *fixture, const char *text, bool expected)
         printf("\nlog:\n%s", fixture->log);
     pthread_mutex_unlock(&fixture->log_mutex);
     return is_there;
+}
+
+bool fixture_await_log(struct fixture *fixture, const char *text)
+{
+    bool is_there = false;
+
+    for (int waited_ms = 0; waited_ms < AWAIT_MS && !is_there; waited_ms += 2) {
+        poll(NULL, 0, 2);
+        pthread_mutex_lock(&fixture->log_mutex);
+        is_there = strstr(fixture->log, text) != NULL;
+        pthread_mutex_unlock(&fixture->log_mutex);
+    }
+    return is_there || fixture_logged(fixture, text, true);
 }
 
 bool fixture_set(struct fixture *fixture, const char *key, const char *value)

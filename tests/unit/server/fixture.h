@@ -32,6 +32,9 @@ const char *fixture_address(const struct fixture *fixture);
 /* Whether a line of the log so far has the text.  Prints the log when what is expected is not so. */
 bool fixture_logged(struct fixture *fixture, const char *text, bool expected);
 
+/* Waits for such a line, at most 20 s. */
+bool fixture_await_log(struct fixture *fixture, const char *text);
+
 /* Stops and destroys whatever there is. */
 void fixture_close(struct fixture *fixture);
 

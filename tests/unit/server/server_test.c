@@ -15,6 +15,7 @@
 #include "fixture.h"
 
 #define CYCLES 100
+#define PATIENCE_MS 20000u
 #define BUY "{\"quantity\":1}"
 
 static uint64_t now_ms(void)
@@ -296,7 +297,9 @@ static void a_stop_under_load_is_clean(void)
     FS_REQUIRE(client_login(load.address, load.login, sizeof(load.login)));
     for (size_t i = 0; i < 4; i++)
         FS_REQUIRE(pthread_create(&threads[i], NULL, buy_until_stopped, &load) == 0);
-    sleep_ms(300);
+    for (unsigned waited_ms = 0; waited_ms < PATIENCE_MS && atomic_load(&load.answered) < 200;
+         waited_ms++)
+        sleep_ms(1);
     begun_ms = now_ms();
     FS_CHECK_INT(fs_server_stop(one.server), 0);
     FS_CHECK(now_ms() - begun_ms < 5000);
@@ -333,8 +336,7 @@ static void a_stop_answers_what_the_strategy_still_decides(void)
     FS_REQUIRE(fd >= 0);
     snprintf(request, sizeof(request),
              "POST /purchase/1 HTTP/1.1\r\nHost: x\r\n%sContent-Length: 14\r\n\r\n" BUY, login);
-    FS_REQUIRE(client_send(fd, request));
-    sleep_ms(100);
+    FS_REQUIRE(client_send(fd, request) && client_was_read(fd));
     FS_REQUIRE(pthread_create(&stopper, NULL, stop_server, &one) == 0);
     FS_CHECK_INT(client_read(fd, answer, sizeof(answer)), 200);
     pthread_join(stopper, &result);
@@ -356,9 +358,9 @@ static void stop_now_cuts_a_client_that_never_finishes(void)
     fd = client_connect(fixture_address(&one));
     FS_REQUIRE(fd >= 0);
     FS_REQUIRE(client_send(fd, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"));
-    sleep_ms(100);
+    FS_REQUIRE(client_was_read(fd));
     FS_REQUIRE(pthread_create(&stopper, NULL, stop_server, &one) == 0);
-    sleep_ms(200);
+    FS_CHECK(fixture_await_log(&one, "stopping"));
     begun_ms = now_ms();
     fs_server_stop_now(one.server);
     pthread_join(stopper, &result);
@@ -394,7 +396,7 @@ static void a_stop_ends_in_time_whatever_a_client_does(void)
     fd = client_connect(fixture_address(&one));
     FS_REQUIRE(fd >= 0);
     FS_REQUIRE(client_send(fd, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"));
-    sleep_ms(100);
+    FS_REQUIRE(client_was_read(fd));
     begun_ms = now_ms();
     FS_CHECK_INT(fs_server_stop(one.server), -ETIMEDOUT);
     FS_CHECK(now_ms() - begun_ms >= 300);
