@@ -131,12 +131,13 @@ static uint64_t tell_record(struct fs_ledger_op *state, uint64_t epoch, struct f
     return info.epoch;
 }
 
+/* A sale or a cancel, also when it is told again: whoever is told it counts on it. */
 static void acknowledge(struct fs_ledger_op *state, uint64_t epoch, int64_t sequence)
 {
     struct fs_ledger_product *product = state->product;
 
     if (epoch != product->seen_epoch || (uint64_t)sequence <= product->witness_sequence)
-        return; /* a late answer, from before a new epoch */
+        return; /* a late answer, or a record, from before a new epoch */
     product->witness_sequence = (uint64_t)sequence;
     product->witness_len = (uint8_t)state->order.len;
     memcpy(product->witness, state->order.data, state->order.len);
@@ -214,9 +215,9 @@ bool fs_ledger_batch_complete(struct fs_ledger_op *state, uint64_t epoch,
             code -= FS_LEDGER_REPLAYED;
         outcome.verdict = (enum fs_verdict)code;
         outcome.replayed = decision->code > FS_LEDGER_REPLAYED && !is_own;
-        if (code == FS_DONE && !outcome.replayed && state->units > 0)
-            acknowledge(state, epoch, decision->sequence);
         outcome.epoch = tell_record(state, epoch, decision->record);
+        if (code == FS_DONE)
+            acknowledge(state, outcome.epoch, decision->sequence);
     }
     if (product->is_part && (outcome.verdict != FS_DONE || state->units == 0))
         outcome.units_left = -1;

@@ -7,8 +7,8 @@
 --       4 log      stream: one entry a batch, fields order name -> record
 --       5 claims   hash: order name -> product; only where ARGV 4 names the product
 -- ARGV  1 epoch    the highest the caller was ever answered; 0: none
---       2 seq      of the caller's last sale in that epoch; 0: none
---       3 order    of that sale, the witness: a store that does not have it has lost it
+--       2 seq      of the last sale or cancel in that epoch that the caller told anybody; 0: none
+--       3 order    sold or cancelled by it, the witness: a store that does not have it has lost it
 --       4 product  its name, for the claims; "": all products do not live on one node
 --       5 log_max  entries that the log keeps, about; 0: all
 --       6 mode     "run"; "dry": decides and writes nothing, but freezes a sale that is behind
@@ -97,7 +97,8 @@ end
 local found = redis.call('HMGET', KEYS[2], ARGV[3], unpack(names))
 local behind = epoch < seen_epoch
 if seen_epoch == epoch and seen_seq > 0 then
-    behind = not found[1] or string.match(found[1], '^%a%d*|%d+|%d+|(%d+)|') ~= ARGV[2]
+    local cancelled_by, sold_by = string.match(found[1] or '', '^%a(%d*)|%d+|%d+|(%d+)|')
+    behind = sold_by ~= ARGV[2] and cancelled_by ~= ARGV[2]
 end
 local of_epoch, elsewhere, moves = string.match(ARGV[8], '^|(%d+)|(%d+)|(%d+)')
 if tonumber(of_epoch) ~= epoch then
