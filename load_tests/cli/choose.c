@@ -236,8 +236,8 @@ int fs_bench_validate(const struct fs_bench_options *options, FILE *out, FILE *e
         struct fs_chosen chosen = {0};
         int rc = 0;
 
-        /* Each profile may have mistakes of its own. */
-        for (int profile = FS_PROFILE_SMOKE; rc == 0 && profile <= FS_PROFILE_FULL; profile++) {
+        /* The file as written first, then what is wrong with a profile of it alone. */
+        for (int profile = FS_PROFILE_FULL; rc == 0 && profile >= FS_PROFILE_SMOKE; profile--) {
             fs_chosen_dispose(&chosen);
             rc = add_file(&chosen, options->operands[i], (enum fs_profile)profile, err);
         }

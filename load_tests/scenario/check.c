@@ -50,10 +50,22 @@ static const char *check_stages(const struct fs_scenario *scenario)
     return target_max > 0 ? NULL : "no stage has a target: nothing would be sent";
 }
 
+/* Results lie in a folder of this name. */
+static bool is_name(const char *name)
+{
+    for (const char *at = name; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == '/' || *at == 0x7f)
+            return false;
+    return name[0] != '\0' && name[0] != '.';
+}
+
 const char *fs_scenario_check(const struct fs_scenario *scenario, const char **key)
 {
     const struct fs_mix *mix = &scenario->mix;
 
+    *key = "name";
+    if (!is_name(scenario->name))
+        return "it names a folder: no slash, no control characters, no point in front";
     *key = "executor";
     if (scenario->executor == 0)
         return "missing";

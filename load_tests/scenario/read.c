@@ -208,7 +208,10 @@ static int check(struct reader *reader, const char *path, struct fs_config_error
     } else {
         snprintf(reader->events.where, sizeof(reader->events.where), "%s", path);
     }
-    return fs_config_fail(error, reader->events.where, "%s: %s", key, problem);
+    if (reader->scenario->profile == FS_PROFILE_FULL)
+        return fs_config_fail(error, reader->events.where, "%s: %s", key, problem);
+    return fs_config_fail(error, reader->events.where, "%s: %s (profile %s)", key, problem,
+                          fs_profile_name(reader->scenario->profile));
 }
 
 /* One each, unless the file says that fewer carry them. */
