@@ -43,6 +43,19 @@ struct fs_text fs_v4_decide_extra(char chars[FS_V4_EXTRA_SIZE], struct fs_v4_els
     return (struct fs_text){chars, put(chars, len, more)};
 }
 
+size_t fs_v4_decide_witness(struct fs_ledger_product *shard, uint64_t epoch,
+                            char number[FS_LEDGER_NUMBER_SIZE], struct fs_text argv[2])
+{
+    fs_ledger_share_seen(shard);
+    argv[0] = FS_LEDGER_TEXT("0");
+    argv[1] = FS_LEDGER_TEXT("");
+    if (shard->seen_epoch == epoch && shard->witness_sequence > 0) {
+        argv[0] = fs_ledger_number(number, (int64_t)shard->witness_sequence);
+        argv[1] = (struct fs_text){shard->witness, shard->witness_len};
+    }
+    return 2;
+}
+
 static void on_refresh(struct fs_v4_read *read)
 {
     fs_v4_read_end(read); /* its answers have been noted */

@@ -20,4 +20,9 @@ void fs_v4_decide_answer(struct fs_ledger_op *first, const struct fs_reply *repl
 struct fs_text fs_v4_decide_extra(char chars[FS_V4_EXTRA_SIZE], struct fs_v4_elsewhere elsewhere,
                                   struct fs_text more);
 
+/* Two arguments, of has_witness() of witness.lua: the shard's witness in that epoch.  number: room for
+ * the first.  Returns 2.  [loop] */
+size_t fs_v4_decide_witness(struct fs_ledger_product *shard, uint64_t epoch,
+                            char number[FS_LEDGER_NUMBER_SIZE], struct fs_text argv[2]);
+
 #endif

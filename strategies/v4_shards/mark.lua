@@ -1,14 +1,15 @@
 -- mark.lua: closes a shard whose sale is being moved to other shards.
 --
 -- KEYS     1 sale   2 orders   3 buyers   4 changes
--- ARGV     1 verb, 2 number, 3 and 4 what it needs:
---            mark    epoch, fence  for the move of this number: nothing changes the shard from here
---                    on.  Only a closed shard with this epoch and version, frozen for no other reason
+-- ARGV     1 verb, 2 number, then what it needs:
+--            mark    epoch, fence, seq, order  for the move of this number: nothing changes the shard
+--                    from here on.  Only a closed shard with this epoch and version, frozen for no
+--                    other reason.  Without its witness, seq and order, see decide.lua, it freezes
 --            unmark  any mark up to number is taken away
 --            clear   tomb          removes the keys; tomb "1": but leaves the mark
 -- Returns  {1, orders, buyers, changes} when it did, else {0, 0, 0, 0}; counts of a mark alone
 -- Fields   frozen of the sale is "moved|number"
--- Cost     1 to 4 reads, 1 to 2 writes
+-- Cost     1 to 5 reads, 1 to 2 writes
 
 local verb, number = ARGV[1], tonumber(ARGV[2])
 if verb == 'clear' then
@@ -32,6 +33,10 @@ if verb == 'unmark' then
 end
 if shard[1] ~= ARGV[3] or shard[2] ~= '3' or (shard[4] or '0') ~= ARGV[4] or
     (shard[3] and (not marked or marked > number)) then
+    return {0, 0, 0, 0}
+end
+if not has_witness(KEYS[2], ARGV[5], ARGV[6]) then
+    redis.call('HSET', KEYS[1], 'frozen', 'behind')
     return {0, 0, 0, 0}
 end
 redis.call('HSET', KEYS[1], 'frozen', 'moved|' .. ARGV[2], 'moves', moves)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "adopt.h"
+#include "decide.h"
 #include "move.h"
 #include "scripts.h"
 #include "tag.h"
@@ -348,14 +349,16 @@ static void on_marked(struct fs_call *call, const struct fs_reply *reply)
 
 static void mark_shard(struct fs_v4_reshard *reshard)
 {
-    char numbers[3][FS_LEDGER_NUMBER_SIZE];
-    const struct fs_text rest[] = {FS_LEDGER_TEXT("mark"),
-                                   fs_ledger_number(numbers[0], (int64_t)reshard->number),
-                                   fs_ledger_number(numbers[1], (int64_t)reshard->sum.epoch),
-                                   fs_ledger_number(numbers[2], (int64_t)reshard->fence)};
+    struct fs_ledger_product *product = reshard->sale->shards[reshard->shard].product;
+    char numbers[4][FS_LEDGER_NUMBER_SIZE];
+    struct fs_text rest[6] = {FS_LEDGER_TEXT("mark"),
+                              fs_ledger_number(numbers[0], (int64_t)reshard->number),
+                              fs_ledger_number(numbers[1], (int64_t)reshard->sum.epoch),
+                              fs_ledger_number(numbers[2], (int64_t)reshard->fence)};
+    size_t argc = 4;
 
-    ask_shard(reshard, &fs_v4_mark, &reshard->sale->shards[reshard->shard].product->keys, 4, rest,
-              on_marked);
+    argc += fs_v4_decide_witness(product, reshard->sum.epoch, numbers[3], &rest[argc]);
+    ask_shard(reshard, &fs_v4_mark, &product->keys, argc, rest, on_marked);
 }
 
 static void on_begun(struct fs_call *call, const struct fs_reply *reply)

@@ -1,6 +1,6 @@
 -- take.lua: takes units out of a shard, for purchases at another shard or for the joint shard.
 --
--- KEYS  1 sale
+-- KEYS  1 sale   2 orders
 -- ARGV  1 epoch     of the sale, as the caller knows it
 --       2 to        the shard they go to
 --       3 more      units that may be taken besides, from a shard that has plenty
@@ -8,6 +8,7 @@
 --                   of the transfer; 0: none
 --       5 moves    of the shard in that epoch, as the caller knows it: with fewer it has lost some,
 --                  and freezes
+--       6 seq   7 order   its witness in that epoch, see decide.lua: without it, it freezes, too
 --       then for each purchase: order, buyer, units; none: a sweep of all units
 -- Returns  {code, transfer, seq, moves, left}: 1 and the transfer made; 0 and the one that is pending,
 --          nothing was taken; 2 and "": another epoch, or frozen; 3 and "": there are fewer units.
@@ -17,14 +18,14 @@
 --                                order, buyer, units of each purchase, each ended by a NUL
 --                     in:<from>  "epoch|number|first|last" of the last transfer that was put, see
 --                                put_begin.lua
--- Cost     1 read, 1 write.  A purchase that cannot be paid is left out, and those behind it tried.
+-- Cost     2 reads, 1 write.  A purchase that cannot be paid is left out, and those behind it tried.
 
 local out = 'out:' .. ARGV[2]
 local shard = redis.call('HMGET', KEYS[1], 'epoch', 'left', 'frozen', 'moves', out, 'seq')
 if shard[1] ~= ARGV[1] or shard[3] then
     return {2, '', 0, 0, 0}
 end
-if (tonumber(shard[4]) or 0) < tonumber(ARGV[5]) then
+if (tonumber(shard[4]) or 0) < tonumber(ARGV[5]) or not has_witness(KEYS[2], ARGV[6], ARGV[7]) then
     redis.call('HSET', KEYS[1], 'frozen', 'behind')
     return {2, '', 0, 0, 0}
 end
@@ -37,10 +38,10 @@ if pending == '1' then
 end
 
 local left, units, named = tonumber(shard[2]), 0, {}
-if #ARGV == 5 then
+if #ARGV == 7 then
     units = left
 end
-for i = 6, #ARGV, 3 do
+for i = 8, #ARGV, 3 do
     local asked = tonumber(ARGV[i + 2])
     if units + asked <= left then
         units = units + asked
@@ -50,7 +51,7 @@ end
 if units == 0 then
     return {3, '', 0, 0, 0}
 end
-if #ARGV > 5 then
+if #ARGV > 7 then
     units = units + math.min(tonumber(ARGV[3]), math.floor((left - units) / 2))
 end
 local transfer = ARGV[1] .. '|' .. (number + 1) .. '|1|' .. units .. '|' .. ARGV[4] .. '|' ..

@@ -15,7 +15,7 @@
 
 #define TAKE_ITEMS 5u /* of an answer to TAKE, and to PUT */
 #define PUT_ITEMS 6u
-#define TAKE_HEAD 6u /* key, epoch, to, more, deadline, moves */
+#define TAKE_HEAD 9u /* two keys, epoch, to, more, deadline, moves, witness */
 #define PUT_HEAD 13u /* up to five keys, and the head of decide.lua */
 #define OWNER_SIZE (5 * FS_LEDGER_NUMBER_SIZE)
 
@@ -409,7 +409,8 @@ void fs_v4_transfer_take(struct fs_v4_sale *sale, unsigned from, unsigned to, ui
     struct fs_v4_worker *worker = sale->worker;
     struct fs_v4_transfer *transfer = create(sale, from, to);
     struct fs_text argv[TAKE_HEAD + 3 * FS_V4_NAMED_MAX];
-    char numbers[5 + FS_V4_NAMED_MAX][FS_LEDGER_NUMBER_SIZE];
+    char numbers[6 + FS_V4_NAMED_MAX][FS_LEDGER_NUMBER_SIZE];
+    struct fs_ledger_product *donor = sale->shards[from].product;
     uint64_t moves = fs_v4_stock_elsewhere(sale, from).moves;
     unsigned named = 0;
     size_t argc = 0;
@@ -425,21 +426,23 @@ void fs_v4_transfer_take(struct fs_v4_sale *sale, unsigned from, unsigned to, ui
     }
     transfer->ops = ops;
     transfer->event = ops ? FS_TRANSFER_MADE : FS_TRANSFER_SWEPT;
-    argv[argc++] = sale->shards[from].product->keys.list[FS_LEDGER_KEY_SALE];
+    argv[argc++] = donor->keys.list[FS_LEDGER_KEY_SALE];
+    argv[argc++] = donor->keys.list[FS_LEDGER_KEY_ORDERS];
     argv[argc++] = fs_ledger_number(numbers[0], (int64_t)epoch);
     argv[argc++] = fs_ledger_number(numbers[1], to);
     argv[argc++] = fs_ledger_number(numbers[2], more);
     argv[argc++] = fs_ledger_number(numbers[3], deadline_of(sale->shards[to].product, ops));
     argv[argc++] = fs_ledger_number(numbers[4], (int64_t)moves);
+    argc += fs_v4_decide_witness(donor, epoch, numbers[5], &argv[argc]);
     for (struct fs_ledger_op *state = ops; state; state = state->next) {
         assert(named < FS_V4_NAMED_MAX);
         argv[argc++] = state->order;
         argv[argc++] = state->buyer;
-        argv[argc++] = fs_ledger_number(numbers[5 + named++], state->units);
+        argv[argc++] = fs_ledger_number(numbers[6 + named++], state->units);
         state->trips++;
     }
     transfer->call.done = on_take;
-    fs_v4_host(worker)->script(worker->ledger.loop, &transfer->call, &fs_v4_take, 0, 1, argc, argv);
+    fs_v4_host(worker)->script(worker->ledger.loop, &transfer->call, &fs_v4_take, 0, 2, argc, argv);
 }
 
 void fs_v4_transfer_finish(struct fs_v4_sale *sale, unsigned from, unsigned to,

@@ -298,6 +298,96 @@ static void a_shard_that_forgot_what_it_acknowledged_sells_nothing(void)
     world_close(&worlds[0]);
 }
 
+/* A shard as it is now, and back again: what a store has that lost its tail. */
+static void copy_shard(const char *from, const char *to)
+{
+    static const char *const tables[] = {"sale", "orders", "buyers", "log"};
+
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        char command[128];
+
+        snprintf(command, sizeof(command), "DEL fs:{%s}:%s", to, tables[i]);
+        freeReplyObject(fs_redis_server_ask(&server, command));
+        snprintf(command, sizeof(command), "COPY fs:{%s}:%s fs:{%s}:%s", from, tables[i], to,
+                 tables[i]);
+        freeReplyObject(fs_redis_server_ask(&server, command));
+    }
+}
+
+static bool has_bought_at(unsigned shard, const char *buyer)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "HEXISTS fs:{shoe/%u}:buyers %s", shard, buyer);
+    return fs_redis_server_number(&server, command) == 1;
+}
+
+/* Buys one unit each until somebody has whose home is shard 0; then until somebody has whose home is
+ * shard 1, and has the store forget that last one.  Writes the buyer at shard 0. */
+static void lose_a_sale_at_shard_1(struct world *world, char buyer[16])
+{
+    bool is_done = false;
+
+    buyer[0] = '\0';
+    for (unsigned i = 0; !is_done; i++) {
+        char order[16];
+
+        snprintf(order, sizeof(order), "b%u", i);
+        copy_shard("shoe/1", "older");
+        FS_CHECK_INT(world_buy(world, "shoe", order, 1).outcome.verdict, FS_DONE);
+        if (!buyer[0] && has_bought_at(0, order))
+            memcpy(buyer, order, sizeof(order));
+        is_done = buyer[0] && has_bought_at(1, order);
+    }
+    copy_shard("older", "shoe/1");
+}
+
+/* It alone knows, and takes from the shard without anybody buying there. */
+static void a_shard_that_forgot_what_it_acknowledged_gives_nothing(void)
+{
+    struct world *world = &worlds[0];
+    struct fs_request large = {0};
+    char buyer[16];
+
+    start_server();
+    begin(world, "2", 0, 1);
+    FS_CHECK_INT(world_create(world, "shoe", 100).outcome.verdict, FS_DONE);
+    lose_a_sale_at_shard_1(world, buyer);
+    fs_request_purchase(&large, "shoe", buyer, "large", 50);
+    FS_CHECK_INT(world_ask(world, large).outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(fs_redis_server_number(&server, "HEXISTS fs:{shoe/1}:sale frozen"), 1);
+    world_close(world);
+}
+
+static enum fs_verdict set_state(struct world *world, int32_t state)
+{
+    struct fs_request update = {0};
+
+    fs_request_change(&update, FS_CHANGE_UPDATE, "shoe", 0);
+    update.change.state = state;
+    return world_ask(world, update).outcome.verdict;
+}
+
+/* Else what it has would be dealt anew, and nobody could miss anything any more. */
+static void a_sale_that_forgot_what_it_acknowledged_is_not_moved(void)
+{
+    struct world *world = &worlds[0];
+    char buyer[16];
+
+    start_server();
+    begin(&worlds[1], "2", 0, 1);
+    FS_CHECK_INT(world_create(&worlds[1], "shoe", 100).outcome.verdict, FS_DONE);
+    world_close(&worlds[1]);
+    begin(world, "3", 0, 1);
+    lose_a_sale_at_shard_1(world, buyer);
+    FS_CHECK_INT(set_state(world, FS_SALE_CLOSED), FS_DONE);
+    FS_CHECK_INT(set_state(world, FS_SALE_OPEN), FS_UNAVAILABLE);
+    FS_CHECK_INT(fs_redis_server_number(&server, "HEXISTS fs:{shoe/1}:sale frozen"), 1);
+    FS_CHECK_INT(world_count(world, "shoe").sale.state, FS_SALE_CLOSED);
+    FS_CHECK_INT(fs_redis_server_number(&server, "HGET fs:{shoe}:layout shards"), 2);
+    world_close(world);
+}
+
 /* As after a failover to a replica that had not heard of the last transfer: its units would be there
  * twice. */
 static void a_shard_that_forgot_a_transfer_sells_nothing(void)
@@ -349,6 +439,8 @@ static void names_that_nobody_sells_leave_nothing_behind(void)
     T(seven_units_over_sixteen_shards_are_sold_exactly)                  \
     T(a_server_with_another_number_of_shards_sells_from_those_there_are) \
     T(a_shard_that_forgot_what_it_acknowledged_sells_nothing)            \
+    T(a_shard_that_forgot_what_it_acknowledged_gives_nothing)            \
+    T(a_sale_that_forgot_what_it_acknowledged_is_not_moved)              \
     T(a_shard_that_forgot_a_transfer_sells_nothing)                      \
     T(names_that_nobody_sells_leave_nothing_behind)
 
