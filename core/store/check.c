@@ -130,6 +130,10 @@ static int ask_configuration(redisContext *session, struct fs_check_facts *facts
     if (rc == 0)
         rc = ask_config(session, "save", facts->save, sizeof(facts->save));
     if (rc == 0)
+        rc = ask_config(session, "no-appendfsync-on-rewrite", number, sizeof(number));
+    if (rc == 0)
+        facts->is_rewrite_unsynced = strcmp(number, "yes") == 0;
+    if (rc == 0)
         rc = ask_config(session, "tcp-keepalive", number, sizeof(number));
     if (rc == 0)
         facts->tcp_keepalive = strtoll(number, NULL, 10);
@@ -233,7 +237,7 @@ int fs_check_judge(const struct fs_check_facts *facts, const char *name, unsigne
 
 enum fs_durability fs_check_durability(const struct fs_check_facts *facts)
 {
-    if (!facts->is_aof_on)
+    if (!facts->is_aof_on || facts->is_rewrite_unsynced)
         return FS_DURABILITY_MEMORY;
     if (facts->is_config_known && strcmp(facts->fsync, "always") == 0)
         return FS_DURABILITY_AOF_ALWAYS;
@@ -254,6 +258,11 @@ static bool remark_durability(const struct fs_check_facts *facts, const char *na
         refuse(remark,
                "Redis at %s leaves writing its append-only file to the kernel (appendfsync no): "
                "taken as memory",
+               name);
+    else if (facts->is_aof_on && facts->is_rewrite_unsynced)
+        refuse(remark,
+               "Redis at %s syncs nothing while it rewrites its append-only file, which may take "
+               "half a minute: taken as memory; run CONFIG SET no-appendfsync-on-rewrite no",
                name);
     else if (!facts->is_aof_on && facts->save[0])
         refuse(remark,

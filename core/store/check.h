@@ -28,6 +28,8 @@ struct fs_check_facts {
     char save[128];       /* points of RDB snapshots; empty: none, or not known */
     bool is_config_known; /* CONFIG GET was allowed */
     bool is_aof_on;
+    bool
+        is_rewrite_unsynced; /* no-appendfsync-on-rewrite: while it rewrites its file, as with no */
     bool is_loading;
     bool is_cluster;
     bool may_run_scripts;

@@ -330,10 +330,27 @@ static bool begins_with_word(struct fs_text text, const char *word)
            (text.len == len || text.data[len] == ' ');
 }
 
+/* Before 7.0 what a command inside a script was refused with stands at the end of another error: "ERR
+ * Error running script (call to f_...): @user_script:9: @user_script: 9: -OOM ...". */
+static struct fs_text cause_of(struct fs_text error)
+{
+    static const char wrapping[] = "ERR Error running script ";
+    static const char mark[] = ": -";
+    const char *at = NULL;
+
+    if (error.len > strlen(wrapping) && memcmp(error.data, wrapping, strlen(wrapping)) == 0)
+        at = memmem(error.data, error.len, mark, strlen(mark));
+    if (!at)
+        return error;
+    at += strlen(mark);
+    return (struct fs_text){at, (size_t)(error.data + error.len - at)};
+}
+
 enum fs_reply_kind fs_reply_error_kind(struct fs_text error)
 {
     /* Redis checks each of these before a command runs, and inside a script only at its first
-     * write (scriptVerifyWriteCommandAllow and scriptVerifyOOM of script.c, 7.0): so none of them
+     * write (scriptVerifyWriteCommandAllow and scriptVerifyOOM of script.c, 7.0;
+     * luaRedisGenericCommand of scripting.c, 6.2, by what cannot change meanwhile): so none of them
      * comes after something was changed.  The last three are answered before anything runs at
      * all. */
     static const char *const not_run[] = {
@@ -341,8 +358,10 @@ enum fs_reply_kind fs_reply_error_kind(struct fs_text error)
         "CLUSTERDOWN", "TRYAGAIN", "NOSCRIPT",   "NOAUTH", "MOVED",   "ASK",
     };
 
+    struct fs_text cause = cause_of(error);
+
     for (size_t i = 0; i < sizeof(not_run) / sizeof(not_run[0]); i++)
-        if (begins_with_word(error, not_run[i]))
+        if (begins_with_word(cause, not_run[i]))
             return FS_REPLY_REFUSED;
     return FS_REPLY_ERROR;
 }

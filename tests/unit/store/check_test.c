@@ -97,14 +97,18 @@ static void the_durability_class_follows_from_what_is_known(void)
     static const struct {
         bool is_aof_on, is_config_known;
         const char *fsync, *save, *name, *remark;
+        bool is_rewrite_unsynced;
     } rows[] = {
-        {true, true, "always", "", "aof-always", NULL},
-        {true, true, "everysec", "", "aof-everysec", NULL},
-        {true, true, "no", "", "memory", "to the kernel (appendfsync no): taken as memory"},
-        {true, false, "", "", "aof-everysec", "(CONFIG GET is forbidden): taken as everysec"},
-        {false, true, "always", "3600 1", "memory", "only takes snapshots"},
-        {false, true, "always", "", "memory", "keeps nothing on disk"},
-        {false, false, "", "", "memory", "keeps nothing on disk"},
+        {true, true, "always", "", "aof-always", NULL, false},
+        {true, true, "everysec", "", "aof-everysec", NULL, false},
+        {true, true, "no", "", "memory", "to the kernel (appendfsync no): taken as memory", false},
+        {true, true, "always", "", "memory", "CONFIG SET no-appendfsync-on-rewrite no", true},
+        {true, true, "everysec", "", "memory", "CONFIG SET no-appendfsync-on-rewrite no", true},
+        {true, false, "", "", "aof-everysec", "(CONFIG GET is forbidden): taken as everysec",
+         false},
+        {false, true, "always", "3600 1", "memory", "only takes snapshots", false},
+        {false, true, "always", "", "memory", "keeps nothing on disk", true},
+        {false, false, "", "", "memory", "keeps nothing on disk", false},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -115,6 +119,7 @@ static void the_durability_class_follows_from_what_is_known(void)
 
         facts.is_aof_on = rows[i].is_aof_on;
         facts.is_config_known = rows[i].is_config_known;
+        facts.is_rewrite_unsynced = rows[i].is_rewrite_unsynced;
         snprintf(facts.fsync, sizeof(facts.fsync), "%s", rows[i].fsync);
         snprintf(facts.save, sizeof(facts.save), "%s", rows[i].save);
         FS_CHECK_STR(fs_durability_name(fs_check_durability(&facts)), rows[i].name);
@@ -250,6 +255,11 @@ static void versions_and_classes_are_told(void)
     FS_CHECK(fs_redis_node_version(redis, 0)[0] >= '6');
     FS_CHECK(!fs_redis_is_private(redis));
     fs_redis_destroy(redis);
+    freeReplyObject(fs_redis_server_ask(&server, "CONFIG SET no-appendfsync-on-rewrite yes"));
+    FS_REQUIRE(fs_redis_create(&options, &redis, &error) == 0);
+    FS_CHECK_STR(fs_redis_durability(redis), "memory"); /* while it rewrites */
+    fs_redis_destroy(redis);
+    freeReplyObject(fs_redis_server_ask(&server, "CONFIG SET no-appendfsync-on-rewrite no"));
     options.url_count = 2;
     FS_REQUIRE(fs_redis_create(&options, &redis, &error) == 0);
     FS_CHECK_INT(fs_redis_node_count(redis), 2);

@@ -99,6 +99,20 @@ static void errors_say_whether_the_command_ran(void)
         {"WRONGTYPE Operation against a key", FS_REPLY_ERROR},
         {"NOPERM this user has no permissions", FS_REPLY_ERROR},
         {"ERR value is not an integer script: 1a, on @user_script:3.", FS_REPLY_ERROR},
+        /* as 6.2 has them inside a script */
+        {"ERR Error running script (call to f_b2a): @user_script:9: @user_script: 9: -OOM command "
+         "not allowed when used memory > 'maxmemory'.",
+         FS_REPLY_REFUSED},
+        {"ERR Error running script (call to f_b2a): @user_script:9: @user_script: 9: -READONLY You "
+         "can't write against a read only replica.",
+         FS_REPLY_REFUSED},
+        {"ERR Error running script (call to f_b2a): @user_script:9: @user_script: 9: -WRONGTYPE "
+         "Operation against a key",
+         FS_REPLY_ERROR},
+        {"ERR Error running script (call to f_b2a): @user_script:9: user_script:9: attempt to "
+         "compare nil with number",
+         FS_REPLY_ERROR},
+        {"ERR Error running script (call to f_b2a): @user_script:9: -", FS_REPLY_ERROR},
         {"", FS_REPLY_ERROR},
     };
 
