@@ -51,7 +51,8 @@ static const struct option_spec specs[] = {
     {ID_SCENARIO, FS_BENCH_RUN, "scenario", "NAME|FILE|all",
      "what is loaded; may be repeated; without it all"},
     {ID_STRATEGY, MEASURES, "strategy", "LIST",
-     "v1,v2,v3,v4, or paths; options behind colons: v2:mode=textbook,v4:nodes=1,v3:batch_max=1,v1:workers=4"},
+     "v1,v2,v3,v4, or paths; options behind colons: "
+     "v2:mode=textbook,v4:nodes=1,v3:batch_max=1,v1:workers=4"},
     {ID_PROFILE, MEASURES | FS_BENCH_LIST, "profile", "smoke|ci|full",
      "how long and how many; ci unless told otherwise"},
     {ID_REPS, MEASURES, "reps", "N", "repetitions of each cell, 1 to 1000"},

@@ -19,9 +19,8 @@ static struct fs_text text_of(const char *text)
 static void every_key_of_a_product_has_its_hash_tag(void)
 {
     static const char *const expected[FS_LEDGER_KEY_COUNT] = {
-        "fs:{shoe-1}:sale", "fs:{shoe-1}:orders",  "fs:{shoe-1}:buyers",
-        "fs:{shoe-1}:log",  "fs:{shoe-1}:changes", "lock:{shoe-1}",
-        "fs:{shoe-1}:layout"};
+        "fs:{shoe-1}:sale",    "fs:{shoe-1}:orders", "fs:{shoe-1}:buyers", "fs:{shoe-1}:log",
+        "fs:{shoe-1}:changes", "lock:{shoe-1}",      "fs:{shoe-1}:layout"};
     struct fs_ledger_keys keys;
     char chars[FS_LEDGER_KEY_LEN_MAX];
     struct fs_text claims;
