@@ -9,6 +9,7 @@ import tempfile
 import pytest
 
 import flashsale
+import machine
 
 
 def pytest_addoption(parser):
@@ -63,6 +64,16 @@ def seed(request):
 @pytest.fixture
 def rng(seed):
     return random.Random(seed)
+
+
+@pytest.fixture(scope="session")
+def stalls():
+    """What the machine kept waiting, for tests that measure time; see support/machine.py."""
+    one = machine.Stalls()
+    try:
+        yield one.start()
+    finally:
+        one.stop()
 
 
 def _make_folder():

@@ -133,7 +133,8 @@ class Server:
         self.address = None  # (host, port)
         self.admin = None    # (host, port) or a path
         self.spawned = None  # when, monotonic
-        self.ready_s = None  # from exec to the line ready
+        self.ready_at = None  # the line ready, monotonic
+        self.ready_s = None  # from exec to it
         self.starts = 0
         self.stopping = threading.Lock()
 
@@ -177,7 +178,8 @@ class Server:
                 self.kill()
                 raise AssertionError(f"not ready after {timeout} s:\n{self.log()}")
             time.sleep(0.002)
-        self.ready_s = time.monotonic() - self.spawned
+        self.ready_at = time.monotonic()
+        self.ready_s = self.ready_at - self.spawned
         self._find_addresses()
         return None
 
