@@ -18,6 +18,7 @@ import threading
 import time
 
 KINDS = ("reset_before", "reset_after", "late_request", "late_reply")
+PING, PONG = b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close() sends a reset
 
 
@@ -28,7 +29,8 @@ class Harm:
         self.mark = mark
         self.skip = skip  # this many commands with the mark pass first
         self.delay_s = delay_s
-        self.done = threading.Event()
+        self.done = threading.Event()  # harm was done
+        self.over = threading.Event()  # and what was late has come: Redis has executed it
 
 
 class Pair:
@@ -39,6 +41,7 @@ class Pair:
         self.near_reader, self.near_writer = near
         self.far_reader, self.far_writer = far
         self.reset_at_reply = []
+        self.waiting_for_reply = []
         self.delay_replies_until = 0.0
 
     async def run(self):
@@ -49,8 +52,9 @@ class Pair:
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in (self.near_writer, self.far_writer):
             writer.transport.abort()
-        for harm in self.reset_at_reply:
+        for harm in self.reset_at_reply + self.waiting_for_reply:
             harm.done.set()
+            harm.over.set()
 
     def reset(self):
         sock = self.near_writer.get_extra_info("socket")
@@ -67,9 +71,11 @@ class Pair:
             if harm.kind == "reset_before":
                 self.reset()
                 harm.done.set()
+                harm.over.set()
                 return
             if harm.kind == "reset_after":
                 self.reset_at_reply.append(harm)
+                data += PING
             elif harm.kind == "late_reply":
                 self.delay_replies_until = time.monotonic() + harm.delay_s
                 harm.done.set()
@@ -77,22 +83,22 @@ class Pair:
                 harm.done.set()
                 await asyncio.sleep(harm.delay_s)
             self.far_writer.write(data)
+            self.waiting_for_reply.append(harm)
 
     async def replies(self):
         while data := await self.far_reader.read(1 << 20):
             if self.reset_at_reply:
-                # Replies come in order and one read may hold an earlier command's; the harmed one's
-                # is there when Redis has nothing more to say.
-                try:
-                    await asyncio.wait_for(self.far_reader.read(1 << 20), 0.02)
-                except asyncio.TimeoutError:
-                    pass
+                # Replies come in order: the harmed command has run when the one behind it is answered.
+                while PONG not in data and (more := await self.far_reader.read(1 << 20)):
+                    data += more
                 self.reset()
                 return
             wait = self.delay_replies_until - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
             self.near_writer.write(data)
+            while self.waiting_for_reply:
+                self.waiting_for_reply.pop().over.set()
 
 
 class Proxy:
