@@ -118,6 +118,7 @@ async def test_a_slot_moves_to_and_fro_while_its_sale_sells(make_server, cluster
         await apart(cluster.move_slot, slot_of("{tv}"), source, target,
                     lambda _, pause=pause: time.sleep(pause))
         await asyncio.sleep(rng.uniform(0.05, 0.15))
+        await sold_more(buyers, 10)
     await load.stop()
     counts = buyers.history.counts()
     told, problems = await resolve(buyers, buyers.history.operations, patience_s=20)
@@ -126,7 +127,7 @@ async def test_a_slot_moves_to_and_fro_while_its_sale_sells(make_server, cluster
     assert buyers.history.duplicate_orders() == {}
     print(f"{variant}: {moves} moves, {counts}")
     assert set(counts) <= {(200, None), (503, "unavailable"), (503, "busy")}, counts
-    assert counts[200, None] > 10 * moves
+    assert counts[200, None] >= 10 * moves
 
 
 @IN_CI
@@ -151,6 +152,15 @@ async def test_a_hundred_units_are_sold_while_their_slot_moves(make_server, clus
 
 # Primaries that die
 
+async def sold_more(buyers, count, limit_s=20.0):
+    """Waits until so many more were sold."""
+    limit = time.monotonic() + limit_s * slowness()
+    before = len(buyers.history.sold())
+    while len(buyers.history.sold()) < before + count:
+        assert time.monotonic() < limit, f"not {count} more sold in {limit_s} s"
+        await asyncio.sleep(0.005)
+
+
 async def begin_again(server, stock):
     """A new epoch of the sale; it may take a moment until the server is connected again."""
     limit = time.monotonic() + 20 * slowness()
@@ -163,12 +173,17 @@ async def begin_again(server, stock):
         await asyncio.sleep(0.05)
 
 
-async def asked_until_sold_or_frozen(server, cluster, product, buyer, limit_s=20.0):
-    """Buys until it is decided or the sale is found to be frozen; "sold" or "frozen"."""
+async def asked_until_sold_or_frozen(server, cluster, product, buyer, limit_s=20.0, wire=None):
+    """Buys until it is decided or the sale is found to be frozen; "sold" or "frozen".  wire: on that
+    connection, so at its worker."""
     limit = time.monotonic() + limit_s * slowness()
     key = f"after-{time.monotonic_ns()}"
+    headers = [*buyer, ("Idempotency-Key", key)]
     while True:
-        answer = await apart(server.buy, product, buyer, key=key)
+        if wire:
+            answer = wire.ask("POST", f"/purchase/{product}", headers, b'{"quantity":1}')
+        else:
+            answer = await apart(server.buy, product, buyer, key=key)
         if answer.status == 200:
             return "sold"
         assert answer.status in (503, 504), answer
@@ -236,7 +251,7 @@ async def test_what_is_acknowledged_as_replica_survives_the_primary(make_server,
         load = Load(buyers, rng, lambda rng: ("tv", rng.randint(1, 3)), connections=16,
                     prefix=f"w{number}")
         load.start()
-        await asyncio.sleep(rng.uniform(0.05, 0.3))
+        await sold_more(buyers, 20 + rng.randrange(200))
         dead, _ = await apart(cluster.replace, "{tv}")
         await load.stop()
         cluster.come_back(dead)
@@ -247,7 +262,7 @@ async def test_what_is_acknowledged_as_replica_survives_the_primary(make_server,
         assert units_sold(server, "tv") == sum(o.units for o in told.values()) + 1
         acknowledged += len([o for o in buyers.history.operations if o.sold])
     print(f"{variant}: {rounds} primaries died, all of {acknowledged} acknowledged orders are there")
-    assert acknowledged > 20 * rounds
+    assert acknowledged >= 20 * rounds
 
 
 def cut_off_replicas(primary):
@@ -266,16 +281,19 @@ async def test_a_replica_that_lacks_sales_is_promoted_and_the_sale_freezes(make_
     rounds = sized(2, 50)
     for number in range(rounds):
         await begin_again(server, 50)
-        for _ in range(rng.randint(1, 5)):
-            assert await asked_until_sold_or_frozen(server, cluster, "tv", buyer) == "sold"
-        dead = cluster.primary_of("{tv}")
-        dead.ask("WAIT", 1, 1000)
-        replica, = cluster.replicas_of(dead)
-        before = int(replica_reads(replica, "fs:{tv}:sale", "sold"))
         # Connections that are there stay; so the buyer's worker has to be connected before.
-        cut_off_replicas(dead)
-        lost = rng.randint(1, 10)
         with server.wire() as wire:
+            for _ in range(rng.randint(1, 5)):
+                assert await asked_until_sold_or_frozen(server, cluster, "tv", buyer,
+                                                        wire=wire) == "sold"
+            dead = cluster.primary_of("{tv}")
+            replica, = cluster.replicas_of(dead)
+            now = int(dead.ask("HGET", "fs:{tv}:sale", "sold"))
+            until(lambda: int(replica_reads(replica, "fs:{tv}:sale", "sold") or 0) == now,
+                  "the replica has it")
+            before = now
+            cut_off_replicas(dead)
+            lost = rng.randint(1, 10)
             sold = [wire.ask("POST", "/purchase/tv", buyer, b'{"quantity":1}') for _ in range(lost)]
         assert all(answer.status == 200 for answer in sold), sold
         dead.kill()
@@ -327,11 +345,11 @@ async def test_other_sales_go_on_while_a_primary_is_missing(make_server, cluster
     """With cluster-require-full-coverage no; the cluster itself finds that the primary is gone."""
     for node in cluster.nodes:
         node.ask("CONFIG", "SET", "cluster-require-full-coverage", "no")
-    cluster.set_node_timeout(1000)
-    server = on_redis(make_server, cluster.url, variant, *DEADLINE).start()
+    cluster.set_node_timeout(2500)  # a busy machine keeps the other primaries waiting, too
+    server = on_redis(make_server, cluster.url, variant, "--set", "purchase.deadline=2s").start()
     names = [f"p{number}" for number in range(12)]
     for name in names:
-        server.sale(name, stock=1000)
+        server.sale(name, stock=10_000)
     buyer = server.login("user_1")
     dead = cluster.primary_of("{p0}")
     others = [name for name in names if cluster.primary_of(f"{{{name}}}") is not dead]
@@ -339,11 +357,17 @@ async def test_other_sales_go_on_while_a_primary_is_missing(make_server, cluster
     assert others and gone
     dead.kill()
     statuses = collections.Counter()
+    asking = None
     while cluster.agreed_primary("{p0}") is None:
-        statuses.update(("other", server.buy(name, buyer).status) for name in others)
-        answer = server.buy(gone[0], buyer)
-        statuses["gone", answer.status] += 1
-        assert answer.status in (200, 503, 504), answer
+        asking = asking or asyncio.create_task(apart(server.buy, gone[0], buyer))
+        for name in others:
+            statuses["other", (await apart(server.buy, name, buyer)).status] += 1
+        if asking.done():
+            statuses["gone", asking.result().status] += 1
+            asking = None
+    if asking:
+        statuses["gone", (await asking).status] += 1
+    assert set(status for kind, status in statuses if kind == "gone") <= {200, 503, 504}, statuses
     print(f"{variant}: {dict(statuses)}")
     assert statuses["other", 200] > 0
     assert set(status for kind, status in statuses if kind == "other") == {200}
