@@ -59,11 +59,13 @@ def test_the_right_password_and_database_are_used(make_server, folder):
 
 
 @pytest.mark.limit(90)
-def test_no_redis_there_is_refused_in_time(make_server, folder, seed):
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_no_redis_there_is_refused_in_time(make_server, folder, stalls, kind):
+    url = f"redis://127.0.0.1:{free_port()}" if kind == "tcp" else f"unix:{folder}/nothing.sock"
     begun = time.monotonic()
-    url = f"redis://127.0.0.1:{free_port()}" if seed % 2 else f"unix:{folder}/nothing.sock"
     refused(make_server, url, "redis")
-    took = time.monotonic() - begun
+    ended = time.monotonic()
+    took = ended - begun - stalls.between(begun, ended)
     print(f"refused after {took:.1f} s")
     assert took < 3.0 * slowness()
 
@@ -156,10 +158,10 @@ async def test_every_key_has_the_prefix_and_locks_are_seen(make_server, folder, 
         load = Load(buyers, rng, lambda r: (r.choice(("tv", "1")), 1), connections=16)
         load.start()
         locks, scans, until = set(), 0, time.monotonic() + 10 * slowness()
-        while time.monotonic() < until and scans < 40:
+        while time.monotonic() < until and (scans < 40 or variant != "v3"):
             locks |= set(await asyncio.to_thread(redis.keys, "lock:*"))
             scans += 1
-            if locks and scans >= 10:
+            if any("tv" in lock for lock in locks) and scans >= 10:
                 break
         await load.stop()
         order = next(o for o in buyers.history.operations if o.sold)

@@ -93,8 +93,14 @@ class Sentinels:
         """The primary is killed, and a sentinel told to replace it; returns (old, new)."""
         old = self.primary
         old.kill()
-        self.sentinels[0].ask("SENTINEL", "FAILOVER", MASTER)
+        until(self._begins_failover, "a sentinel replaces the primary")
         return old, self.await_switch(old)
+
+    def _begins_failover(self):
+        try:
+            return self.sentinels[0].ask("SENTINEL", "FAILOVER", MASTER) == "OK"
+        except RedisError as refusal:  # a replica that it has not heard of for a while is not good
+            return str(refusal).startswith("INPROG")
 
     def come_back(self, server):
         """The one that was killed, as a primary as it was; the sentinels make it a replica.  Not on a
