@@ -9,6 +9,15 @@
     64u                         /* bytes of an X-Request-Id that is echoed; a longer is replaced */
 #define FS_HEAD_LEN_MAX 32768u  /* bytes of a request's head; more is closed by the sweep */
 #define FS_BODY_READ_MAX 16384u /* bytes of a body read in full so that 413 can be answered */
+#define FS_HTTP2_STREAMS_MAX 100u      /* requests at once on one connection */
+#define FS_HTTP2_BLOCK_LEN_MAX 16384u  /* bytes of a request's headers, compressed */
+#define FS_HTTP2_FIELDS_MAX 100u       /* headers of a request; as many as on HTTP/1 */
+#define FS_HTTP2_RESETS_MAX 90u        /* of one connection at once ... */
+#define FS_HTTP2_RESETS_PER_SECOND 1u  /* ... and so many given back: no hundred in ten seconds */
+#define FS_HTTP2_IDLE_FRAMES_MAX 1000u /* frames at once that ask for nothing ... */
+#define FS_HTTP2_IDLE_FRAMES_PER_SECOND 100u /* ... and so many given back by time */
+#define FS_HTTP2_IDLE_FRAMES_PER_REQUEST 20u /* and by each request */
+#define FS_HTTP2_NOTICE_US 100000u    /* from the notice of a shutdown to the last stream served */
 #define FS_ADMIN_CONNECTIONS_MAX 256u /* open at once on the admin listener */
 #define FS_UNITS_MAX 1000000000000    /* units of a sale, a restock or a limit */
 #define FS_KEY_LEN_MAX 255u           /* bytes of an Idempotency-Key */

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "http/catalogue.h"
+#include "http/http2.h"
 
 #define GRACE_US 12000000u /* h2o's own handshake timeout of 10 s, and two sweeps */
 
@@ -33,6 +34,7 @@ static void on_close(void *data)
     if (!connection->is_admin)
         gauge_add(&connection->http->metrics->connections, -1);
     fs_link_remove(&connection->link);
+    free(connection->http2);
     free(connection);
 }
 
@@ -72,7 +74,10 @@ void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t
         gauge_add(&http->metrics->connections, 1);
     socket->on_close.cb = on_close;
     socket->on_close.data = connection;
-    h2o_accept(accept, socket);
+    if (http->server->has_http2 && accept->ssl_ctx)
+        fs_http2_accept(accept, socket);
+    else
+        h2o_accept(accept, socket);
     return;
 
 free_connection:
@@ -97,8 +102,11 @@ static void end(struct fs_connection_guard *connection, int how)
 /* Nothing of a request has come, none is being answered, and no answer is on its way. */
 static bool is_idle(const struct fs_connection_guard *connection)
 {
-    return connection->exchange_count == 0 && connection->socket->input->size == 0 &&
-           !h2o_socket_is_writing(connection->socket);
+    if (connection->exchange_count > 0)
+        return false;
+    if (connection->http2)
+        return fs_http2_is_idle(connection->http2);
+    return connection->socket->input->size == 0 && !h2o_socket_is_writing(connection->socket);
 }
 
 size_t fs_http_drain(struct fs_http *http)
@@ -112,6 +120,8 @@ size_t fs_http_drain(struct fs_http *http)
             FS_CONTAINER_OF(link, struct fs_connection_guard, link);
 
         open_count++;
+        if (connection->http2 && !fs_http2_drain(connection->http2, fs_clock_now_us()))
+            continue;
         /* Reading ends, writing does not: a request that has arrived is read and answered yet. */
         if (!connection->is_ended && is_idle(connection))
             end(connection, SHUT_RD);
@@ -164,21 +174,26 @@ static bool is_left_idle(const struct fs_connection_guard *connection, uint64_t 
     uint64_t timeout_us = connection->http->server->request_timeout_us;
 
     return !connection->is_ended && is_idle(connection) && !connection->lingering &&
-           (connection->request_count > 0 || !connection->socket->ssl) &&
+           (connection->request_count > 0 || !connection->socket->ssl || connection->http2) &&
            now_us >= last_us(connection) + timeout_us && !has_unread(connection);
 }
 
+/* On HTTP/2 it is a frame that may be slow, whatever is being answered meanwhile; its streams are
+ * timed one by one. */
 static bool is_slow_sender(struct fs_connection_guard *connection, uint64_t now_us)
 {
-    if (connection->exchange_count > 0 || connection->socket->input->size == 0 ||
+    bool is_answering = connection->exchange_count > 0 && !connection->http2;
+    uint32_t taken =
+        connection->http2 ? connection->http2->frames.frame_count : connection->request_count;
+
+    if (is_answering || connection->socket->input->size == 0 ||
         h2o_socket_is_writing(connection->socket) || connection->lingering) {
         connection->receiving_since_us = 0;
         return false;
     }
-    if (connection->receiving_since_us == 0 ||
-        connection->receiving_after_request != connection->request_count) {
+    if (connection->receiving_since_us == 0 || connection->receiving_after != taken) {
         connection->receiving_since_us = now_us;
-        connection->receiving_after_request = connection->request_count;
+        connection->receiving_after = taken;
         return false;
     }
     return now_us - connection->receiving_since_us >= connection->http->server->request_timeout_us;
@@ -221,9 +236,13 @@ void fs_http_sweep(struct fs_http *http, uint64_t now_us)
             FS_CONTAINER_OF(link, struct fs_connection_guard, link);
 
         if (is_slow_reader(connection, now_us) || is_slow_sender(connection, now_us) ||
-            is_forgotten(connection, now_us) || is_flooding(connection))
+            is_forgotten(connection, now_us) || is_flooding(connection) ||
+            (connection->http2 && fs_http2_is_overdue(connection->http2))) {
             end(connection, SHUT_RDWR);
-        else if (is_left_idle(connection, now_us))
+        } else if (is_left_idle(connection, now_us)) {
+            if (connection->http2)
+                fs_http2_leave(connection->http2);
             end(connection, SHUT_RD); /* what has come until h2o sees it is answered yet */
+        }
     }
 }

@@ -86,7 +86,9 @@ static void send_instead(h2o_ostream_t *super, h2o_req_t *req, h2o_iovec_t *bufs
     struct replacement *replacement = (void *)super;
 
     (void)bufs;
-    if (buf_count > 0)
+    if (fs_is_http2(req)) /* the connection goes on */
+        h2o_ostream_send_next(super, req, &replacement->body, 1, state);
+    else if (buf_count > 0)
         h2o_ostream_send_next(super, req, &replacement->body, 1, H2O_SEND_STATE_IN_PROGRESS);
     else if (req->bytes_sent > 0 && replacement->socket->on_close.data)
         linger(replacement);

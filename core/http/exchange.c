@@ -345,9 +345,10 @@ struct fs_op *fs_exchange_take_op(struct fs_exchange *exchange, enum fs_op_kind 
         return NULL;
     }
     exchange->op = op;
-    if (!exchange->is_polled)
+    if (!exchange->is_polled && !fs_is_http2(exchange->req)) {
         keep_polling(exchange);
-    exchange->is_polled = true;
+        exchange->is_polled = true;
+    }
     return op;
 }
 

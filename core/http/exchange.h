@@ -63,6 +63,12 @@ struct fs_exchange {
     void *data;
 };
 
+/* Many requests share its connection, which nobody but h2o reads or closes. */
+static inline bool fs_is_http2(const h2o_req_t *req)
+{
+    return req->version >= 0x200;
+}
+
 /* Makes the exchange of a request that has just reached its handler. */
 struct fs_exchange *fs_exchange_begin(struct fs_http *http, h2o_req_t *req);
 

@@ -12,6 +12,7 @@
 #include "base/list.h"
 
 struct fs_http;
+struct fs_http2;
 struct fs_guard_address;
 
 #define FS_GUARD_BUCKETS 1024u /* a power of two */
@@ -40,8 +41,9 @@ struct fs_connection_guard {
     uint64_t writing_since_us;   /* seen unsent at a sweep; 0: not */
     uint64_t receiving_since_us; /* seen half received at a sweep; 0: not */
     void *lingering;             /* error_filter.c's: an answer whose end is held back; else NULL */
-    uint32_t writing_for_request;     /* request_count then: another number means that it went on */
-    uint32_t receiving_after_request; /* the same of receiving */
+    uint32_t writing_for_request; /* request_count then: another number means that it went on */
+    uint32_t receiving_after;     /* the same of receiving; on HTTP/2 the count of frames */
+    struct fs_http2 *http2;       /* owned; NULL: HTTP/1, or not agreed on yet */
 };
 
 /* A peer's address as the limit counts it: IPv4 whole, IPv6 by its /64, all of a unix socket's peers

@@ -5,6 +5,7 @@
 #include "http/http.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,6 +17,7 @@
 #include "http/catalogue.h"
 #include "http/error_filter.h"
 #include "http/framing.h"
+#include "http/http2.h"
 #include "http/routes.h"
 
 #define SHORT_PAUSE_MS 5
@@ -61,6 +63,17 @@ static void refuse_method(struct fs_exchange *exchange, const struct fs_route_ma
     fs_exchange_fail(exchange, FS_PROBLEM_METHOD_NOT_ALLOWED, (struct fs_text){0});
 }
 
+/* False after it has refused the request. */
+static bool is_well_framed_2(struct fs_exchange *exchange)
+{
+    struct fs_text reason;
+    enum fs_problem problem = fs_http2_judge(exchange->connection->http2, exchange->req, &reason);
+
+    if (problem != FS_PROBLEM_NONE)
+        fs_exchange_fail(exchange, problem, reason);
+    return problem == FS_PROBLEM_NONE;
+}
+
 /* False after it has refused the request.  h2o takes any bytes between a chunk's size and the end of
  * the line, so another reader may see other chunks ("0xe"): after chunks nothing more is read. */
 static bool is_well_framed(struct fs_exchange *exchange)
@@ -86,7 +99,7 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
     struct fs_route_match match;
 
     exchange->endpoint = handler->endpoint;
-    if (!is_well_framed(exchange))
+    if (!(fs_is_http2(req) ? is_well_framed_2(exchange) : is_well_framed(exchange)))
         return 0;
     if (req->entity.len > FS_BODY_LEN_MAX) {
         fs_exchange_fail(exchange, FS_PROBLEM_BODY_TOO_LARGE, (struct fs_text){0});
@@ -116,6 +129,8 @@ static h2o_hostconf_t *add_host(struct fs_http_server *server, const char *name,
         h2o_config_register_host(&server->h2o, h2o_iovec_init(name, strlen(name)), 65535);
     struct fs_handler *handler = (void *)h2o_create_handler(&host->fallback_path, sizeof(*handler));
 
+    host->http2.push_preload = 0;
+    host->http2.reprioritize_blocking_assets = 0;
     handler->super.on_req = on_request;
     handler->routes = routes;
     handler->route_count = route_count;
@@ -134,6 +149,9 @@ int fs_http_server_init(struct fs_http_server *server)
     config->http1.req_timeout = fs_http_patience_us(server) / 1000;
     config->http1.upgrade_to_http2 = 0; /* neither by Upgrade nor by prior knowledge */
     config->http2.callbacks.request_shutdown = NULL;
+    config->http2.idle_timeout = fs_http_patience_us(server) / 1000;
+    config->http2.max_concurrent_requests_per_connection = FS_HTTP2_STREAMS_MAX;
+    config->http2.latency_optimization.min_rtt = UINT_MAX; /* a system call a write */
     server->main_host =
         add_host(server, "main", fs_main_routes, fs_main_route_count, FS_ENDPOINT_OTHER);
     server->admin_host =

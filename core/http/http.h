@@ -46,6 +46,7 @@ struct fs_http_server {
     struct fs_access_log *access_log;     /* borrowed; NULL: off */
     uint64_t request_timeout_us;
     uint64_t slow_reader_timeout_us;
+    bool has_http2;         /* ALPN may choose it; the guard was proven */
     struct fs_http **loops; /* borrowed: workers first, the admin's loop last */
     size_t loop_count;
     int64_t started_at_ms;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/http2_proof.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/strategies.h"
@@ -117,13 +118,22 @@ static void probe_tls(struct probe *probe)
 
     if (probe->config->tls_certificate[0] == '\0')
         return;
-    if (fs_tls_create(probe->config->tls_certificate, probe->config->tls_key, &probe->log, &tls,
-                      problem) == 0) {
+    if (fs_tls_create(probe->config->tls_certificate, probe->config->tls_key, probe->config->http2,
+                      &probe->log, &tls, problem) == 0) {
         report(probe, "certificate", probe->config->tls_certificate, NULL);
         fs_tls_destroy(tls);
     } else {
         report(probe, "certificate", probe->config->tls_certificate, problem);
     }
+}
+
+/* A start would go on without it; whoever asks beforehand wants to know. */
+static void probe_http2(struct probe *probe)
+{
+    char problem[FS_HTTP2_PROOF_ERROR_SIZE];
+
+    if (probe->config->http2)
+        report(probe, "HTTP/2", "its guard", fs_http2_prove(problem) == 0 ? NULL : problem);
 }
 
 static void probe_address(struct probe *probe, const char *key, const char *text)
@@ -156,6 +166,7 @@ int fs_settings_probe(const struct fs_settings *settings,
     probe_data_dir(&probe);
     probe_auth(&probe);
     probe_tls(&probe);
+    probe_http2(&probe);
     for (size_t i = 0; i < config->listen.count; i++)
         probe_address(&probe, "listen", config->listen.items[i]);
     probe_address(&probe, "admin.listen", config->admin_listen);

@@ -60,6 +60,7 @@ struct fs_server {
     char admin_token[FS_ADMIN_TOKEN_SIZE];
     struct fs_access_log *access_log;
     SSL_CTX *tls;
+    bool has_http2; /* wanted, and its guard proven */
     char *token_key_file;
     struct fs_auth *auth;
     struct fs_redis *redis; /* NULL: the strategy keeps its units elsewhere */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "http/access_log.h"
+#include "server/http2_proof.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/strategies.h"
@@ -50,16 +51,31 @@ static int open_access_log(struct fs_server *server, struct fs_error *error)
     return 0;
 }
 
+/* Whoever asks for HTTP/2 is served over HTTP/1.1 where it cannot be guarded. */
+static bool may_offer_http2(struct fs_server *server)
+{
+    char problem[FS_HTTP2_PROOF_ERROR_SIZE];
+
+    if (!server->config->http2)
+        return false;
+    if (fs_http2_prove(problem) == 0)
+        return true;
+    fs_log_error(&server->log, "server", "HTTP/2 stays off: %s", problem);
+    return false;
+}
+
 static int open_tls(struct fs_server *server, struct fs_error *error)
 {
     const struct fs_config *config = server->config;
     char problem[FS_TLS_ERROR_SIZE];
     int rc;
 
+    server->has_http2 = false;
     if (config->tls_certificate[0] == '\0')
         return 0;
-    rc = fs_tls_create(config->tls_certificate, config->tls_key, &server->log, &server->tls,
-                       problem);
+    server->has_http2 = may_offer_http2(server);
+    rc = fs_tls_create(config->tls_certificate, config->tls_key, server->has_http2, &server->log,
+                       &server->tls, problem);
     return rc == 0 ? 0 : fs_error_set(error, rc, "tls: %s", problem);
 }
 
@@ -235,6 +251,7 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     http->access_log = server->access_log;
     http->request_timeout_us = config->http_request_timeout_us;
     http->slow_reader_timeout_us = config->http_slow_reader_timeout_us;
+    http->has_http2 = server->has_http2;
     http->started_at_ms = fs_clock_wall_ms();
     if (fs_http_server_init(http) == 0)
         return 0;

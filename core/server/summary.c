@@ -29,7 +29,10 @@ static void write_listeners(FILE *out, const struct fs_server *server)
     fputs("listening:     ", out);
     for (size_t i = 0; server->addresses[i]; i++)
         fprintf(out, "%s%s", i == 0 ? "" : ", ", server->addresses[i]);
-    fprintf(out, " (%s)\n", server->tls ? "TLS 1.2 or later" : "cleartext");
+    fprintf(out, " (%s)\n",
+            !server->tls        ? "cleartext"
+            : server->has_http2 ? "TLS 1.2 or later, HTTP/2 and HTTP/1.1"
+                                : "TLS 1.2 or later");
     fprintf(out, "admin:         %s, token in %s\n", server->admin_address,
             server->admin_token_file);
 }

@@ -11,7 +11,8 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
-static const h2o_iovec_t protocols[] = {{.base = (char *)"http/1.1", .len = 8}, {NULL, 0}};
+static const h2o_iovec_t protocols[] = {
+    {.base = (char *)"h2", .len = 2}, {.base = (char *)"http/1.1", .len = 8}, {NULL, 0}};
 
 static int fail(char error[FS_TLS_ERROR_SIZE], const char *file, const char *what)
 {
@@ -61,8 +62,8 @@ static int load(SSL_CTX *tls, const char *certificate, const char *key,
     return 0;
 }
 
-int fs_tls_create(const char *certificate, const char *key, struct fs_log *log, SSL_CTX **tls,
-                  char error[FS_TLS_ERROR_SIZE])
+int fs_tls_create(const char *certificate, const char *key, bool offers_http2, struct fs_log *log,
+                  SSL_CTX **tls, char error[FS_TLS_ERROR_SIZE])
 {
     unsigned char session_context[SSL_MAX_SSL_SESSION_ID_LENGTH];
     struct stat status;
@@ -79,7 +80,7 @@ int fs_tls_create(const char *certificate, const char *key, struct fs_log *log, 
     SSL_CTX_set_min_proto_version(new, TLS1_2_VERSION);
     SSL_CTX_set_options(new, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
-    h2o_ssl_register_alpn_protocols(new, protocols);
+    h2o_ssl_register_alpn_protocols(new, offers_http2 ? protocols : protocols + 1);
     rc = load(new, certificate, key, error);
     if (rc == 0 &&
         (RAND_bytes(session_context, sizeof(session_context)) != 1 ||

@@ -2,6 +2,8 @@
 #ifndef FS_SERVER_TLS_H
 #define FS_SERVER_TLS_H
 
+#include <stdbool.h>
+
 #include <openssl/ssl.h>
 
 #include "base/log.h"
@@ -9,10 +11,10 @@
 #define FS_TLS_ERROR_SIZE 512
 
 /* certificate: PEM, the server's first, then the chain.  key: PEM, without a passphrase.  TLS 1.2 or
- * later, no renegotiation, ALPN http/1.1.  Warns in log when others may read the key.
+ * later, no renegotiation.  ALPN: http/1.1, and before it h2 where that is offered.  Warns in log when others may read the key.
  * Returns 0, or -EINVAL, -ENOENT, -EACCES, -ENOMEM with a sentence in error.  [main] */
-int fs_tls_create(const char *certificate, const char *key, struct fs_log *log, SSL_CTX **tls,
-                  char error[FS_TLS_ERROR_SIZE]);
+int fs_tls_create(const char *certificate, const char *key, bool offers_http2, struct fs_log *log,
+                  SSL_CTX **tls, char error[FS_TLS_ERROR_SIZE]);
 void fs_tls_destroy(SSL_CTX *tls);
 
 #endif
