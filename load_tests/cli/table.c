@@ -150,8 +150,18 @@ static void print_kpi(FILE *out, const struct fs_run *run, const struct fs_check
             worst->summary->scenario->name, count, fs_threshold_status_name(worst->status));
 }
 
+static bool has_known_kpi(const struct fs_run *run)
+{
+    for (size_t i = 0; i < run->check_count; i++)
+        if (run->checks[i].is_plan && !isnan(run->checks[i].actual))
+            return true;
+    return false;
+}
+
 static void print_kpis(FILE *out, const struct fs_run *run)
 {
+    if (!has_known_kpi(run))
+        return;
     fputs("\nThe plan's KPIs, each with its worst scenario\n", out);
     for (size_t k = 0; k < run->subject_count; k++)
         for (size_t i = 0; i < run->check_count; i++)

@@ -284,8 +284,11 @@ static void on_reply(struct fs_wire *wire)
     operation->status = wire->reply.status;
     operation->replayed = wire->reply.replayed;
     if (answer == FS_ANSWER_OK && operation->kind == FS_OPERATION_PURCHASE) {
-        fs_load_reply_text(&wire->reply, "order_id", operation->order_id,
-                           sizeof(operation->order_id));
+        /* A page that some proxy puts there is no sale. */
+        if (!fs_load_reply_text(&wire->reply, "order_id", operation->order_id,
+                                sizeof(operation->order_id)) ||
+            operation->order_id[0] == '\0')
+            answer = FS_ANSWER_TRANSPORT;
         fs_load_reply_number(&wire->reply, "remaining", &operation->remaining);
     } else if (answer == FS_ANSWER_OK && operation->kind == FS_OPERATION_INVENTORY) {
         fs_load_reply_number(&wire->reply, "stock", &operation->remaining);

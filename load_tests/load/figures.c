@@ -2,12 +2,15 @@
 #include "load/figures.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LATE_MAX 5u          /* starts: in a short run one hiccup is more than the share */
 #define LATE_SHARE_MAX 0.001 /* of the starts */
 #define BUSY_MAX 0.9         /* of a core */
+#define WAITED_MAX \
+    0.25 /* of the time: in a closed loop nothing else shows that others have its core */
 #define BUSY_SPAN_US_MIN \
     1000000u /* a shorter burst may fill a core: latencies are then too high, not too low */
 
@@ -62,8 +65,9 @@ int fs_figures_merge(struct fs_load_worker *workers, uint32_t count, struct fs_l
 {
     for (uint32_t i = 0; i < count; i++) {
         struct fs_load_worker *worker = &workers[i];
-        double busy =
-            worker->cpu_wall_us > 0 ? (double)worker->cpu_us / (double)worker->cpu_wall_us : 0.0;
+        double wall = worker->cpu_wall_us > 0 ? (double)worker->cpu_wall_us : INFINITY;
+        double busy = (double)worker->cpu_us / wall;
+        double waited = (double)worker->waited_us / wall;
 
         fs_latency_merge(&result->latency, &worker->latency);
         fs_latency_merge(&result->service, &worker->service);
@@ -73,7 +77,8 @@ int fs_figures_merge(struct fs_load_worker *workers, uint32_t count, struct fs_l
         result->warmup_requests += worker->warmup_requests;
         result->late_starts += worker->late_starts;
         result->late_limit_us = worker->late_limit_us;
-        result->busy_max = busy > result->busy_max ? busy : result->busy_max;
+        result->busy_max = fmax(busy, result->busy_max);
+        result->waited_max = fmax(waited, result->waited_max);
         result->cpu_us += worker->cpu_us;
         result->connects += worker->wires.connects;
         result->connects_failed += worker->wires.connects_failed;
@@ -127,4 +132,9 @@ void fs_figures_judge(struct fs_load_result *result, bool is_short_of_memory, in
                  "a thread of the generator was %.0f %% busy (at most %.0f %%): the generator was "
                  "the limit, not the server",
                  100 * result->busy_max, 100 * BUSY_MAX);
+    else if (result->waited_max > WAITED_MAX && result->measured_us >= BUSY_SPAN_US_MIN)
+        snprintf(result->invalid, sizeof(result->invalid),
+                 "a thread of the generator was ready and had no processor %.0f %% of the time (at "
+                 "most %.0f %%): others on this machine had it",
+                 100 * result->waited_max, 100 * WAITED_MAX);
 }

@@ -82,8 +82,10 @@ struct fs_load_result {
     uint64_t
         late_starts; /* sent more than late_limit_us after their intended time, by its own fault */
     uint64_t late_limit_us;
-    double busy_max; /* the busiest thread's CPU over elapsed time, 0 to 1 */
-    uint64_t cpu_us; /* all threads', user and system, measured part */
+    double busy_max;   /* the busiest thread's CPU over elapsed time, 0 to 1 */
+    double waited_max; /* the time that a thread was ready and had no processor, over elapsed time;
+                          0 where the kernel does not tell */
+    uint64_t cpu_us;   /* all threads', user and system, measured part */
     uint64_t connects, connects_failed;
     bool stopped_early;
     char invalid[256]; /* why these figures must not be used; empty: valid */

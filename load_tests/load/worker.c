@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -48,12 +49,27 @@ static uint64_t cpu_us(void)
            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+/* How long this thread was ready to run and did not; 0: the kernel does not tell. */
+static uint64_t waited_us(void)
+{
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    unsigned long long ran_ns, waited_ns = 0;
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu %llu", &ran_ns, &waited_ns) != 2)
+        waited_ns = 0;
+    fclose(file);
+    return waited_ns / 1000u;
+}
+
 static void begin_measuring(struct fs_load_worker *worker)
 {
     if (worker->is_measuring || fs_record_is_warmup(worker, worker->now_us))
         return;
     worker->is_measuring = true;
     worker->cpu_begin_us = cpu_us();
+    worker->waited_begin_us = waited_us();
     worker->cpu_wall_begin_us = worker->now_us;
 }
 
@@ -63,6 +79,7 @@ static void end_measuring(struct fs_load_worker *worker)
         return;
     worker->is_measuring = false;
     worker->cpu_us = cpu_us() - worker->cpu_begin_us;
+    worker->waited_us = waited_us() - worker->waited_begin_us;
     worker->cpu_wall_us = worker->now_us - worker->cpu_wall_begin_us;
 }
 

@@ -141,6 +141,7 @@ struct fs_load_worker {
     uint64_t window_offered, window_answered, window_sold;
     uint64_t cpu_begin_us, cpu_us; /* of the measured part */
     uint64_t cpu_wall_begin_us, cpu_wall_us;
+    uint64_t waited_begin_us, waited_us; /* for a processor, meanwhile */
     bool is_measuring;
     bool is_short_of_memory;
     /* of the log-in and of connecting */

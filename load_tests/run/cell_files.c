@@ -190,11 +190,12 @@ static json_t *audit_of(const struct fs_audit_report *audit)
 static json_t *generator_of(const struct fs_load_result *load)
 {
     return json_pack(
-        "{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:b}", "connects", (json_int_t)load->connects,
+        "{s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:b}", "connects", (json_int_t)load->connects,
         "connects_failed", (json_int_t)load->connects_failed, "late_starts",
         (json_int_t)load->late_starts, "late_limit_us", (json_int_t)load->late_limit_us, "busy_max",
-        fs_json_number(load->busy_max), "warmup_requests", (json_int_t)load->warmup_requests,
-        "requests_kept", (json_int_t)load->history.count, "stopped_early", load->stopped_early);
+        fs_json_number(load->busy_max), "waited_max", fs_json_number(load->waited_max),
+        "warmup_requests", (json_int_t)load->warmup_requests, "requests_kept",
+        (json_int_t)load->history.count, "stopped_early", load->stopped_early);
 }
 
 int fs_cell_write_result(const char *folder, const struct fs_record *record,

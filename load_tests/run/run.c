@@ -128,7 +128,9 @@ int fs_run_exit(const struct fs_run *run)
     for (size_t i = 0; i < run->record_count; i++) {
         if (run->records[i].is_audited && run->records[i].audit.violations_total > 0)
             return FS_EXIT_ACCURACY;
-        has_failed = has_failed || !run->records[i].was_run;
+        /* Ctrl-C before the clock started: nothing failed there. */
+        has_failed = has_failed || (!run->records[i].was_run &&
+                                    !(run->was_stopped && i + 1 == run->record_count));
         is_invalid =
             is_invalid || run->records[i].invalid[0] != '\0' || run->records[i].unproven[0] != '\0';
     }

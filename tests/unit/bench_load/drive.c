@@ -154,8 +154,8 @@ static void print(const struct fs_load_result *result, uint64_t server_us)
                fs_latency_percentile(&result->service, percentiles[i]));
     printf("latency_max_us %" PRIu64 "\nothers_p99_us %" PRIu64 "\n", result->latency.max_us,
            fs_latency_percentile(&result->latency_others, 99));
-    printf("sold_out_us %" PRIu64 "\nlate_starts %" PRIu64 "\nbusy_max %.3f\n", result->sold_out_us,
-           result->late_starts, result->busy_max);
+    printf("sold_out_us %" PRIu64 "\nlate_starts %" PRIu64 "\nbusy_max %.3f\nwaited_max %.3f\n",
+           result->sold_out_us, result->late_starts, result->busy_max, result->waited_max);
     printf("connects %" PRIu64 "\nconnects_failed %" PRIu64 "\nhistory %zu\nseconds %zu\n",
            result->connects, result->connects_failed, result->history.count, result->second_count);
     if (result->totals.answered > 0)

@@ -59,6 +59,27 @@ static void a_thread_that_fills_its_core_is_not_believed_but_for_a_burst(void)
     FS_CHECK_CONTAINS(result.invalid, "96 % busy (at most 90 %)");
 }
 
+/* In a closed loop without think time no start is late, however long the generator stands still. */
+static void a_generator_that_others_keep_from_its_core_is_not_believed(void)
+{
+    struct fs_load_result result = sound_result();
+
+    result.waited_max = 0.25;
+    fs_figures_judge(&result, false, 0);
+    FS_CHECK_STR(result.invalid, "");
+    result.waited_max = 0.63;
+    fs_figures_judge(&result, false, 0);
+    FS_CHECK_STR(
+        result.invalid,
+        "a thread of the generator was ready and had no processor 63 % of the time (at most "
+        "25 %): others on this machine had it");
+    result = sound_result();
+    result.waited_max = 0.63;
+    result.measured_us = 900000;
+    fs_figures_judge(&result, false, 0);
+    FS_CHECK_STR(result.invalid, "");
+}
+
 static void connections_that_this_machine_refused_are_named(void)
 {
     struct fs_load_result result = sound_result();
@@ -157,6 +178,7 @@ static void histories_are_joined_block_by_block(void)
     T(more_late_starts_than_one_in_a_thousand_are_not)              \
     T(one_hiccup_of_a_short_run_is_forgiven)                        \
     T(a_thread_that_fills_its_core_is_not_believed_but_for_a_burst) \
+    T(a_generator_that_others_keep_from_its_core_is_not_believed)   \
     T(connections_that_this_machine_refused_are_named)              \
     T(a_run_without_a_request_measures_nothing)                     \
     T(a_history_with_gaps_is_not_believed)                          \

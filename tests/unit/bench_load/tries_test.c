@@ -67,6 +67,31 @@ static void silence_is_a_timeout_and_does_not_hold_up_the_run(void)
     fs_trial_destroy(trial);
 }
 
+/* What a proxy may put in the place of an answer. */
+static void page_script(struct fs_fake_shop *shop, const struct fs_fake_request *request,
+                        struct fs_fake_answer *answer)
+{
+    static const char *const pages[] = {"<html>Welcome</html>", "{}", "{\"order_id\":\"\"}"};
+
+    (void)shop;
+    if (request->key[0] != '\0')
+        snprintf(answer->body, sizeof(answer->body), "%s", pages[request->key[strlen(request->key) - 9] % 3]);
+}
+
+static void a_200_without_an_order_is_no_sale(void)
+{
+    struct fs_trial *trial = fs_trial_create();
+
+    trial->shop.script = page_script;
+    fs_trial_run(trial, NULL);
+    FS_CHECK_INT(trial->result.totals.sold, 0);
+    FS_CHECK_INT(fs_trial_answers(trial, FS_ANSWER_OK), 0);
+    FS_CHECK_INT(fs_trial_answers(trial, FS_ANSWER_TRANSPORT), 20);
+    FS_CHECK_INT(trial->result.totals.errors, 20);
+    FS_CHECK_INT(trial->result.totals.answered, 20);
+    fs_trial_destroy(trial);
+}
+
 /* A purchase is turned away twice, then sold. */
 static void busy_script(struct fs_fake_shop *shop, const struct fs_fake_request *request,
                         struct fs_fake_answer *answer)
@@ -275,6 +300,7 @@ static void a_server_that_is_not_there_is_named(void)
 #define TESTS(T)                                                       \
     T(broken_answers_are_transport_errors_and_unusual_ones_are_not)    \
     T(silence_is_a_timeout_and_does_not_hold_up_the_run)               \
+    T(a_200_without_an_order_is_no_sale)                               \
     T(what_was_busy_is_asked_again_with_the_same_key)                  \
     T(no_more_often_than_the_scenario_says)                            \
     T(a_doubled_purchase_is_one_sale_and_a_replay)                     \

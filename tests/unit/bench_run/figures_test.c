@@ -353,6 +353,12 @@ static void exit_codes_are_accuracy_then_threshold_then_failure_then_invalid(voi
     FS_CHECK_INT(fs_run_exit(&run), FS_EXIT_INVALID);
     records[1].was_run = false;
     FS_CHECK_INT(fs_run_exit(&run), FS_EXIT_FAILED);
+    run.was_stopped = true; /* before the last one could begin */
+    FS_CHECK_INT(fs_run_exit(&run), FS_EXIT_INVALID);
+    records[0].was_run = false;
+    FS_CHECK_INT(fs_run_exit(&run), FS_EXIT_FAILED);
+    records[0].was_run = true;
+    run.was_stopped = false;
     run.checks = &failed;
     run.check_count = 1;
     FS_CHECK_INT(fs_run_exit(&run), FS_EXIT_THRESHOLD);
