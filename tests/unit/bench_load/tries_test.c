@@ -75,7 +75,8 @@ static void page_script(struct fs_fake_shop *shop, const struct fs_fake_request 
 
     (void)shop;
     if (request->key[0] != '\0')
-        snprintf(answer->body, sizeof(answer->body), "%s", pages[request->key[strlen(request->key) - 9] % 3]);
+        snprintf(answer->body, sizeof(answer->body), "%s",
+                 pages[request->key[strlen(request->key) - 9] % 3]);
 }
 
 static void a_200_without_an_order_is_no_sale(void)
