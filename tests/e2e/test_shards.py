@@ -126,8 +126,9 @@ async def test_seven_units_over_sixteen_shards_are_sold_exactly(shop, node_count
             lambda w=wire, b=name, n=rng.randint(1, 4), p=product: buyers.buy(w, b, p, n)
             for wire, name in zip(wires, names)])
         left = server.stock(product)
-        assert left <= 1, f"{left} units are left after {len(names)} buyers of 1 to 4"
-        if left:
+        refused = [o.units for o in history.of(product) if o.code == "sold_out"]
+        assert not refused or left < min(refused), f"{left} are left, refused were {refused}"
+        for _ in range(left):
             assert (await buyers.buy(wires[0], names[0], product, 1)).sold
         assert (await buyers.buy(wires[0], names[0], product, 1)).code == "sold_out"
         for wire in wires:
@@ -171,8 +172,8 @@ async def test_a_server_killed_between_take_and_put_loses_and_doubles_nothing(
                 harm = proxies[1 - donor].arm("late_request", mark, skip=1, delay_s=30)
             wire = AsyncWire(first.address)
             asking = asyncio.create_task(buyers.buy(wire, name, product, 1, f"k-{number}"))
-            assert await asyncio.to_thread(harm.done.wait, 10)
-            limit = time.monotonic() + 5
+            assert await asyncio.to_thread(harm.done.wait, 10 * slowness())
+            limit = time.monotonic() + 10 * slowness()
             while not shop.pending(product):
                 assert time.monotonic() < limit, "nothing was taken"
                 await asyncio.sleep(0.01)
@@ -219,7 +220,7 @@ async def test_a_node_that_is_down_costs_what_lives_there_and_is_never_called_so
     assert seen[1 - down, 200] == left_there, "the other node sells all it has"
     assert seen[down, 200] == 0
     shop.nodes[down].start()
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 20 * slowness()
     while (await buyers.buy(wire, names[0], "tv", 1)).status in (503, 504):
         assert time.monotonic() < limit, "still unavailable long after the node came back"
         await asyncio.sleep(0.02)
@@ -236,7 +237,7 @@ async def test_a_node_that_is_down_costs_what_lives_there_and_is_never_called_so
 
 
 @pytest.mark.limit(60)
-async def test_a_node_that_hangs_keeps_nobody_who_lives_elsewhere(shop):
+async def test_a_node_that_hangs_keeps_nobody_who_lives_elsewhere(shop, stalls):
     server = shop.open(*ONE_WORKER)
     history = History()
     buyers = Buyers(server, history)
@@ -255,7 +256,8 @@ async def test_a_node_that_hangs_keeps_nobody_who_lives_elsewhere(shop):
         for number in range(60):
             begun = time.monotonic()
             assert (await buyers.buy(wire, near[number % len(near)], "tv")).sold
-            took.append(time.monotonic() - begun)
+            ended = time.monotonic()
+            took.append(ended - begun - stalls.between(begun, ended))
     finally:
         shop.nodes[1].go_on()
     wire.close()
