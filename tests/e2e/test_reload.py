@@ -11,7 +11,11 @@ def reload(server, text, said):
     server.config.write_text(text)
     before = len(server.output())
     server.signal(signal.SIGHUP)
-    limit = time.monotonic() + 5 * slowness()
+    return wait_until_said(server, said, before)
+
+
+def wait_until_said(server, said, before):
+    limit = time.monotonic() + 20 * slowness()
     while not re.search(said, server.output()[before:]):
         assert server.is_running() and time.monotonic() < limit, server.log()
         time.sleep(0.02)
@@ -41,8 +45,9 @@ def test_a_bad_file_changes_nothing_and_says_where(make_server):
     said = reload(server, "purchase: [\n", r"flashsale\.yaml:\d+:\d+")
     assert buy_status(server, buyer, 4) == (200, None)
     server.config.unlink()
+    before = len(server.output())
     server.signal(signal.SIGHUP)
-    time.sleep(0.3)
+    wait_until_said(server, "reload changed nothing", before)
     assert buy_status(server, buyer, 4) == (200, None)
     reload(server, "purchase:\n  max_quantity: 1\n", "(?i)reload")
     assert buy_status(server, buyer, 4) == (400, "invalid_request")

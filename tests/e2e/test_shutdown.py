@@ -8,9 +8,36 @@ import time
 import pytest
 
 from flashsale import sized, slowness
-from http1 import Ended, Wire, request_bytes
+from http1 import Ended, Wire, request_bytes, was_read
+from redis_server import is_alive
 
 BODY = b'{"quantity":1}'
+
+
+def until(holds, what, limit_s=20.0):
+    limit = time.monotonic() + limit_s * slowness()
+    while not holds():
+        assert time.monotonic() < limit, f"not within {limit_s} s: {what}"
+        time.sleep(0.005)
+
+
+def wait_for_log(server, text):
+    until(lambda: text in server.output(), f"{text!r} is in the log")
+
+
+def is_refused(ask):
+    try:
+        ask()
+    except (OSError, Ended):
+        return True
+    return False
+
+
+def catches(pid, number):
+    """True when a process has a handler for a signal, or has it blocked to wait for it."""
+    status = dict(line.split(":\t", 1) for line in
+                  pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    return any(int(status[name], 16) >> (number - 1) & 1 for name in ("SigCgt", "SigBlk"))
 
 
 def half_sent(server, buyer):
@@ -19,7 +46,7 @@ def half_sent(server, buyer):
     wire.ask("GET", "/inventory/1")
     whole = request_bytes("POST", "/purchase/1", buyer, BODY)
     wire.send(whole[:-5])
-    time.sleep(0.1)
+    assert was_read(wire.sock, 20 * slowness())
     return wire, whole[-5:]
 
 
@@ -38,6 +65,7 @@ def test_an_idle_server_with_idle_clients_stops_with_0(server):
 def test_a_request_under_way_is_answered_before_the_end(server, number):
     wire, rest = half_sent(server, server.login("user_1"))
     server.signal(number)
+    wait_for_log(server, "stopping")
     time.sleep(0.3)
     wire.send(rest)
     answer = wire.answer()
@@ -50,13 +78,12 @@ def test_a_stopping_server_is_not_ready_and_takes_no_connection(server):
     wire, rest = half_sent(server, server.login("user_1"))
     assert server.admin_ask("GET", "/readyz", token="").status == 200
     server.signal(signal.SIGTERM)
-    time.sleep(0.3)
+    wait_for_log(server, "stopping")
+    until(lambda: is_refused(lambda: server.ask("GET", "/inventory/1")), "it takes connections")
     try:
         assert server.admin_ask("GET", "/readyz", token="").status == 503
-    except OSError:
+    except (OSError, Ended):
         pass  # the admin listener is closed already: not ready as well
-    with pytest.raises((OSError, Ended)):
-        server.ask("GET", "/inventory/1")
     wire.send(rest)
     assert server.wait(12) == 0
 
@@ -84,15 +111,17 @@ def test_what_is_cut_is_told_and_nothing_else_is_cut(make_server):
         wire.close()
 
 
-def test_a_second_sigterm_stops_at_once(server):
+def test_a_second_sigterm_stops_at_once(server, stalls):
     wires = [half_sent(server, server.login("user_1"))[0] for _ in range(3)]
     server.signal(signal.SIGTERM)
+    wait_for_log(server, "stopping")
     time.sleep(0.5)
     assert server.is_running(), "the first signal cut a request under way"
     begun = time.monotonic()
     server.signal(signal.SIGTERM)
-    server.wait(2)
-    assert time.monotonic() - begun < 1.0 * slowness()
+    server.wait(5)
+    ended = time.monotonic()
+    assert ended - begun - stalls.between(begun, ended) < 1.0 * slowness()
     server.check()
     for wire in wires:
         wire.close()
@@ -108,12 +137,13 @@ def test_a_second_sigterm_waits_for_no_redis_that_hangs(make_server):
     for pid in redis:
         os.kill(pid, signal.SIGSTOP)
     server.signal(signal.SIGTERM)
+    wait_for_log(server, "stopping")
     time.sleep(3)
     begun = time.monotonic()
     server.signal(signal.SIGTERM)
     server.wait(8)
     assert time.monotonic() - begun < 5.0 * slowness(), server.log()
-    assert not any(pathlib.Path(f"/proc/{pid}").exists() for pid in redis), "it was left behind"
+    until(lambda: not any(is_alive(pid) for pid in redis), "the redis-servers end")
 
 
 def _descendants(pid):
@@ -130,7 +160,8 @@ def test_a_signal_breaks_a_start_off(make_server, number):
     """Nobody answers on port 1: the start would wait for half a minute."""
     server = make_server("--redis", "redis://127.0.0.1:1", "--set", "redis.start_timeout=30s",
                          strategy_name="v3").spawn()
-    time.sleep(0.5 * slowness())
+    until(lambda: catches(server.pid, number), "the program has taken over its signals")
+    time.sleep(0.3)
     assert server.is_running(), server.log()
     begun = time.monotonic()
     server.signal(number)

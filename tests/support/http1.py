@@ -4,9 +4,14 @@ Parser is without a socket; Wire is it on a blocking socket, for tests that choo
 AsyncWire is it on asyncio, for load.
 """
 import asyncio
+import fcntl
 import json
+import pathlib
 import re
 import socket
+import sys
+import termios
+import time
 
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9]) [\x20-\x7e]*")
 HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00\r\n]*?)[ \t]*")
@@ -173,6 +178,24 @@ def connect(address, timeout=10.0):
         sock = socket.create_connection(address, timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+def was_read(sock, timeout=20.0):
+    """True when the other end of a connection over IPv4 has read all that was sent, within timeout."""
+    def end(address):
+        host, port = address
+        return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+
+    wanted = f" {end(sock.getpeername())} {end(sock.getsockname())} 01 "  # established, at their end
+    limit = time.monotonic() + timeout
+    while time.monotonic() < limit:
+        unsent = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
+        if unsent == bytes(4):
+            lines = pathlib.Path("/proc/net/tcp").read_text().split("\n")
+            if any(wanted in line and line.split()[4].endswith(":00000000") for line in lines):
+                return True
+        time.sleep(0.001)
+    return False
 
 
 class Wire:
