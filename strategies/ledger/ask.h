@@ -42,9 +42,12 @@ struct fs_ledger_change_args {
     size_t argc;
 };
 
-/* name: of the product in the store. */
-void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name,
+/* name: of the product in the store.  epoch: the highest that this process was answered. */
+void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name, uint64_t epoch,
                             struct fs_ledger_change_args *args);
+
+/* Whether it does nothing but set the sale's state, which a frozen sale takes. */
+bool fs_ledger_change_is_of_state(const struct fs_sale_change *change);
 
 /* What the files of ask share */
 

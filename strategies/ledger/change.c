@@ -92,10 +92,17 @@ static struct fs_text kind_of(enum fs_change_kind kind)
     return FS_LEDGER_TEXT("");
 }
 
-void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name,
+bool fs_ledger_change_is_of_state(const struct fs_sale_change *change)
+{
+    return change->kind == FS_CHANGE_UPDATE && change->units_add == 0 &&
+           change->units_per_buyer_max < 0 && change->units_per_order_max < 0 &&
+           change->opens_at_ms < 0 && change->closes_at_ms < 0;
+}
+
+void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name, uint64_t epoch,
                             struct fs_ledger_change_args *args)
 {
-    struct fs_ledger *ledger = state->worker->ledger;
+    const struct fs_ledger *ledger = state->worker->ledger;
     const struct fs_sale_change *change = &state->change;
     const int64_t values[] = {
         change->units_reset,
@@ -105,7 +112,7 @@ void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name,
         change->opens_at_ms,
         change->closes_at_ms,
         change->state > 0 ? change->state : -1,
-        (int64_t)fs_ledger_note_epoch(ledger, name, 0),
+        (int64_t)epoch,
     };
     struct fs_text *argv = args->argv;
     size_t argc = 0;
@@ -137,7 +144,8 @@ static void send_change(struct fs_ledger_ask *state)
         fs_ledger_ask_end(state, state->may_be_made ? FS_UNDETERMINED : FS_BUSY);
         return;
     }
-    fs_ledger_change_write(state, state->product, &args);
+    fs_ledger_change_write(state, state->product,
+                           fs_ledger_note_epoch(worker->ledger, state->product, 0), &args);
     state->trips++;
     state->call.done = change_done;
     worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_change, state->deadline_us,

@@ -16,15 +16,41 @@ static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_te
     return NULL;
 }
 
-/* Counts it, and tells the host how many there are.  Holding the mutex. */
+/* The sale that it is, or is a shard of: those have a slash behind the sale's name, in which there is
+ * none. */
+static struct fs_text sale_of(const struct fs_ledger_epoch *entry)
+{
+    const char *end = memchr(entry->product, '/', entry->product_len);
+
+    return (struct fs_text){entry->product,
+                            end ? (size_t)(end - entry->product) : entry->product_len};
+}
+
+/* Whether it, or another part of the same sale, is frozen.  Holding the mutex. */
+static bool is_sale_frozen(const struct fs_ledger *ledger, const struct fs_ledger_epoch *part)
+{
+    for (size_t i = 0; i < ledger->epoch_count; i++) {
+        const struct fs_ledger_epoch *entry = &ledger->epochs[i];
+
+        if (entry->is_frozen && fs_ledger_same(sale_of(entry), sale_of(part)))
+            return true;
+    }
+    return false;
+}
+
+/* Counts the sale, and tells the host how many there are.  Holding the mutex. */
 static void set_frozen(struct fs_ledger *ledger, struct fs_ledger_epoch *entry, bool is_frozen)
 {
     const struct fs_host *host = ledger->host;
+    bool was_frozen;
 
     if (entry->is_frozen == is_frozen)
         return;
+    was_frozen = is_sale_frozen(ledger, entry);
     entry->is_frozen = is_frozen;
-    if (is_frozen)
+    if (is_sale_frozen(ledger, entry) == was_frozen)
+        return;
+    if (!was_frozen)
         ledger->frozen_count++;
     else
         ledger->frozen_count--;
@@ -72,10 +98,12 @@ void fs_ledger_forget(struct fs_ledger *ledger, struct fs_text product)
 /* Holding the mutex. */
 static void tell_lost(struct fs_ledger *ledger, struct fs_ledger_epoch *entry)
 {
-    if (!entry->is_frozen)
+    const struct fs_text sale = sale_of(entry);
+
+    if (!is_sale_frozen(ledger, entry))
         ledger->host->log(ledger->host, FS_LOG_ERROR,
                           "%s: the store has lost the sale of %.*s: reset it to sell again",
-                          ledger->name, (int)entry->product_len, entry->product);
+                          ledger->name, (int)sale.len, sale.data);
     set_frozen(ledger, entry, true);
 }
 
@@ -100,7 +128,7 @@ bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
     for (size_t i = 0; i < ledger->epoch_count; i++) {
         struct fs_ledger_epoch *entry = &ledger->epochs[i];
 
-        if (has(data, (struct fs_text){entry->product, entry->product_len}))
+        if (has(data, sale_of(entry)))
             continue;
         is_lost = true;
         tell_lost(ledger, entry);

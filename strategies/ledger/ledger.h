@@ -42,7 +42,7 @@ struct fs_ledger {
     struct fs_ledger_epoch *epochs; /* owned: FS_LEDGER_EPOCHS_MAX */
     size_t epoch_count;
     size_t witness_next;   /* where the search for the next to check goes on */
-    uint64_t frozen_count; /* epochs that are frozen */
+    uint64_t frozen_count; /* sales of which one of them is frozen */
 };
 
 struct fs_ledger_product;
@@ -159,8 +159,8 @@ void fs_ledger_note_read(struct fs_ledger_worker *worker, struct fs_text product
  * logged the first time.  [any] */
 bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product);
 
-/* Whether there is such a sale among those of which has() says no.  It is called with the mutex held.
- * [any] */
+/* Whether there is such a sale among those of which has() says no.  It is given the sale of a shard, and
+ * is called with the mutex held.  [any] */
 bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
                            bool (*has)(const void *data, struct fs_text product), const void *data);
 

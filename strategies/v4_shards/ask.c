@@ -73,7 +73,7 @@ static void give_read(struct fs_v4_ask *state, struct fs_v4_read *read)
 
 static void on_read_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
 {
-    state->is_blind = placed == FS_V4_UNPLACED;
+    state->is_blind = !fs_v4_place_is_known(placed);
     read_now(state);
 }
 
@@ -85,7 +85,7 @@ static void on_held_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
     bool is_there = read->views[0].is_there;
 
     state->held = NULL;
-    state->is_blind = placed == FS_V4_UNPLACED;
+    state->is_blind = !fs_v4_place_is_known(placed);
     if (placed == FS_V4_PLACED && (is_there || state->sale != read->sale)) {
         fs_v4_read_end(read);
         read_now(state);
@@ -128,9 +128,22 @@ bool fs_v4_ask_read(struct fs_v4_ask *state, void (*done)(struct fs_v4_read *rea
 
 /* Lookup: at home. */
 
-enum { NOT_FOUND, FOUND, MOVED }; /* of find.lua */
+enum { NOT_FOUND, FOUND, MOVED, FROZEN, GONE }; /* of find.lua */
 
 static void look(struct fs_v4_ask *state);
+
+/* An order that is not there was never made, unless the shard is frozen or lost. */
+static void end_unfound(struct fs_v4_ask *state)
+{
+    struct fs_v4_sale *sale = state->sale;
+
+    if (state->found == GONE && state->epoch_known > 0) {
+        fs_ledger_is_lost(state->ask.worker->ledger, fs_v4_sale_home(sale, state->ask.buyer)->name);
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
+    } else {
+        fs_v4_ask_end(state, state->found == FROZEN ? FS_UNAVAILABLE : FS_UNKNOWN);
+    }
+}
 
 static void tell_found(struct fs_v4_ask *state, struct fs_text record)
 {
@@ -147,7 +160,11 @@ static void tell_found(struct fs_v4_ask *state, struct fs_text record)
         fs_v4_ask_end(state, FS_UNAVAILABLE);
         return;
     }
-    if (record.len == 0 || !fs_ledger_same(info.buyer, ask->buyer)) {
+    if (record.len == 0) {
+        end_unfound(state);
+        return;
+    }
+    if (!fs_ledger_same(info.buyer, ask->buyer)) {
         fs_v4_ask_end(state, FS_UNKNOWN);
         return;
     }
@@ -163,7 +180,7 @@ static void tell_found(struct fs_v4_ask *state, struct fs_text record)
 
 static void on_look_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
 {
-    if (placed == FS_V4_UNPLACED)
+    if (!fs_v4_place_is_known(placed))
         fs_v4_ask_end(state, FS_UNAVAILABLE);
     else
         look(state);
@@ -174,7 +191,7 @@ static void on_found_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
 {
     struct fs_text record = {state->record, state->record_len};
 
-    if (placed == FS_V4_UNPLACED)
+    if (!fs_v4_place_is_known(placed))
         fs_v4_ask_end(state, FS_UNAVAILABLE);
     else if (state->sale == state->found_in)
         tell_found(state, record);
@@ -193,8 +210,9 @@ static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
         fs_v4_sale_leave(sale);
         return;
     }
-    if (reply->items[0].integer != MOVED || !sale->has_layout || state->place_count >= PLACES_MAX ||
-        reply->items[1].text.len > sizeof(state->record)) {
+    state->found = reply->items[0].integer;
+    if ((state->found != MOVED && state->found != GONE) || !sale->has_layout ||
+        state->place_count >= PLACES_MAX || reply->items[1].text.len > sizeof(state->record)) {
         tell_found(state, reply->items[1].text);
         return;
     }
@@ -214,6 +232,7 @@ static void look(struct fs_v4_ask *state)
                                    home->keys.list[FS_LEDGER_KEY_ORDERS], state->ask.order};
 
     state->ask.trips++;
+    state->epoch_known = home->seen_epoch;
     state->ask.call.done = lookup_done;
     worker->ledger->host->script(worker->loop, &state->ask.call, &fs_v4_find,
                                  state->ask.deadline_us, 2, 3, argv);
@@ -279,7 +298,10 @@ static void on_sum(struct fs_v4_read *read)
     fs_v4_ask_drop(state);
     for (unsigned k = 0; k < fs_v4_sale_shard_count(read->sale); k++)
         is_there = is_there && read->views[k].is_there;
-    if (truth->is_answered && !truth->is_there) {
+    if (fs_v4_read_tell_lost(read) || fs_v4_read_is_headless(read)) {
+        fs_v4_read_end(read);
+        state->summed(state, NULL, FS_UNAVAILABLE);
+    } else if (truth->is_answered && !truth->is_there) {
         fs_v4_read_end(read);
         state->summed(state, NULL, FS_UNKNOWN);
     } else if (!read->is_whole || state->round_count > SUM_ROUNDS_MAX * 2) {

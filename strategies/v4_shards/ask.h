@@ -21,8 +21,12 @@ struct fs_v4_ask {
     bool is_replayed;     /* the change was made before */
     bool is_blind;        /* nobody said where the sale is: its READ is as if nobody had answered */
     bool is_confirmed;    /* that the sale is not there */
+    bool is_looked_at;    /* before it is changed: nothing of it is lost */
+    bool is_frozen;       /* some of it, as it was looked at */
     uint32_t moved;       /* enum fs_v4_moved of the move that it waits for, 0: not yet */
     struct fs_v4_read *held;     /* a READ that is believed when the place is the same; owned */
+    int64_t found;               /* what a lookup was answered */
+    uint64_t epoch_known;        /* of home, before it was asked */
     struct fs_v4_sale *found_in; /* an order's record, copied; only compared */
     size_t record_len;
     char record[FS_V4_RECORD_SIZE];

@@ -209,9 +209,10 @@ static void on_audit_first(struct fs_v4_read *read)
     struct fs_v4_ask *state = read->data;
     struct fs_v4_sale *sale = read->sale;
     unsigned count = fs_v4_sale_shard_count(sale);
+    bool is_lost = fs_v4_read_tell_lost(read) || fs_v4_read_is_headless(read);
 
-    if (!read->is_whole || !read->views[0].is_there) {
-        bool is_unknown = read->views[0].is_answered && !read->views[0].is_there;
+    if (is_lost || !read->is_whole || !read->views[0].is_there) {
+        bool is_unknown = !is_lost && read->views[0].is_answered && !read->views[0].is_there;
 
         fs_v4_read_end(read);
         end_audit(state, is_unknown ? FS_UNKNOWN : FS_UNAVAILABLE);

@@ -145,6 +145,20 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
     }
 }
 
+/* The highest that any shard was answered in: a new one is above them all. */
+static uint64_t epoch_known(const struct fs_v4_sale *sale)
+{
+    struct fs_ledger *ledger = sale->worker->ledger.ledger;
+    uint64_t highest = 0;
+
+    for (unsigned k = 0; k < fs_v4_sale_shard_count(sale); k++) {
+        uint64_t epoch = fs_ledger_note_epoch(ledger, sale->shards[k].product->name, 0);
+
+        highest = epoch > highest ? epoch : highest;
+    }
+    return highest;
+}
+
 static void send_change(struct fs_v4_ask *state)
 {
     struct fs_ledger_worker *worker = state->ask.worker;
@@ -157,7 +171,8 @@ static void send_change(struct fs_v4_ask *state)
         fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_BUSY);
         return;
     }
-    fs_ledger_change_write(&state->ask, state->sale->shards[0].product->name, &args);
+    fs_ledger_change_write(&state->ask, state->sale->shards[0].product->name,
+                           epoch_known(state->sale), &args);
     args.argv[args.argc++] =
         fs_ledger_number(numbers[0], units < 0 ? 0 : fs_v4_deal(units, 0, count));
     args.argv[args.argc++] = fs_ledger_number(numbers[1], count);
@@ -207,14 +222,29 @@ static void on_moving(struct fs_call *call, const struct fs_reply *reply)
     }
 }
 
-/* A sale that is opened has as many shards as the option says. */
+/* A sale that is opened has as many shards as the option says.  One that is frozen is not moved. */
 static bool is_to_be_moved(const struct fs_v4_ask *state)
 {
     const struct fs_v4 *v4 = fs_v4_of(state->sale->worker);
 
-    return state->ask.change.kind == FS_CHANGE_UPDATE && state->ask.change.state == FS_SALE_OPEN &&
-           state->sale->has_layout && v4->shards_wanted > 0 &&
-           v4->shards_wanted != state->sale->shard_count;
+    return !state->is_frozen && state->ask.change.kind == FS_CHANGE_UPDATE &&
+           state->ask.change.state == FS_SALE_OPEN && state->sale->has_layout &&
+           v4->shards_wanted > 0 && v4->shards_wanted != state->sale->shard_count;
+}
+
+/* A sale that has lost something takes a reset; one that is frozen also another state. */
+static void on_looked_at(struct fs_v4_read *read)
+{
+    struct fs_v4_ask *state = read->data;
+    bool is_lost = fs_v4_read_tell_lost(read);
+
+    state->is_looked_at = true;
+    state->is_frozen = fs_v4_read_is_frozen(read);
+    fs_v4_read_end(read);
+    if (is_lost || (state->is_frozen && !fs_ledger_change_is_of_state(&state->ask.change)))
+        fs_v4_ask_end(state, FS_CLOSED);
+    else
+        find_place(state);
 }
 
 static void on_found(struct fs_v4_ask *state, enum fs_v4_placed placed)
@@ -222,12 +252,16 @@ static void on_found(struct fs_v4_ask *state, enum fs_v4_placed placed)
     const struct fs_host *host = state->ask.worker->ledger->host;
     struct fs_v4_sale *sale = state->sale;
 
-    if (placed == FS_V4_UNPLACED && host->now_us() < state->ask.deadline_us) {
+    if (placed == FS_V4_LOST) {
+        fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_CLOSED);
+    } else if (placed == FS_V4_UNPLACED && host->now_us() < state->ask.deadline_us) {
         fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_UNAVAILABLE);
     } else if (placed == FS_V4_UNPLACED) {
         fs_v4_ask_end(state, state->ask.may_be_made ? FS_UNDETERMINED : FS_BUSY);
     } else if (placed == FS_V4_MOVING) {
         wait_for_move(state);
+    } else if (state->ask.change.kind == FS_CHANGE_UPDATE && !state->is_looked_at) {
+        fs_v4_ask_read(state, on_looked_at);
     } else if (!is_to_be_moved(state) || state->is_confirmed) {
         send_change(state);
     } else if (!fs_v4_reshard_begin(sale, fs_v4_of(sale->worker)->shards_wanted, state)) {

@@ -139,14 +139,13 @@ static bool settle_sale(struct plan *plan, struct fs_ledger_queue *ops)
     const struct fs_v4_view *truth = &plan->read->views[0];
     const struct fs_host *host = fs_v4_host(plan->sale->worker);
     struct fs_v4_sale *sale = plan->sale;
-    bool is_elsewhere = false;
+    bool is_headless = fs_v4_read_is_headless(plan->read);
+    bool is_lost;
 
     if (sale->is_retired) {
         wait_all(sale, ops); /* they are sent on from there */
         return true;
     }
-    for (unsigned k = 1; k < plan->count; k++)
-        is_elsewhere = is_elsewhere || plan->read->views[k].is_there;
     /* What was not there before the place was asked for again, and is the same, is not there. */
     if (fs_v4_read_is_suspect(plan->read) && !(sale->is_absent && !truth->is_there)) {
         sale->is_absent = !truth->is_there;
@@ -156,12 +155,14 @@ static bool settle_sale(struct plan *plan, struct fs_ledger_queue *ops)
         return true;
     }
     sale->is_absent = false;
-    if (truth->is_answered && !truth->is_there && plan->read->is_whole && !is_elsewhere) {
+    is_lost = fs_v4_read_tell_lost(plan->read);
+    if (truth->is_answered && !truth->is_there && plan->read->is_whole && !is_headless &&
+        !is_lost) {
         end_all(ops, FS_UNKNOWN);
         return true;
     }
     if (truth->is_answered && !truth->is_there) {
-        if (is_elsewhere)
+        if (is_headless && !is_lost)
             host->log(host, FS_LOG_ERROR,
                       "v4: shard 0 of %.*s is gone and others are there: nothing is sold",
                       (int)sale->name.len, sale->name.data);

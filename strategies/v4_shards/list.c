@@ -131,6 +131,7 @@ static void on_row(struct fs_v4_read *read)
     list->is_failed = list->is_failed || !read->is_whole;
     row->is_found = read->is_whole && truth->is_there;
     row->is_behind = fs_v4_read_is_suspect(read);
+    list->is_failed = list->is_failed || (!row->is_behind && fs_v4_read_tell_lost(read));
     for (unsigned k = 1; row->is_found && k < fs_v4_sale_shard_count(read->sale); k++)
         row->is_behind = row->is_behind || fs_v4_read_is_behind(read, k);
     if (row->is_found && !row->is_behind) {
@@ -149,7 +150,7 @@ static void on_row_placed(void *data, enum fs_v4_placed placed)
     struct fs_v4_sale *before = row->sale;
     struct fs_v4_sale *sale = fs_v4_sale_take(worker, row->name);
 
-    if (placed != FS_V4_UNPLACED && sale && fs_v4_read_begin(sale, 0, on_row, row)) {
+    if (fs_v4_place_is_known(placed) && sale && fs_v4_read_begin(sale, 0, on_row, row)) {
         fs_v4_sale_leave(before);
         return;
     }
@@ -174,6 +175,17 @@ static bool read_row(struct row *row, struct fs_v4_worker *worker)
     return true;
 }
 
+/* One that is to be read again says then whether it is lost. */
+static bool has_row(const void *data, struct fs_text product)
+{
+    const struct fs_v4_list *list = data;
+    const struct row key = {.name = product};
+    const struct row *found =
+        bsearch(&key, list->rows, list->count, sizeof(list->rows[0]), compare_names);
+
+    return found && (found->is_found || found->is_behind);
+}
+
 static void read_rows(struct fs_v4_ask *state)
 {
     struct fs_v4_worker *worker = (struct fs_v4_worker *)(void *)state->ask.worker;
@@ -191,7 +203,7 @@ static void read_rows(struct fs_v4_ask *state)
     if (list->pending_count > 0)
         return;
     state->ask.trips++;
-    if (list->is_failed) {
+    if (list->is_failed || fs_ledger_is_any_lost(worker->ledger.ledger, has_row, list)) {
         end_list(state, FS_UNAVAILABLE);
         return;
     }

@@ -131,10 +131,9 @@ static void on_layout(struct fs_call *call, const struct fs_reply *reply)
     if (sale->is_retired) {
         end(place, FS_V4_ELSEWHERE);
     } else if (!sale->has_layout && sale->layout > 0) {
-        host->log(host, FS_LOG_ERROR,
-                  "v4: the store has lost where %.*s is: reset it to sell again",
-                  (int)sale->name.len, sale->name.data);
-        end(place, FS_V4_UNPLACED);
+        for (unsigned k = 0; k < sale->shard_count; k++)
+            fs_ledger_is_lost(sale->worker->ledger.ledger, sale->shards[k].product->name);
+        end(place, FS_V4_LOST);
     } else if (sale->has_layout &&
                (layout.number != sale->layout || layout.shard_count != sale->shard_count)) {
         end(place, fs_v4_sale_replace(sale, layout.number, layout.shard_count) ? FS_V4_ELSEWHERE
@@ -164,6 +163,6 @@ bool fs_v4_place_begin(struct fs_v4_sale *sale, uint64_t deadline_us, bool is_cl
     fs_v4_sale_use(sale);
     fs_v4_layout_ask(sale->worker, sale->name, &place->call, deadline_us,
                      is_claim ? FS_LEDGER_TEXT("claim") : FS_LEDGER_TEXT("read"), sale->shard_count,
-                     0, 0);
+                     (int64_t)sale->layout, 0);
     return true;
 }

@@ -19,8 +19,14 @@ enum fs_v4_placed {
     FS_V4_PLACED = 1, /* the shards are where the sale has them */
     FS_V4_ELSEWHERE,  /* they are not: the sale is retired, take it anew */
     FS_V4_MOVING,     /* they are, and are being moved: nothing can be changed now */
-    FS_V4_UNPLACED    /* the store did not say */
+    FS_V4_UNPLACED,   /* the store did not say */
+    FS_V4_LOST        /* the store does not have it any more; logged and counted the first time */
 };
+
+static inline bool fs_v4_place_is_known(enum fs_v4_placed placed)
+{
+    return placed != FS_V4_UNPLACED && placed != FS_V4_LOST;
+}
 
 /* Asks place.lua.  value and lease: where the verb has them. */
 void fs_v4_layout_ask(struct fs_v4_worker *worker, struct fs_text name, struct fs_call *call,

@@ -6,7 +6,7 @@
 --                    shards of a layout N whose keys are to be removed
 -- ARGV     1 verb, 2 to 4 what it needs:
 --            read
---            claim  shards            of a sale to be made: where there is no layout yet, it has these
+--            claim  shards, layout    of a sale to be made: where there is no layout yet, it is this one
 --            begin  layout, shards, lease_ms   to move from layout to so many shards
 --            renew  number, lease_ms  of the move that is under way
 --            void   number            gives it up
@@ -55,7 +55,8 @@ end
 local done = 1
 if verb == 'claim' then
     if not found.layout then
-        set('layout', '0', 'shards', ARGV[2], 'next', '0')
+        -- One above 0 was lost, and with it which numbers had been given: those are passed over.
+        set('layout', ARGV[3], 'shards', ARGV[2], 'next', ARGV[3] == '0' and 0 or ARGV[3] + 1000)
     end
 elseif verb == 'begin' then
     if not found.layout or found.moving or found.layout ~= ARGV[2] then

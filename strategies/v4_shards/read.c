@@ -156,6 +156,8 @@ static void note_view(const struct fs_v4_view *view)
     fs_v4_stock_note(read->sale, shard, mark_of(view), view->sale.info.units_left);
     fs_ledger_batch_epoch(product, view->sale.info.epoch);
     fs_ledger_batch_clock(product, view->sale.now_ms - (int64_t)(read->begin_us / 1000));
+    if (view->sale.is_frozen && !view->is_moved)
+        fs_ledger_note_frozen(product->worker->ledger, product->name, true);
 }
 
 static void on_view(struct fs_call *call, const struct fs_reply *reply)
@@ -205,6 +207,7 @@ struct fs_v4_read *fs_v4_read_begin(struct fs_v4_sale *sale, uint64_t deadline_u
     for (unsigned k = 0; k < count; k++) {
         argv[0] = sale->shards[k].product->keys.list[FS_LEDGER_KEY_SALE];
         read->views[k].read = read;
+        read->views[k].epoch_known = sale->shards[k].product->seen_epoch;
         read->views[k].call.done = on_view;
         fs_v4_host(worker)->script(worker->ledger.loop, &read->views[k].call, &fs_v4_read,
                                    deadline_us, 1, 2, argv);
@@ -310,12 +313,60 @@ bool fs_v4_read_is_suspect(const struct fs_v4_read *read)
     return is_suspect;
 }
 
+bool fs_v4_read_is_lost(const struct fs_v4_read *read, unsigned shard)
+{
+    const struct fs_v4_view *truth = &read->views[0];
+    const struct fs_v4_view *view = &read->views[shard];
+    uint64_t epoch = view->is_there ? view->sale.info.epoch : 0;
+
+    if (!view->is_answered || view->epoch_known <= epoch)
+        return false;
+    /* After a reset it is made anew, whatever became of it. */
+    return shard == 0 || !truth->is_there || truth->sale.info.epoch <= view->epoch_known;
+}
+
+bool fs_v4_read_tell_lost(const struct fs_v4_read *read)
+{
+    struct fs_v4_sale *sale = read->sale;
+    bool is_lost = false;
+
+    for (unsigned k = 0; k < sale->shard_count; k++)
+        if (fs_v4_read_is_lost(read, k)) {
+            is_lost = true;
+            fs_ledger_is_lost(sale->worker->ledger.ledger, sale->shards[k].product->name);
+        }
+    return is_lost;
+}
+
+bool fs_v4_read_is_headless(const struct fs_v4_read *read)
+{
+    const struct fs_v4_view *truth = &read->views[0];
+    bool is_elsewhere = false;
+
+    for (unsigned k = 1; k < fs_v4_sale_shard_count(read->sale); k++)
+        is_elsewhere = is_elsewhere || read->views[k].is_there;
+    return truth->is_answered && !truth->is_there && is_elsewhere;
+}
+
+bool fs_v4_read_is_frozen(const struct fs_v4_read *read)
+{
+    bool is_frozen = false;
+
+    for (unsigned k = 0; k < fs_v4_sale_shard_count(read->sale); k++) {
+        const struct fs_v4_view *view = &read->views[k];
+
+        is_frozen = is_frozen || (view->is_there && view->sale.is_frozen && !view->is_moved);
+    }
+    return is_frozen;
+}
+
 bool fs_v4_read_is_behind(const struct fs_v4_read *read, unsigned shard)
 {
     const struct fs_v4_view *truth = &read->views[0];
     const struct fs_v4_view *view = &read->views[shard];
 
     if (shard == 0 || !truth->is_there || !view->is_answered || truth->is_moved ||
+        fs_v4_read_is_lost(read, shard) ||
         truth->shard_count != (int64_t)fs_v4_sale_shard_count(read->sale))
         return false;
     return !view->is_there || view->sale.info.epoch < truth->sale.info.epoch ||

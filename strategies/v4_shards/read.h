@@ -29,6 +29,7 @@ struct fs_v4_view {
     bool is_there;
     bool is_moved; /* it is there, and marked: nothing changes it any more */
     uint64_t moved_by;
+    uint64_t epoch_known; /* the highest that this worker was answered before it asked */
     struct fs_ledger_sale sale;
     uint64_t moves;
     uint64_t fence;
@@ -83,7 +84,21 @@ void fs_v4_read_remember(const struct fs_v4_read *read);
 /* Shard 0 is not there, or some shard is marked: the layout may be another by now. */
 bool fs_v4_read_is_suspect(const struct fs_v4_read *read);
 
-/* Some shard does not have what shard 0 says, which is there. */
+/* This shard is gone, or back in an earlier epoch, though it had answered in one that is in force: what
+ * was sold from it is not known any more. */
+bool fs_v4_read_is_lost(const struct fs_v4_read *read, unsigned shard);
+
+/* Whether there is such a shard; logged and counted the first time.  Not of a suspect read, unless the
+ * layout was asked for since. */
+bool fs_v4_read_tell_lost(const struct fs_v4_read *read);
+
+/* Shard 0 is not there, and others are: of the sale nothing is known but that it was there. */
+bool fs_v4_read_is_headless(const struct fs_v4_read *read);
+
+/* Some shard is frozen, and not by a move. */
+bool fs_v4_read_is_frozen(const struct fs_v4_read *read);
+
+/* Some shard, not lost, does not have what shard 0 says, which is there. */
 bool fs_v4_read_is_behind(const struct fs_v4_read *read, unsigned shard);
 
 #endif
