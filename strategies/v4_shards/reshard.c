@@ -68,6 +68,7 @@ void fs_v4_reshards_dispose(struct fs_v4_worker *worker)
         struct fs_v4_reshard *reshard = worker->reshards;
 
         worker->reshards = reshard->next;
+        fs_v4_sale_leave(reshard->sale);
         free(reshard);
     }
 }

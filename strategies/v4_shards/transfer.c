@@ -79,6 +79,7 @@ void fs_v4_transfers_dispose(struct fs_v4_worker *worker)
         struct fs_v4_transfer *transfer = worker->transfers;
 
         worker->transfers = transfer->next;
+        fs_v4_sale_leave(transfer->sale);
         free(transfer);
     }
 }

@@ -44,6 +44,7 @@ static void on_batch(struct fs_call *call, const struct fs_reply *reply)
 static void pump(struct fs_ledger_product *product)
 {
     const struct fs_v4 *v4 = (const struct fs_v4 *)(const void *)product->worker->ledger;
+    bool had_ops = product->queue.first != NULL;
 
     fs_ledger_queue_expire(product);
     while (product->queue.first && product->in_flight < v4->batches_max) {
@@ -55,6 +56,9 @@ static void pump(struct fs_ledger_product *product)
             fs_v4_decide_send(product, first, count, &fs_ledger_decide, (struct fs_text){0}, NULL,
                               on_batch);
     }
+    /* Whose last op has just ended, and no answer is to come, is let go of by nobody else. */
+    if (had_ops && !product->queue.first && product->in_flight == 0)
+        fs_v4_sale_touch(fs_v4_sale_of(product));
 }
 
 static int read_options(struct fs_v4 *v4, const struct fs_host *host,
@@ -166,12 +170,24 @@ static int attach(void *strategy, struct fs_loop *loop, void **out)
     return 0;
 }
 
+static void let_go(struct fs_v4_worker *worker)
+{
+    struct fs_v4_sale *sale;
+
+    while ((sale = worker->dirty) != NULL) {
+        worker->dirty = sale->next_dirty;
+        sale->is_dirty = false;
+        fs_v4_sale_let_go(sale);
+    }
+}
+
 static void detach(void *data)
 {
     struct fs_v4_worker *worker = data;
 
     fs_v4_reshards_dispose(worker);
     fs_v4_transfers_dispose(worker);
+    let_go(worker); /* of retired ones above all, which are in no table */
     fs_v4_sales_dispose(worker);
     fs_ledger_worker_dispose(&worker->ledger);
     free(worker);

@@ -255,6 +255,38 @@ static void a_server_that_sells_nothing_misses_no_old_shard(void)
     world_close(&worlds[0]);
 }
 
+/* Its last purchase there is lost, and ends while it waits to be asked for again. */
+static void a_server_whose_last_answer_from_the_old_shards_was_lost_ends_well(void)
+{
+    struct world *late = &worlds[2];
+    struct fs_request lost = {.abandoned = true};
+    char product[32];
+
+    start_server();
+    play_number = 5000;
+    name_product(product);
+    begin(&worlds[0], "1", 0);
+    make_sale(&worlds[0], product);
+    begin(late, "1", 200000);
+    FS_CHECK_INT(set_state(&worlds[0], product, FS_SALE_OPEN).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(late, product, "first", 1).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(set_state(&worlds[0], product, FS_SALE_CLOSED).outcome.verdict, FS_DONE);
+    begin(&worlds[1], "2", 0);
+    FS_CHECK_INT(set_state(&worlds[1], product, FS_SALE_OPEN).outcome.verdict, FS_DONE);
+    fs_fake_store_inject(&late->fakes[0], FS_FAULT_LOST_BEFORE, late->fakes[0].call_count + 1,
+                         late->fakes[0].call_count + 1, 0);
+    fs_request_purchase(&lost, product, "second", "second", 1);
+    fs_driver_ask(&late->driver, &lost);
+    FS_CHECK_INT(world_count(late, product).sale.units_sold, SOLD + 1);
+    fs_fake_store_inject(&late->fakes[0], FS_FAULT_LOST_BEFORE, late->fakes[0].call_count + 1,
+                         UINT64_MAX, 0);
+    fs_driver_settle(&late->driver);
+    world_close(late);
+    world_check_audit(&worlds[0], product, SOLD + 1);
+    world_close(&worlds[1]);
+    world_close(&worlds[0]);
+}
+
 static void an_open_sale_keeps_its_shards(void)
 {
     char product[32];
@@ -397,16 +429,17 @@ static void what_a_dead_server_s_last_call_did_harms_nobody(void)
     servers_die(FS_FAULT_LOST_AFTER);
 }
 
-#define TESTS(T)                                                 \
-    T(a_closed_sale_goes_on_with_the_shards_it_is_opened_with)   \
-    T(a_server_that_knew_the_old_shards_sells_from_the_new_ones) \
-    T(a_server_that_sells_nothing_misses_no_old_shard)           \
-    T(an_open_sale_keeps_its_shards)                             \
-    T(a_call_of_a_move_that_is_not_sent_loses_nothing)           \
-    T(a_call_of_a_move_that_is_lost_before_it_ran_loses_nothing) \
-    T(a_call_of_a_move_that_is_lost_after_it_ran_loses_nothing)  \
-    T(a_late_answer_to_a_move_is_waited_for)                     \
-    T(what_a_server_that_died_was_moving_is_moved_by_another)    \
+#define TESTS(T)                                                         \
+    T(a_closed_sale_goes_on_with_the_shards_it_is_opened_with)           \
+    T(a_server_that_knew_the_old_shards_sells_from_the_new_ones)         \
+    T(a_server_that_sells_nothing_misses_no_old_shard)                   \
+    T(a_server_whose_last_answer_from_the_old_shards_was_lost_ends_well) \
+    T(an_open_sale_keeps_its_shards)                                     \
+    T(a_call_of_a_move_that_is_not_sent_loses_nothing)                   \
+    T(a_call_of_a_move_that_is_lost_before_it_ran_loses_nothing)         \
+    T(a_call_of_a_move_that_is_lost_after_it_ran_loses_nothing)          \
+    T(a_late_answer_to_a_move_is_waited_for)                             \
+    T(what_a_server_that_died_was_moving_is_moved_by_another)            \
     T(what_a_dead_server_s_last_call_did_harms_nobody)
 
 FS_SUITE("v4/reshard", TESTS)
