@@ -1,6 +1,9 @@
 """The API's description is whole, valid, and the same on both listeners."""
+import os
 import pathlib
 import re
+import shutil
+import subprocess
 
 import jsonschema
 import pytest
@@ -49,6 +52,42 @@ def test_its_examples_are_what_it_describes(document):
                     if "example" in media:
                         jsonschema.Draft202012Validator(
                             media["schema"], resolver=document.resolver).validate(media["example"])
+
+
+def examples(document):
+    """{language: source} of what the document has for people to copy."""
+    return {sample["lang"]: sample["source"] for item in document.json["paths"].values()
+            for operation in item.values() if isinstance(operation, dict)
+            for sample in operation.get("x-codeSamples", [])}
+
+
+def node():
+    """A Node.js that has fetch(), or None."""
+    program = shutil.which("node")
+    if program:
+        version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+        if int(re.match(r"v(\d+)", version)[1]) < 18:
+            program = None
+    return program
+
+
+@pytest.mark.parametrize("language", ["curl", "Python", "JavaScript"])
+def test_an_example_that_is_copied_buys(document, shared_server, folder, language):
+    assert sorted(examples(document)) == ["JavaScript", "Python", "curl"]
+    command = {"curl": ["/bin/sh", "-euc"], "Python": ["/usr/bin/python3", "-c"],
+               "JavaScript": [node(), "--input-type=module", "--eval"]}[language]
+    if command[0] is None:
+        pytest.skip("there is no Node.js of version 18 or later")
+    tools = folder / "tools"  # what a small machine has beside the shell
+    tools.mkdir(parents=True)
+    for name in ("curl", "sed"):
+        os.symlink(shutil.which(name), tools / name)
+    source = examples(document)[language].replace("127.0.0.1:8000",
+                                                  ":".join(map(str, shared_server.address)))
+    done = subprocess.run([*command, source], capture_output=True, text=True, timeout=30,
+                          env={"PATH": str(tools)})
+    assert done.returncode == 0 and not done.stderr, done
+    assert "order_id" in done.stdout, done
 
 
 def test_codes_that_are_described_are_those_of_the_server(document):
