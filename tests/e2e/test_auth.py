@@ -126,11 +126,24 @@ def refused(server, wire, token):
 
 def test_a_token_expires_though_it_is_cached(jwt_server):
     server, private, _ = jwt_server("HS256")
-    token = tokens.make("HS256", private, {**GOOD, "exp": int(time.time()) + 2})
-    assert buy(server, token).status == 200
-    assert buy(server, token).status == 200
-    time.sleep(3.2)
-    assert buy(server, token).status == 401
+    expires = int(time.time()) + 3
+    bought = bought_until(server, tokens.make("HS256", private, {**GOOD, "exp": expires}), expires)
+    assert bought > 1, "the machine was too slow for a second purchase"
+
+
+def bought_until(server, token, expires):
+    """Buys until it is refused: not before the token expires, and at once then."""
+    bought = 0
+    while True:
+        begun = time.time()
+        answer = buy(server, token, "1t" if server.config else "1")
+        if answer.status == 200:
+            assert begun < expires + 0.1, f"it bought {begun - expires:.3f} s after its end"
+            bought += 1
+        else:
+            assert answer.status == 401 and time.time() >= expires, answer
+            return bought
+        time.sleep(0.05)
 
 
 def test_issuer_and_audience_are_checked_when_configured(jwt_server):
@@ -143,11 +156,11 @@ def test_issuer_and_audience_are_checked_when_configured(jwt_server):
 
 
 def test_our_own_tokens_expire(make_server):
-    server = make_server("--set", "auth.token_ttl=1s").start()
-    buyer = server.login("user_1")
-    assert server.buy("1", buyer).status == 200
-    time.sleep(2.2)
-    assert server.buy("1", buyer).status == 401
+    server = make_server("--set", "auth.token_ttl=3s").start()
+    token = server.login("user_1")[0][1][7:]
+    claims = json.loads(tokens.unb64(token.split(".")[1]))
+    assert claims["exp"] - claims["iat"] == 3
+    assert bought_until(server, token, claims["exp"]) > 1
 
 
 def test_a_secret_that_is_too_short_is_refused(make_server, folder):
@@ -205,19 +218,20 @@ def test_sighup_reads_the_users_anew(make_server, folder):
     assert log_in(server, "bob", "word-of-bob").status == 401
     users_config(folder, "alice", "bob")
     server.signal(1)
-    limit = time.monotonic() + 5 * slowness()
-    while log_in(server, "bob", "word-of-bob").status != 200:
+    limit = time.monotonic() + 10 * slowness()
+    while "reloaded" not in server.output():
         assert time.monotonic() < limit, server.log()
-        time.sleep(0.2)
+        time.sleep(0.02)
+    assert log_in(server, "bob", "word-of-bob").status == 200
 
 
 @pytest.mark.limit(90)
-def test_failed_log_ins_are_limited_and_purchases_unharmed(make_server, folder):
+def test_failed_log_ins_are_limited_and_purchases_unharmed(make_server, folder, stalls):
     config, _ = users_config(folder, "alice", "bob", "carol")
     server = make_server(config=config).start()
     server.sale("calm", stock=1_000_000)
     buyer = bearer(log_in(server, "carol", "word-of-carol").json()["access_token"])
-    quiet = purchase_p99(server, buyer, 1.0)
+    quiet = purchase_p99(server, buyer, 1.0, stalls)
     stopped, statuses = threading.Event(), []
 
     def guess():
@@ -227,7 +241,7 @@ def test_failed_log_ins_are_limited_and_purchases_unharmed(make_server, folder):
     guessers = [threading.Thread(target=guess) for _ in range(4)]
     for thread in guessers:
         thread.start()
-    loud = purchase_p99(server, buyer, 2.0)
+    loud = purchase_p99(server, buyer, 2.0, stalls)
     stopped.set()
     for thread in guessers:
         thread.join()
@@ -243,14 +257,18 @@ def test_failed_log_ins_are_limited_and_purchases_unharmed(make_server, folder):
     assert loud < max(2 * quiet, 0.1 * slowness())
 
 
-def purchase_p99(server, buyer, seconds):
-    took, until = [], time.monotonic() + seconds
+def purchase_p99(server, buyer, seconds, stalls):
+    """Without the time that the machine stood still."""
+    spans, until = [], time.monotonic() + seconds
     with server.wire() as wire:
         while time.monotonic() < until:
             begun = time.monotonic()
             assert wire.ask("POST", "/purchase/calm", buyer, b'{"quantity":1}').status == 200
-            took.append(time.monotonic() - begun)
-    return sorted(took)[len(took) * 99 // 100]
+            spans.append((begun, time.monotonic()))
+    spans.sort(key=lambda span: span[0] - span[1])  # only the slowest can be at fault
+    slowest = spans[:len(spans) // 50 + 1]
+    took = sorted(ended - begun - stalls.between(begun, ended) for begun, ended in slowest)
+    return took[min(len(took) - 1, len(took) // 2)]
 
 
 def test_a_users_file_that_is_not_there_is_named(make_server, folder):
