@@ -71,7 +71,8 @@ def test_every_panel_asks_for_metrics_that_there_are(shared_server):
 def test_every_metric_of_the_plan_is_on_the_dashboard():
     text = DASHBOARD.read_text()
     for metric in ("http_requests_total", "http_request_duration_seconds",
-                   "inventory_stock_current", "shard_stock_current", "store_batch_size",
+                   "inventory_stock_current", "shard_stock_current", "shard_transfers_total",
+                   "store_batch_size",
                    "lock_wait_seconds", "purchase_outcomes_total"):
         assert metric in text, metric
 
@@ -90,6 +91,23 @@ def test_panels_have_units_titles_and_do_not_overlap():
         assert panel["description"].endswith("."), panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
         assert panel["datasource"]["uid"] == "prometheus", panel["title"]
+
+
+def test_every_panel_shows_the_servers_that_are_chosen():
+    for panel in panels():
+        for target in panel["targets"]:
+            asked = [m for m in METRIC.findall(without_labels(target["expr"])) if m not in NO_METRICS]
+            chosen = target["expr"].count('instance=~"$instance"')
+            assert chosen == len(asked), (panel["title"], target["expr"])
+
+
+def test_panels_that_some_strategies_leave_empty_say_so():
+    whose = ""
+    for panel in json.loads(DASHBOARD.read_text())["panels"]:
+        if panel["type"] == "row":
+            whose = panel["title"]
+        elif "(v" in whose:
+            assert re.search(r"v[1-4]", panel["description"]), panel["title"]
 
 
 def test_provisioning_names_the_datasource_and_folder_of_the_dashboard():
