@@ -18,6 +18,7 @@ struct adopting {
     void (*done)(void *data);
     void *data;
     unsigned pending_count;
+    bool has_failed;
     struct step steps[];
 };
 
@@ -36,8 +37,11 @@ static void on_step(struct fs_call *call, const struct fs_reply *reply)
         host->log(host, FS_LOG_ERROR, "v4: a shard of %.*s could not take a change over: %.*s",
                   (int)all->sale->name.len, all->sale->name.data, (int)reply->text.len,
                   reply->text.data);
+    all->has_failed = all->has_failed || reply->kind != FS_REPLY_INTEGER;
     if (--all->pending_count > 0)
         return;
+    if (all->has_failed && all->sale->is_gathering)
+        all->sale->is_failing = true;
     all->done(all->data);
     fs_v4_sale_leave(all->sale);
     free(all);

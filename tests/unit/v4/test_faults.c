@@ -412,6 +412,35 @@ static void a_shard_that_forgot_a_transfer_sells_nothing(void)
     world_close(world);
 }
 
+/* Of a store that reads and does not write. */
+static void check_is_not_asked_for_ever(struct world *world, const char *product, uint32_t units)
+{
+    uint64_t calls_before = world->fakes[0].call_count;
+    char order[32];
+
+    snprintf(order, sizeof(order), "%sfull", product);
+    freeReplyObject(fs_redis_server_ask(&server, "CONFIG SET maxmemory 1"));
+    FS_CHECK_INT(world_buy(world, product, order, units).outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK(world->fakes[0].call_count - calls_before < 20);
+    freeReplyObject(fs_redis_server_ask(&server, "CONFIG SET maxmemory 0"));
+    FS_CHECK_INT(world_buy(world, product, order, units).outcome.verdict, FS_DONE);
+}
+
+static void a_step_that_cannot_be_done_is_not_tried_until_the_deadline(void)
+{
+    struct world *world = &worlds[0];
+
+    start_server();
+    begin(world, "2", 3000000, 1);
+    FS_CHECK_INT(world_create(world, "half", 10).outcome.verdict, FS_DONE);
+    freeReplyObject(fs_redis_server_ask(&server, "HSET fs:{half/0}:sale fence 9"));
+    poll(NULL, 0, 300); /* what is known of it is read anew: a change is half made */
+    check_is_not_asked_for_ever(world, "half", 1);
+    FS_CHECK_INT(world_create(world, "swept", 2).outcome.verdict, FS_DONE);
+    check_is_not_asked_for_ever(world, "swept", 2);
+    world_close(world);
+}
+
 static void names_that_nobody_sells_leave_nothing_behind(void)
 {
     start_server();
@@ -442,6 +471,7 @@ static void names_that_nobody_sells_leave_nothing_behind(void)
     T(a_shard_that_forgot_what_it_acknowledged_gives_nothing)            \
     T(a_sale_that_forgot_what_it_acknowledged_is_not_moved)              \
     T(a_shard_that_forgot_a_transfer_sells_nothing)                      \
+    T(a_step_that_cannot_be_done_is_not_tried_until_the_deadline)        \
     T(names_that_nobody_sells_leave_nothing_behind)
 
 FS_SUITE("v4/faults", TESTS)
