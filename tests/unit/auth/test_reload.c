@@ -11,6 +11,7 @@
 
 #define TOKENS 4
 #define KEYS 2
+#define RELOADS 100u
 
 static const char *const secrets[KEYS] = {"0123456789abcdef0123456789abcdef",
                                           "fedcba9876543210fedcba9876543210"};
@@ -40,7 +41,7 @@ static void *run_loop(void *data)
 {
     struct loop *loop = data;
 
-    for (unsigned i = 0; !atomic_load(loop->stopped); i++) {
+    for (unsigned i = 0; !atomic_load(loop->stopped) || loop->verified_count <= RELOADS; i++) {
         unsigned key = i % KEYS, number = i / KEYS % TOKENS;
         unsigned before = atomic_load(loop->reloads);
         struct fs_text buyer = {NULL, 0};
@@ -61,7 +62,7 @@ static void *run_loop(void *data)
 
 static void verification_follows_reloads_and_never_mixes_them(void)
 {
-    enum { LOOPS = 2, RELOADS = 100 };
+    enum { LOOPS = 2 };
     struct fs_fixture fixture;
     struct fs_auth_options options;
     struct fs_auth *auth;

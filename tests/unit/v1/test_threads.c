@@ -17,6 +17,7 @@ struct crowd {
     pthread_t thread;
     struct fs_op ops[IN_FLIGHT];
     char orders[IN_FLIGHT][FS_ORDER_LEN_MAX];
+    pthread_barrier_t *both_sell; /* neither is through before the other begins */
     uint64_t random;
     unsigned begun;
     unsigned sold, sold_out, replayed, other; /* answers */
@@ -62,6 +63,7 @@ static void *crowd_main(void *data)
     for (unsigned i = 0; i < IN_FLIGHT; i++)
         begin(crowd, &crowd->ops[i]);
     fs_tiny_turn(&crowd->loop, false);
+    pthread_barrier_wait(crowd->both_sell);
     while (waiting > 0) {
         bool is_idle = true;
 
@@ -88,6 +90,7 @@ static void *crowd_main(void *data)
 static void two_loops_sell_exactly_the_stock(const char *options)
 {
     static struct crowd crowds[2];
+    pthread_barrier_t both_sell;
     struct fs_tiny_host host;
     struct fs_v1 *v1;
     struct fs_op op;
@@ -102,13 +105,16 @@ static void two_loops_sell_exactly_the_stock(const char *options)
     for (unsigned i = 0; i < 2; i++) {
         fs_tiny_loop_init(&crowds[i].loop, &host, v1);
         crowds[i].random = seed + i;
+        crowds[i].both_sell = &both_sell;
     }
     fs_tiny_op_init(&op, &crowds[0].loop);
     fs_tiny_create(&op, "1", 4001);
+    FS_REQUIRE(pthread_barrier_init(&both_sell, NULL, 2) == 0);
     for (unsigned i = 0; i < 2; i++)
         FS_REQUIRE(pthread_create(&crowds[i].thread, NULL, crowd_main, &crowds[i]) == 0);
     for (unsigned i = 0; i < 2; i++)
         pthread_join(crowds[i].thread, NULL);
+    pthread_barrier_destroy(&both_sell);
     FS_CHECK_INT(fs_tiny_audit(&op, "1"), FS_DONE);
     FS_CHECK(fs_tiny_is_sound(&op));
     left = fs_tiny_term(&op, "units_left");
