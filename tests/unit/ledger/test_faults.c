@@ -270,7 +270,7 @@ static void what_stays_lost_is_undetermined_and_told_by_lookup(void)
     struct fs_request found;
 
     begin(150000, 1);
-    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_create_at_last(&world, "shoe", 9).outcome.verdict, FS_DONE);
     for (unsigned run = 0; run < 2; run++) {
         const char *order = run == 0 ? "executed" : "dropped";
 
@@ -280,7 +280,7 @@ static void what_stays_lost_is_undetermined_and_told_by_lookup(void)
         fs_driver_settle(&world.driver);
         fs_fake_store_inject(&world.fakes[0], FS_FAULT_NONE, 0, 0, 0);
         FS_CHECK(bought.outcome.verdict == FS_UNDETERMINED || bought.outcome.verdict == FS_BUSY);
-        found = world_lookup(&world, "shoe", order);
+        found = world_lookup_at_last(&world, "shoe", order);
         if (run == 1 || bought.outcome.verdict == FS_BUSY)
             FS_CHECK_INT(found.outcome.verdict, FS_UNKNOWN);
     }
@@ -305,7 +305,7 @@ static void who_only_waited_is_told_busy_however_late_the_loop_is(void)
     pthread_t thread;
 
     begin(300000, 1);
-    FS_CHECK_INT(world_create(&world, "shoe", 100).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_create_at_last(&world, "shoe", 100).outcome.verdict, FS_DONE);
     sigaction(SIGUSR1, &sleeps, NULL);
     play_number = 0;
     set_purchases(requests, "shoe");
@@ -321,7 +321,7 @@ static void who_only_waited_is_told_busy_however_late_the_loop_is(void)
 
         verdicts[verdict]++;
         if (verdict == FS_BUSY)
-            FS_CHECK_INT(world_lookup(&world, "shoe", requests[i].order).outcome.verdict,
+            FS_CHECK_INT(world_lookup_at_last(&world, "shoe", requests[i].order).outcome.verdict,
                          FS_UNKNOWN);
     }
     FS_CHECK_INT(verdicts[FS_BUSY] + verdicts[FS_UNDETERMINED], ASKED);

@@ -187,7 +187,7 @@ static bool is_true(const struct fs_request *bought, const struct fs_request *fo
 
 static struct fs_request lookup_when_back(struct world *world, const char *order)
 {
-    uint64_t until_us = fs_clock_now_us() + 5000000;
+    uint64_t until_us = fs_clock_now_us() + 20000000;
     struct fs_request found;
 
     do {
@@ -195,6 +195,13 @@ static struct fs_request lookup_when_back(struct world *world, const char *order
     } while ((found.outcome.verdict == FS_UNAVAILABLE || found.timed_out) &&
              fs_clock_now_us() < until_us && poll(NULL, 0, 2) == 0);
     return found;
+}
+
+/* A way to Redis of its own, and time: for what must be done at the first attempt. */
+static void open_patient(void)
+{
+    open_world(&worlds[1], 10000000, NULL);
+    FS_CHECK_INT(world_create(&worlds[1], "shoe", 100000).outcome.verdict, FS_DONE);
 }
 
 static void break_the_way(enum fs_proxy_fault fault, uint64_t deadline_span_us)
@@ -207,8 +214,8 @@ static void break_the_way(enum fs_proxy_fault fault, uint64_t deadline_span_us)
 
     begin();
     fs_redis_proxy_start(&proxy, server.dir, server.socket);
+    open_patient();
     open_world(&worlds[0], deadline_span_us, proxy.url);
-    FS_CHECK_INT(world_create(&worlds[0], "shoe", 100000).outcome.verdict, FS_DONE);
     for (unsigned i = 0; i < faults; i++) {
         struct fs_request bought;
         struct fs_request found;
@@ -228,8 +235,9 @@ static void break_the_way(enum fs_proxy_fault fault, uint64_t deadline_span_us)
     printf("%u faults: %u sold, %u undetermined, %u not tried ", faults, verdicts[FS_DONE],
            verdicts[FS_UNDETERMINED], verdicts[FS_BUSY] + verdicts[FS_UNAVAILABLE]);
     FS_CHECK_INT(untrue, 0);
-    world_check_audit(&worlds[0], "shoe", sold);
+    world_check_audit(&worlds[1], "shoe", sold);
     world_close(&worlds[0]);
+    world_close(&worlds[1]);
     fs_redis_proxy_stop(&proxy);
 }
 
@@ -268,8 +276,8 @@ static void what_redis_reads_after_the_deadline_is_not_sold(void)
     unsigned sold = 0;
 
     begin();
+    open_patient();
     open_world(&worlds[0], 100000, NULL);
-    FS_CHECK_INT(world_create(&worlds[0], "shoe", 100).outcome.verdict, FS_DONE);
     for (unsigned i = 0; i < 10; i++) {
         struct fs_request bought;
         char order[32];
@@ -285,8 +293,9 @@ static void what_redis_reads_after_the_deadline_is_not_sold(void)
         FS_CHECK_INT(lookup_when_back(&worlds[0], order).outcome.verdict, FS_UNKNOWN);
     }
     FS_CHECK_INT(sold, 10);
-    world_check_audit(&worlds[0], "shoe", sold);
+    world_check_audit(&worlds[1], "shoe", sold);
     world_close(&worlds[0]);
+    world_close(&worlds[1]);
 }
 
 #define TESTS(T)                                         \

@@ -40,6 +40,9 @@ struct fs_request world_ask(struct world *world, struct fs_request request);
 struct fs_request world_buy(struct world *world, const char *product, const char *order,
                             uint32_t units);
 struct fs_request world_create(struct world *world, const char *product, int64_t units);
+/* The same, asked again while it comes too late: for worlds of short deadlines, on a busy machine. */
+struct fs_request world_create_at_last(struct world *world, const char *product, int64_t units);
+struct fs_request world_lookup_at_last(struct world *world, const char *product, const char *order);
 struct fs_request world_count(struct world *world, const char *product);
 struct fs_request world_lookup(struct world *world, const char *product, const char *order);
 

@@ -107,7 +107,7 @@ static void who_waits_for_a_home_that_hangs_is_told_busy_however_late_the_loop_i
     struct fs_request requests[ASKED] = {0};
 
     begin();
-    FS_CHECK_INT(world_create(&world, "shoe", 100).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_create_at_last(&world, "shoe", 100).outcome.verdict, FS_DONE);
     for (unsigned i = 0; i < ASKED; i++) {
         char buyer[16];
 
@@ -124,7 +124,7 @@ static void who_waits_for_a_home_that_hangs_is_told_busy_however_late_the_loop_i
 
         verdicts[verdict]++;
         if (is_nothing_taken(verdict))
-            FS_CHECK_INT(world_lookup(&world, "shoe", requests[i].order).outcome.verdict,
+            FS_CHECK_INT(world_lookup_at_last(&world, "shoe", requests[i].order).outcome.verdict,
                          FS_UNKNOWN);
     }
     printf("%u busy, %u undetermined ", verdicts[FS_BUSY], verdicts[FS_UNDETERMINED]);
@@ -161,14 +161,15 @@ static void who_home_is_short_for_is_asked_only_while_units_are_being_taken(void
         struct fs_request bought;
 
         begin();
-        FS_CHECK_INT(world_create(&world, "shoe", 1).outcome.verdict, FS_DONE);
+        FS_CHECK_INT(world_create_at_last(&world, "shoe", 1).outcome.verdict, FS_DONE);
         bought = buy_with_late_answers(calls[i].nth, 0);
         if (calls[i].is_asked)
             FS_CHECK_INT(bought.outcome.verdict, FS_UNDETERMINED);
         else
             FS_CHECK(is_nothing_taken(bought.outcome.verdict));
         if (!calls[i].is_asked)
-            FS_CHECK_INT(world_lookup(&world, "shoe", bought.order).outcome.verdict, FS_UNKNOWN);
+            FS_CHECK_INT(world_lookup_at_last(&world, "shoe", bought.order).outcome.verdict,
+                         FS_UNKNOWN);
         world_close(&world);
     }
 }
@@ -181,7 +182,7 @@ static void who_was_asked_in_vain_and_only_waits_is_told_so(void)
     uint64_t first;
 
     begin();
-    FS_CHECK_INT(world_create(&world, "shoe", 1).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_create_at_last(&world, "shoe", 1).outcome.verdict, FS_DONE);
     FS_CHECK_INT(world_count(&world, "shoe").outcome.verdict, FS_DONE);
     freeReplyObject(fs_redis_server_ask(&server, "HSET fs:{shoe/0}:sale frozen behind"));
     first = world.fakes[0].call_count + 1;
@@ -211,7 +212,7 @@ static void a_change_that_waits_for_a_move_is_told_busy(void)
         struct fs_request change = {0};
 
         begin();
-        FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+        FS_CHECK_INT(world_create_at_last(&world, "shoe", 9).outcome.verdict, FS_DONE);
         fs_request_change(&update, FS_CHANGE_UPDATE, "shoe", 0);
         update.change.state = FS_SALE_CLOSED;
         FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_DONE);
