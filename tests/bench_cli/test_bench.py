@@ -251,14 +251,17 @@ def test_help_goes_to_stdout_with_0(bench, args):
     assert done.returncode == 0 and "flashsale bench" in done.stdout
 
 
-def wait_for_load(bench, process):
+def wait_for_line(process, text):
     limit = time.monotonic() + 20 * slowness()
     while time.monotonic() < limit and process.poll() is None:
-        line = process.stderr.readline()
-        if "the load starts" in line:
-            time.sleep(0.3)
+        if text in process.stderr.readline():
             return
-    raise AssertionError(f"no load: {bench.processes()}")
+    raise AssertionError(f"nothing said {text!r}")
+
+
+def wait_for_load(process):
+    wait_for_line(process, "the load starts")
+    time.sleep(0.3)
 
 
 def test_a_generator_that_could_not_keep_up_is_3_in_words(bench):
@@ -266,10 +269,10 @@ def test_a_generator_that_could_not_keep_up_is_3_in_words(bench):
         "executor": "constant-arrival-rate", "users": 20, "connections": 20,
         "description": "a request each 2 ms", "deadline": "5s", "products": ["1"],
         "quantity": 1, "stock": 1000000, "thresholds": dict(LENIENT),
-        "stages": [{"name": "hold", "hold": "1s", "target": 500}]})
+        "stages": [{"name": "hold", "hold": "3s", "target": 500}]})
     with bench.start("run", "-s", path, "--strategy", "v1", stderr=subprocess.PIPE,
                      stdout=subprocess.PIPE) as process:
-        wait_for_load(bench, process)
+        wait_for_load(process)
         process.send_signal(signal.SIGSTOP)  # as if it had no CPU
         time.sleep(0.4)
         process.send_signal(signal.SIGCONT)
@@ -322,7 +325,7 @@ def test_ctrl_c_once_stops_and_still_reports(bench):
     path = bench.scenario("long", steady())
     with bench.start("run", "-s", path, "--strategy", "v1,v3", stderr=subprocess.PIPE,
                      stdout=subprocess.PIPE) as process:
-        wait_for_load(bench, process)
+        wait_for_load(process)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30 * slowness())
@@ -338,10 +341,10 @@ def test_ctrl_c_twice_ends_at_once_and_leaves_nothing(bench):
     path = bench.scenario("long", steady(deadline="30s", think={"min": "5s", "max": "5s"}))
     with bench.start("run", "-s", path, "--strategy", "v3", stderr=subprocess.PIPE,
                      stdout=subprocess.DEVNULL) as process:
-        wait_for_load(bench, process)
+        wait_for_load(process)
         assert bench.processes()
         process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+        wait_for_line(process, "Once more ends at once")  # two at once would be one
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=10 * slowness())
     assert process.returncode in (130, 3)
@@ -351,7 +354,7 @@ def test_killing_the_program_takes_server_and_redis_with_it(bench):
     path = bench.scenario("long", steady())
     with bench.start("run", "-s", path, "--strategy", "v3", stderr=subprocess.PIPE,
                      stdout=subprocess.DEVNULL) as process:
-        wait_for_load(bench, process)
+        wait_for_load(process)
         assert any("redis-server" in words for words in bench.processes())
         process.kill()
         process.communicate()

@@ -1,6 +1,7 @@
 """flashsale doctor: what it says of Redis servers and settings, and what it leaves behind."""
 import json
 import os
+import re
 
 import pytest
 
@@ -55,6 +56,11 @@ def test_a_good_redis_is_all_ok(folder):
     told = [row for row in rows if row["topic"] == "redis"]
     assert {row["check"] for row in told} >= {"trust", "durability", "clients", "keepalive",
                                                "round trip", "clock", "memory"}
+    trip, = (row for row in told if row["check"] == "round trip")
+    took_ms = float(re.search(r"([\d.]+) ms", trip["found"])[1])
+    if took_ms > 1.0:  # the machine is busy, and so it is told
+        assert trip["verdict"] == "warning"
+        told.remove(trip)
     assert [row for row in told if row["verdict"] not in ("ok",)] == []
     assert "noeviction" in finding(rows, "redis", "trust")["found"]
 
