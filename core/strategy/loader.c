@@ -228,6 +228,7 @@ int fs_strategy_load(const char *name_or_path, const char *dir, struct fs_strate
 
     if (code)
         return code;
+    assert(loaded.path);
     code = check_folder(loaded.path, error);
     if (!code)
         code = check_file(loaded.path, error);
