@@ -58,11 +58,45 @@ void fs_ledger_ask_tell(struct fs_ledger_ask *state, const struct fs_sale_info *
     state->worker->ledger->host->complete(state->op, &outcome);
 }
 
+void fs_ledger_ask_tell_order(struct fs_ledger_ask *state, struct fs_order_info *info)
+{
+    const struct fs_outcome outcome = {
+        .verdict = FS_DONE,
+        .store_trips = state->trips,
+        .units_left = info->units_left,
+        .epoch = info->epoch,
+        .sequence = info->sequence,
+    };
+
+    if (!fs_ledger_same(info->buyer, state->buyer)) {
+        fs_ledger_ask_end(state, FS_UNKNOWN);
+        return;
+    }
+    info->product = state->product;
+    info->order = state->order;
+    state->worker->ledger->host->tell_order(state->op, info);
+    state->worker->ledger->host->complete(state->op, &outcome);
+}
+
 static void begin(struct fs_ledger_worker *worker, struct fs_op *op, struct fs_ledger_ask *state)
 {
     state->worker = worker;
     state->op = op;
     state->trips = 1;
+}
+
+/* Takes the answer to a read of the sale.  False: it is none, and the op has ended. */
+static bool read_sale(struct fs_ledger_ask *state, const struct fs_reply *reply,
+                      struct fs_ledger_sale *sale)
+{
+    bool is_sale =
+        reply->kind == FS_REPLY_LIST && fs_ledger_read_sale(reply->items, reply->item_count, sale);
+
+    if (reply->kind == FS_REPLY_NIL)
+        fs_ledger_ask_missing(state);
+    else if (!is_sale)
+        fs_ledger_ask_fail(state, reply);
+    return is_sale;
 }
 
 /* An order that is not there was never made, unless the store has lost it. */
@@ -71,12 +105,7 @@ static void look_for_sale_done(struct fs_call *call, const struct fs_reply *repl
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
     struct fs_ledger_sale sale;
 
-    if (reply->kind == FS_REPLY_NIL)
-        fs_ledger_ask_missing(state);
-    else if (reply->kind != FS_REPLY_LIST ||
-             !fs_ledger_read_sale(reply->items, reply->item_count, &sale))
-        fs_ledger_ask_fail(state, reply);
-    else
+    if (read_sale(state, reply, &sale))
         fs_ledger_ask_end(state, sale.is_frozen ? FS_UNAVAILABLE : FS_UNKNOWN);
 }
 
@@ -97,28 +126,14 @@ static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
     struct fs_order_info info;
     uint64_t cancel_sequence;
-    struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = state->trips};
 
-    if (reply->kind == FS_REPLY_NIL) {
+    if (reply->kind == FS_REPLY_NIL)
         look_for_sale(state);
-        return;
-    }
-    if (reply->kind != FS_REPLY_TEXT ||
-        !fs_ledger_read_order(reply->text, &info, &cancel_sequence)) {
+    else if (reply->kind != FS_REPLY_TEXT ||
+             !fs_ledger_read_order(reply->text, &info, &cancel_sequence))
         fs_ledger_ask_fail(state, reply);
-        return;
-    }
-    if (!fs_ledger_same(info.buyer, state->buyer)) {
-        fs_ledger_ask_end(state, FS_UNKNOWN);
-        return;
-    }
-    info.product = state->product;
-    info.order = state->order;
-    outcome.units_left = info.units_left;
-    outcome.epoch = info.epoch;
-    outcome.sequence = info.sequence;
-    state->worker->ledger->host->tell_order(state->op, &info);
-    state->worker->ledger->host->complete(state->op, &outcome);
+    else
+        fs_ledger_ask_tell_order(state, &info);
 }
 
 void fs_ledger_lookup(void *data, struct fs_op *op, void *state_data,
@@ -141,24 +156,15 @@ void fs_ledger_lookup(void *data, struct fs_op *op, void *state_data,
     worker->ledger->host->store(worker->loop, &state->call, argv[1], ref->deadline_us, 3, argv);
 }
 
-static void tell_read(struct fs_ledger_ask *state, const struct fs_sale_info *info)
-{
-    fs_ledger_note_read(state->worker, state->product, info->epoch);
-    fs_ledger_ask_tell(state, info, false);
-}
-
 static void count_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
     struct fs_ledger_sale sale;
 
-    if (reply->kind == FS_REPLY_NIL)
-        fs_ledger_ask_missing(state);
-    else if (reply->kind != FS_REPLY_LIST ||
-             !fs_ledger_read_sale(reply->items, reply->item_count, &sale))
-        fs_ledger_ask_fail(state, reply);
-    else
-        tell_read(state, &sale.info);
+    if (!read_sale(state, reply, &sale))
+        return;
+    fs_ledger_note_read(state->worker, state->product, sale.info.epoch);
+    fs_ledger_ask_tell(state, &sale.info, false);
 }
 
 void fs_ledger_count(void *data, struct fs_op *op, void *state_data, struct fs_text product)

@@ -46,6 +46,10 @@ struct fs_ledger_change_args {
 void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name, uint64_t epoch,
                             struct fs_ledger_change_args *args);
 
+/* What is to be said of a change whose script was not answered by its answer, logged where the store said
+ * something else.  0: nothing yet, it is asked for again a little later. */
+enum fs_verdict fs_ledger_change_failed(struct fs_ledger_ask *state, const struct fs_reply *reply);
+
 /* Whether it does nothing but set the sale's state, which a frozen sale takes. */
 bool fs_ledger_change_is_of_state(const struct fs_sale_change *change);
 
@@ -62,6 +66,9 @@ void fs_ledger_ask_fail(struct fs_ledger_ask *state, const struct fs_reply *repl
 /* Ends a read of a sale that the store does not have: FS_UNKNOWN, or FS_UNAVAILABLE, logged, where this
  * process was answered of it before, so that the store has lost it. */
 void fs_ledger_ask_missing(struct fs_ledger_ask *state);
+
+/* Tells the order that was looked up, of which info has what its record says, and ends the op with it. */
+void fs_ledger_ask_tell_order(struct fs_ledger_ask *state, struct fs_order_info *info);
 
 /* Tells the sale and ends the op with it. */
 void fs_ledger_ask_tell(struct fs_ledger_ask *state, const struct fs_sale_info *info,

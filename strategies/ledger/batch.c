@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
+#include "host.h"
 #include "record.h"
 #include "scripts.h"
 
@@ -68,7 +69,7 @@ static void count_batch(const struct fs_ledger_worker *worker, uint32_t count)
 {
     const struct fs_host *host = worker->ledger->host;
 
-    if (host->struct_size >= offsetof(struct fs_host, batch) + sizeof(host->batch) && host->batch)
+    if (FS_LEDGER_HOST_HAS(host, batch))
         host->batch(worker->loop, count);
 }
 
@@ -359,12 +360,7 @@ void fs_ledger_batch_fail(struct fs_ledger_op *first, const struct fs_reply *rep
         } else if (state->deadline_us <= now_us) {
             fs_ledger_complete(state, FS_UNDETERMINED);
         } else {
-            state->next = NULL;
-            if (again.last)
-                again.last->next = state;
-            else
-                again.first = state;
-            again.last = state;
+            fs_ledger_queue_append(&again, state);
         }
     }
     ask_again(product, again.first);
@@ -395,12 +391,7 @@ void fs_ledger_batch_answer(struct fs_ledger_op *first, const struct fs_reply *r
             continue;
         if (fs_ledger_batch_complete(state, epoch, &decision))
             continue;
-        state->next = NULL;
-        if (again.last)
-            again.last->next = state;
-        else
-            again.first = state;
-        again.last = state;
+        fs_ledger_queue_append(&again, state);
     }
     fs_ledger_share_seen(product);
     ask_again(product, again.first);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "batch.h"
+#include "names.h"
 #include "record.h"
 #include "scripts.h"
 
@@ -23,7 +24,7 @@ static void on_again(struct fs_call *call, const struct fs_reply *reply)
 }
 
 /* A change with a name is made once, however often it is asked for. */
-static void change_failed(struct fs_ledger_ask *state, const struct fs_reply *reply)
+enum fs_verdict fs_ledger_change_failed(struct fs_ledger_ask *state, const struct fs_reply *reply)
 {
     const struct fs_host *host = state->worker->ledger->host;
     bool is_lost = reply->kind == FS_REPLY_LOST;
@@ -33,18 +34,26 @@ static void change_failed(struct fs_ledger_ask *state, const struct fs_reply *re
                   "%s: a change of %.*s failed and may be half made, audit it: %.*s",
                   state->worker->ledger->name, (int)state->product.len, state->product.data,
                   (int)reply->text.len, reply->text.data ? reply->text.data : "");
-        fs_ledger_ask_end(state, FS_UNDETERMINED);
-        return;
+        return FS_UNDETERMINED;
     }
     state->may_be_made = state->may_be_made || is_lost;
-    if (!state->may_be_made) {
-        fs_ledger_ask_end(state, FS_UNAVAILABLE);
-    } else if (state->change.change.len == 0 || host->now_us() >= state->deadline_us) {
-        fs_ledger_ask_end(state, FS_UNDETERMINED);
-    } else {
-        state->call.done = on_again;
-        host->wait(state->worker->loop, &state->call, FS_LEDGER_RETRY_MS);
+    if (!state->may_be_made)
+        return FS_UNAVAILABLE;
+    if (state->change.change.len == 0 || host->now_us() >= state->deadline_us)
+        return FS_UNDETERMINED;
+    return 0;
+}
+
+static void change_failed(struct fs_ledger_ask *state, const struct fs_reply *reply)
+{
+    enum fs_verdict verdict = fs_ledger_change_failed(state, reply);
+
+    if (verdict != 0) {
+        fs_ledger_ask_end(state, verdict);
+        return;
     }
+    state->call.done = on_again;
+    state->worker->ledger->host->wait(state->worker->loop, &state->call, FS_LEDGER_RETRY_MS);
 }
 
 static void change_done(struct fs_call *call, const struct fs_reply *reply)
@@ -169,9 +178,6 @@ void fs_ledger_make_change(void *data, struct fs_op *op, void *state_data,
 {
     struct fs_ledger_worker *worker = data;
     struct fs_ledger_ask *state = state_data;
-    char products[FS_LEDGER_KEY_LEN_MAX];
-    char number[FS_LEDGER_NUMBER_SIZE];
-    struct fs_text argv[3];
 
     state->worker = worker;
     state->op = op;
@@ -182,11 +188,7 @@ void fs_ledger_make_change(void *data, struct fs_op *op, void *state_data,
         send_change(state);
         return;
     }
-    argv[0] = fs_ledger_key_write(products, worker->ledger->prefix, "products");
-    argv[1] = change->product;
-    argv[2] = fs_ledger_number(number, FS_LEDGER_SALES_MAX);
     state->trips = 1;
     state->call.done = name_done;
-    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_name, change->deadline_us,
-                                 1, 3, argv);
+    fs_ledger_names_add(worker, &state->call, change->product, change->deadline_us);
 }

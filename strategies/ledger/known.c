@@ -3,7 +3,8 @@
 #include "ledger.h"
 
 #include <inttypes.h>
-#include <stddef.h>
+
+#include "host.h"
 
 static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_text product)
 {
@@ -54,8 +55,7 @@ static void set_frozen(struct fs_ledger *ledger, struct fs_ledger_epoch *entry, 
         ledger->frozen_count++;
     else
         ledger->frozen_count--;
-    if (host->struct_size >= offsetof(struct fs_host, sales_frozen) + sizeof(host->sales_frozen) &&
-        host->sales_frozen)
+    if (FS_LEDGER_HOST_HAS(host, sales_frozen))
         host->sales_frozen(host, ledger->frozen_count);
 }
 

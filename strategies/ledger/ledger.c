@@ -1,4 +1,4 @@
-/* Products, their queues, and the end of a turn. */
+/* Products, and the end of a turn. */
 #include "ledger.h"
 
 #include <assert.h>
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "decision.h"
+#include "host.h"
 
 #define HEAD_MAX 16u /* keys and arguments before the ops of a batch */
 
@@ -20,41 +21,39 @@ static bool may_always(struct fs_op *op, bool is_asked)
 /* An older host has no such member, and takes every op for asked. */
 static bool (*asked_of(const struct fs_host *host))(struct fs_op *, bool)
 {
-    if (host->struct_size >= offsetof(struct fs_host, asked) + sizeof(host->asked) && host->asked)
-        return host->asked;
-    return may_always;
+    return FS_LEDGER_HOST_HAS(host, asked) ? host->asked : may_always;
 }
 
-/* A script may name a key of all products only where it lives on the same node as each of theirs: in a
- * cluster of one primary it does not, since there a script has one slot. */
-static bool has_one_node(const struct fs_host *host)
+bool fs_ledger_is_on_cluster(const struct fs_host *host)
 {
-    bool says_cluster =
-        host->struct_size >= offsetof(struct fs_host, store_is_cluster) + sizeof(void (*)(void));
-
-    return host->store_count(host) == 1 && !(says_cluster && host->store_is_cluster(host));
+    return FS_LEDGER_HOST_HAS(host, store_is_cluster) && host->store_is_cluster(host);
 }
 
 int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const char *name,
                    const char *prefix)
 {
+    size_t prefix_len = strlen(prefix);
+
     *ledger = (struct fs_ledger){
         .host = host,
         .name = name,
-        .prefix = {prefix, strlen(prefix)},
-        .has_claims = has_one_node(host),
+        /* A script may name a key of all products only where it lives on the same node as each of
+         * theirs: in a cluster of one primary it does not, since there a script has one slot. */
+        .has_claims = host->store_count(host) == 1 && !fs_ledger_is_on_cluster(host),
         .batch_max = FS_LEDGER_BATCH_DEFAULT,
+        .batches_max = FS_LEDGER_BATCHES_DEFAULT,
         .log_max = FS_LEDGER_LOG_DEFAULT,
         .audit_max = FS_LEDGER_AUDIT_DEFAULT,
         .asked = asked_of(host),
     };
-    if (ledger->prefix.len > FS_LEDGER_PREFIX_LEN_MAX || memchr(prefix, '{', ledger->prefix.len) ||
-        memchr(prefix, '}', ledger->prefix.len)) {
+    if (prefix_len > FS_LEDGER_PREFIX_LEN_MAX || strpbrk(prefix, "{}")) {
         host->log(host, FS_LOG_ERROR,
                   "%s: the key prefix is '%s': use at most %u characters and no braces", name,
                   prefix, FS_LEDGER_PREFIX_LEN_MAX);
         return -EINVAL;
     }
+    memcpy(ledger->prefix_chars, prefix, prefix_len);
+    ledger->prefix = (struct fs_text){ledger->prefix_chars, prefix_len};
     ledger->epochs = calloc(FS_LEDGER_EPOCHS_MAX, sizeof(*ledger->epochs));
     if (!ledger->epochs)
         return -ENOMEM;
@@ -102,20 +101,9 @@ void fs_ledger_worker_dispose(struct fs_ledger_worker *worker)
     free(worker->numbers);
 }
 
-void fs_ledger_detach(void *worker)
-{
-    fs_ledger_worker_dispose(worker);
-    free(worker);
-}
-
-/* FNV-1a.  Names that were chosen to collide only share a bucket while they are asked for. */
 static size_t bucket_of(struct fs_text name)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (unsigned char)name.data[i]) * UINT64_C(0x100000001b3);
-    return (hash ^ hash >> 32) & (FS_LEDGER_PRODUCT_BUCKETS - 1);
+    return fs_ledger_hash(name) & (FS_LEDGER_PRODUCT_BUCKETS - 1);
 }
 
 static struct fs_ledger_product *find_product(const struct fs_ledger_worker *worker,
@@ -180,16 +168,6 @@ void fs_ledger_product_touch(struct fs_ledger_product *product)
     product->worker->dirty = product;
 }
 
-static void append(struct fs_ledger_queue *queue, struct fs_ledger_op *state)
-{
-    state->next = NULL;
-    if (queue->last)
-        queue->last->next = state;
-    else
-        queue->first = state;
-    queue->last = state;
-}
-
 void fs_ledger_queue_op(struct fs_ledger_worker *worker, struct fs_op *op,
                         struct fs_ledger_op *state, struct fs_text product,
                         const struct fs_ledger_op *asked)
@@ -203,7 +181,7 @@ void fs_ledger_queue_op(struct fs_ledger_worker *worker, struct fs_op *op,
         worker->ledger->host->complete(op, &outcome);
         return;
     }
-    append(&state->product->queue, state);
+    fs_ledger_queue_append(&state->product->queue, state);
     fs_ledger_product_touch(state->product);
 }
 
@@ -237,26 +215,6 @@ void fs_ledger_cancel(void *worker, struct fs_op *op, void *state, const struct 
     fs_ledger_queue_op(worker, op, state, ref->product, &asked);
 }
 
-struct fs_ledger_op *fs_ledger_queue_cut(struct fs_ledger_queue *queue, uint32_t max,
-                                         uint32_t *count)
-{
-    struct fs_ledger_op *first = queue->first;
-    struct fs_ledger_op *last = first;
-
-    *count = first ? 1 : 0;
-    while (last && last->next && *count < max) {
-        last = last->next;
-        ++*count;
-    }
-    if (!last)
-        return NULL;
-    queue->first = last->next;
-    if (!queue->first)
-        queue->last = NULL;
-    last->next = NULL;
-    return first;
-}
-
 void fs_ledger_complete(struct fs_ledger_op *state, enum fs_verdict verdict)
 {
     const struct fs_outcome outcome = {
@@ -270,69 +228,25 @@ bool fs_ledger_op_asked(struct fs_ledger_op *state, bool is_asked)
     return state->product->worker->ledger->asked(state->op, is_asked);
 }
 
-/* At its deadline: what was never asked for, or is known not to be decided, took nothing. */
-static void end_late(struct fs_ledger_op *state)
+void fs_ledger_complete_late(struct fs_ledger_op *state)
 {
     fs_ledger_complete(state, state->may_be_decided ? FS_UNDETERMINED : FS_BUSY);
 }
 
-struct fs_ledger_op *fs_ledger_queue_take(struct fs_ledger_queue *queue, uint32_t max,
-                                          uint32_t *count)
+void fs_ledger_product_send(struct fs_ledger_product *product,
+                            void (*send)(struct fs_ledger_product *product,
+                                         struct fs_ledger_op *first, uint32_t count))
 {
-    struct fs_ledger_op *first = NULL;
-    struct fs_ledger_op **at = &first;
+    const struct fs_ledger *ledger = product->worker->ledger;
 
-    *count = 0;
-    while (queue->first && *count < max) {
-        struct fs_ledger_op *state = queue->first;
+    fs_ledger_queue_expire(product);
+    while (product->queue.first && product->in_flight < ledger->batches_max) {
+        uint32_t count;
+        struct fs_ledger_op *first =
+            fs_ledger_queue_take(&product->queue, ledger->batch_max, &count);
 
-        queue->first = state->next;
-        state->next = NULL;
-        if (!fs_ledger_op_asked(state, true)) {
-            end_late(state);
-            continue;
-        }
-        *at = state;
-        at = &state->next;
-        ++*count;
-    }
-    if (!queue->first)
-        queue->last = NULL;
-    return first;
-}
-
-void fs_ledger_queue_return(struct fs_ledger_queue *queue, struct fs_ledger_op *first)
-{
-    struct fs_ledger_op *last = first;
-
-    if (!first)
-        return;
-    fs_ledger_op_asked(last, last->may_be_decided);
-    while (last->next) {
-        last = last->next;
-        fs_ledger_op_asked(last, last->may_be_decided);
-    }
-    last->next = queue->first;
-    if (!queue->first)
-        queue->last = last;
-    queue->first = first;
-}
-
-void fs_ledger_queue_expire(struct fs_ledger_product *product)
-{
-    struct fs_ledger_queue *queue = &product->queue;
-    uint64_t now_us;
-
-    if (!queue->first)
-        return;
-    now_us = product->worker->ledger->host->now_us();
-    while (queue->first && queue->first->deadline_us <= now_us) {
-        struct fs_ledger_op *state = queue->first;
-
-        queue->first = state->next;
-        if (!queue->first)
-            queue->last = NULL;
-        end_late(state);
+        if (first)
+            send(product, first, count);
     }
 }
 

@@ -1,4 +1,4 @@
-/* What v2 and v3 share: sales in Redis as the scripts keep them, and a worker that asks for them.
+/* What v2 to v4 share: sales in Redis as the scripts keep them, and a worker that asks for them.
  *
  * A worker keeps one struct fs_ledger_product for each product that is being asked for or was sold
  * from.  Ops wait in the product's queue; at the end of a turn the strategy's pump() is called for
@@ -12,6 +12,7 @@
 
 #include "keys.h"
 #include "limits.h"
+#include "queue.h"
 #include "text.h"
 
 /* The highest epoch that any worker of this process was answered, and the last sale in it. */
@@ -30,9 +31,11 @@ struct fs_ledger {
     /* constant after init */
     const struct fs_host *host; /* borrowed */
     const char *name;           /* of the strategy, for log lines */
-    struct fs_text prefix;      /* borrowed from the options' owner until close */
+    struct fs_text prefix;      /* into prefix_chars */
+    char prefix_chars[FS_LEDGER_PREFIX_LEN_MAX];
     bool has_claims;
     uint32_t batch_max;
+    uint32_t batches_max; /* of a product on their way from one worker */
     uint32_t log_max;
     uint32_t audit_max;
     bool (*asked)(struct fs_op *op, bool is_asked); /* the host's, or one that says yes */
@@ -66,10 +69,6 @@ struct fs_ledger_op {
     bool may_be_decided;      /* an ask was lost: it may have been decided */
     bool was_lost;            /* a batch with it: its own decision comes back as one from before */
     uint64_t sequence_before; /* the highest of the sale that its worker knew at its first ask */
-};
-
-struct fs_ledger_queue {
-    struct fs_ledger_op *first, *last;
 };
 
 struct fs_ledger_worker {
@@ -139,11 +138,13 @@ struct fs_ledger_product {
     _Alignas(max_align_t) unsigned char extra[]; /* the strategy's, zeroed */
 };
 
-/* prefix: borrowed until dispose.  Reads store_count().  The three limits are set by the strategy
- * before the first attach.  Returns 0 or -EINVAL (logged), -ENOMEM.  [main] */
+/* Reads store_count().  The limits are set by the strategy before the first attach.  Returns 0 or -EINVAL (logged), -ENOMEM.  [main] */
 int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const char *name,
                    const char *prefix);
 void fs_ledger_dispose(struct fs_ledger *ledger); /* [main] */
+
+/* An older host does not say it: then it is none.  [any] */
+bool fs_ledger_is_on_cluster(const struct fs_host *host);
 
 /* Remembers that epoch of product was answered, and gives the highest.  [any] */
 uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch);
@@ -214,25 +215,11 @@ void fs_ledger_purchase(void *worker, struct fs_op *op, void *state,
                         const struct fs_purchase *purchase);
 void fs_ledger_cancel(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref);
 
-/* Likewise: disposes the worker and frees it.  [main] */
-void fs_ledger_detach(void *worker);
-
-/* Takes at most max ops from the front, to be sent by a script that may decide them: each is said to
- * be asked, those whose client was answered meanwhile are ended.  NULL: none is left.  [loop] */
-struct fs_ledger_op *fs_ledger_queue_take(struct fs_ledger_queue *queue, uint32_t max,
-                                          uint32_t *count);
-
-/* Takes at most max ops from the front.  [loop] */
-struct fs_ledger_op *fs_ledger_queue_cut(struct fs_ledger_queue *queue, uint32_t max,
-                                         uint32_t *count);
-
-/* Puts a list of ops back to the front, in their order.  They are asked only as far as an ask of
- * theirs was lost. */
-void fs_ledger_queue_return(struct fs_ledger_queue *queue, struct fs_ledger_op *first);
-
-/* Completes what is past its deadline at the front of the queue: FS_BUSY, or FS_UNDETERMINED where it
- * may have been decided.  The server says the same by itself when this comes too late. */
-void fs_ledger_queue_expire(struct fs_ledger_product *product);
+/* Takes what waits, at most batch_max ops at a time, and has it sent while fewer than batches_max scripts
+ * of the product are on their way.  [loop] */
+void fs_ledger_product_send(struct fs_ledger_product *product,
+                            void (*send)(struct fs_ledger_product *product,
+                                         struct fs_ledger_op *first, uint32_t count));
 
 /* Pumps the product again after delay_ms, or when its oldest op is due.  Not while is_waiting. */
 void fs_ledger_product_wait(struct fs_ledger_product *product, uint32_t delay_ms);
@@ -244,6 +231,9 @@ void fs_ledger_product_gather(struct fs_ledger_product *product);
 
 /* Completes the op with a verdict about which the store said nothing. */
 void fs_ledger_complete(struct fs_ledger_op *state, enum fs_verdict verdict);
+
+/* At its deadline: what was never asked for, or is known not to be decided, took nothing. */
+void fs_ledger_complete_late(struct fs_ledger_op *state);
 
 /* The turn's end, a member of the table: pumps every touched product, lets go of those that nobody
  * needs.  [loop] */

@@ -11,6 +11,8 @@
  * sale: 1,024 ops are a quarter of that. */
 #define FS_LEDGER_BATCH_MAX 1024u
 #define FS_LEDGER_BATCH_DEFAULT 256u
+#define FS_LEDGER_BATCHES_MAX 64u
+#define FS_LEDGER_BATCHES_DEFAULT 1u
 #define FS_LEDGER_BATCH_LARGE 64u /* more to a script saves little */
 
 #define FS_LEDGER_LOG_MAX 1000000000u /* entries kept in the stream of one sale */

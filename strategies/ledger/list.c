@@ -6,13 +6,13 @@
 
 #include <stdlib.h>
 
+#include "names.h"
 #include "record.h"
 #include "scripts.h"
 
 #define AT_ONCE 16u /* reads on their way */
 
 struct row {
-    struct fs_text product; /* into the list's chars */
     struct fs_ledger_sale sale;
     bool is_there;
 };
@@ -31,31 +31,16 @@ struct list {
     size_t pending;
     size_t next;
     bool has_failed;
-    size_t count;
-    char *chars; /* owned */
-    struct row rows[];
+    struct fs_ledger_names *names; /* owned */
+    struct row rows[];             /* of the names */
 };
-
-static int compare_rows(const void *a, const void *b)
-{
-    const struct row *left = a;
-    const struct row *right = b;
-    size_t len = left->product.len < right->product.len ? left->product.len : right->product.len;
-    int order = memcmp(left->product.data, right->product.data, len);
-
-    if (order != 0)
-        return order;
-    return (left->product.len > right->product.len) - (left->product.len < right->product.len);
-}
 
 static bool has_row(const void *data, struct fs_text product)
 {
     const struct list *list = data;
-    const struct row key = {.product = product};
-    const struct row *found =
-        bsearch(&key, list->rows, list->count, sizeof(list->rows[0]), compare_rows);
+    size_t found = fs_ledger_names_find(list->names, product);
 
-    return found && found->is_there;
+    return found < list->names->count && list->rows[found].is_there;
 }
 
 static void end_list(struct list *list)
@@ -65,19 +50,20 @@ static void end_list(struct list *list)
 
     if (!list->has_failed)
         list->has_failed = fs_ledger_is_any_lost(ask->worker->ledger, has_row, list);
-    for (size_t i = 0; !list->has_failed && i < list->count; i++) {
+    for (size_t i = 0; !list->has_failed && i < list->names->count; i++) {
+        const struct fs_text product = list->names->list[i];
         struct row *row = &list->rows[i];
 
-        row->sale.info.product = row->product;
+        row->sale.info.product = product;
         if (!row->is_there)
             continue;
-        fs_ledger_note_read(ask->worker, row->product, row->sale.info.epoch);
+        fs_ledger_note_read(ask->worker, product, row->sale.info.epoch);
         if (row->sale.is_frozen)
-            fs_ledger_note_frozen(ask->worker->ledger, row->product, true);
+            fs_ledger_note_frozen(ask->worker->ledger, product, true);
         host->tell_sale(ask->op, &row->sale.info);
     }
     fs_ledger_ask_end(ask, list->has_failed ? FS_UNAVAILABLE : FS_DONE);
-    free(list->chars);
+    fs_ledger_names_destroy(list->names);
     free(list);
 }
 
@@ -89,11 +75,11 @@ static void read_next(struct slot *slot)
     struct fs_ledger_worker *worker = list->ask->worker;
     struct fs_ledger_keys keys;
 
+    fs_ledger_keys_init(&keys, worker->ledger->prefix, list->names->list[list->next]);
     slot->row = &list->rows[list->next++];
     slot->call.done = row_done;
     list->pending++;
     list->ask->trips++;
-    fs_ledger_keys_init(&keys, worker->ledger->prefix, slot->row->product);
     worker->ledger->host->script(worker->loop, &slot->call, &fs_ledger_show, 0, 1, 1, keys.list);
 }
 
@@ -108,40 +94,27 @@ static void row_done(struct fs_call *call, const struct fs_reply *reply)
             fs_ledger_read_sale(reply->items, reply->item_count, &slot->row->sale);
     if (reply->kind != FS_REPLY_NIL && !slot->row->is_there)
         list->has_failed = true;
-    if (!list->has_failed && list->next < list->count)
+    if (!list->has_failed && list->next < list->names->count)
         read_next(slot);
     else if (list->pending == 0)
         end_list(list);
 }
 
-/* The names of reply, sorted.  NULL: no memory, or they are no names. */
+/* NULL: no memory, or more names than may be. */
 static struct list *make_list(struct fs_ledger_ask *ask, const struct fs_reply *reply)
 {
-    size_t count = reply->item_count;
+    struct fs_ledger_names *names = fs_ledger_names_read(reply, FS_LEDGER_LIST_MAX);
     struct list *list;
-    char *at;
 
-    if (count > FS_LEDGER_LIST_MAX)
+    if (!names)
         return NULL;
-    list = calloc(1, sizeof(*list) + count * sizeof(list->rows[0]));
-    if (!list)
+    list = calloc(1, sizeof(*list) + names->count * sizeof(list->rows[0]));
+    if (!list) {
+        fs_ledger_names_destroy(names);
         return NULL;
+    }
     list->ask = ask;
-    at = list->chars = malloc(count * FS_PRODUCT_LEN_MAX + 1);
-    for (size_t i = 0; list->chars && i < count; i++) {
-        struct fs_text name = reply->items[i].text;
-
-        if (reply->items[i].kind != FS_REPLY_TEXT || name.len > FS_PRODUCT_LEN_MAX)
-            continue; /* nothing of ours */
-        memcpy(at, name.data, name.len);
-        list->rows[list->count++].product = (struct fs_text){at, name.len};
-        at += name.len;
-    }
-    if (!list->chars) {
-        free(list);
-        return NULL;
-    }
-    qsort(list->rows, list->count, sizeof(list->rows[0]), compare_rows);
+    list->names = names;
     return list;
 }
 
@@ -159,7 +132,7 @@ static void names_done(struct fs_call *call, const struct fs_reply *reply)
         fs_ledger_ask_end(ask, FS_UNAVAILABLE);
         return;
     }
-    for (size_t i = 0; i < AT_ONCE && list->next < list->count; i++) {
+    for (size_t i = 0; i < AT_ONCE && list->next < list->names->count; i++) {
         list->slots[i].list = list;
         read_next(&list->slots[i]);
     }
@@ -171,13 +144,10 @@ void fs_ledger_list(void *data, struct fs_op *op, void *state_data)
 {
     struct fs_ledger_worker *worker = data;
     struct fs_ledger_ask *state = state_data;
-    char products[FS_LEDGER_KEY_LEN_MAX];
-    struct fs_text argv[2] = {FS_LEDGER_TEXT("SMEMBERS")};
 
     state->worker = worker;
     state->op = op;
     state->trips = 1;
-    argv[1] = fs_ledger_key_write(products, worker->ledger->prefix, "products");
     state->call.done = names_done;
-    worker->ledger->host->store(worker->loop, &state->call, argv[1], 0, 2, argv);
+    fs_ledger_names_ask(worker, &state->call);
 }

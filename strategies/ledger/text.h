@@ -20,6 +20,9 @@ bool fs_ledger_read_number(struct fs_text text, int64_t *value);
 /* An integer, or a text that is a number; otherwise is as fs_ledger_read_number(). */
 bool fs_ledger_read_integer(const struct fs_reply *reply, int64_t *value);
 
+/* FNV-1a.  Names that were chosen to collide only share a bucket while they are asked for. */
+size_t fs_ledger_hash(struct fs_text text);
+
 static inline bool fs_ledger_same(struct fs_text a, struct fs_text b)
 {
     return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;

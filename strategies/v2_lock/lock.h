@@ -44,7 +44,6 @@ struct fs_v2 {
     uint32_t lease_ms;
     uint32_t backoff_ms; /* the longest wait between two tries */
     uint32_t ops_per_lock;
-    char prefix[FS_LEDGER_PREFIX_LEN_MAX + 2];
 };
 
 struct fs_v2_worker {

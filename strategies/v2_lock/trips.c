@@ -221,7 +221,7 @@ static void on_read(struct fs_call *call, const struct fs_reply *reply)
         apply(product);
     } else {
         decided->state = NULL;
-        fs_ledger_complete(state, state->may_be_decided ? FS_UNDETERMINED : FS_BUSY);
+        fs_ledger_complete_late(state);
         release(product, 0);
     }
 }
