@@ -183,6 +183,17 @@ def recovery(cell):
                     float(after.index.max() - high.max()))
 
 
+def others_busy(cell):
+    """What programs that are no part of the run took, in percent of a core: a figure a sampled second."""
+    table = cell.resources().dropna(subset=["second", "cpu_percent"])
+    if not len(table):
+        return []
+    wide = table.pivot_table(index=["rep", "second"], columns="process", values="cpu_percent")
+    if "system" not in wide:
+        return []
+    return list((wide["system"] - wide.drop(columns="system").sum(axis=1)).dropna())
+
+
 def busy_share(percents):
     """A process's CPU in its busiest seconds (90th percentile of seconds), in percent of a core."""
     known = percents.dropna()

@@ -177,8 +177,12 @@ class Results:
         except FileNotFoundError:
             self.warnings.append("manifest.json is missing: machine and versions are not known")
             return {}
-        except ValueError as problem:
+        except (ValueError, OSError) as problem:
             raise ReportError(f"{path}: no JSON: {problem}") from None
+        parts = [manifest, *(manifest.get(name) or {} for name in ("machine", "versions", "pinning"))] \
+            if isinstance(manifest, dict) else [manifest]
+        if not all(isinstance(part, dict) for part in parts):
+            raise ReportError(f"{path}: it, machine, versions and pinning must be objects")
         version = manifest.get("schema_version", tables.SCHEMA_VERSION)
         if version != tables.SCHEMA_VERSION:
             raise ReportError(f"{path}: schema_version {version}; this program reads "

@@ -7,7 +7,7 @@ from . import ReportError
 def read(path):
     """(values in ms, how many requests took just so long), both ascending by value."""
     values, totals = [], []
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             words = line.split()
             if not words or words[0].startswith("#") or words[0] == "Value":

@@ -39,7 +39,8 @@ def read_locust(prefix):
         prefix = prefix[:-len(end)] if prefix.endswith(end) else prefix
     history = pathlib.Path(prefix + "_stats_history.csv")
     if not history.is_file():
-        raise ReportError(f"{history}: no such file; PREFIX is what Locust got by --csv")
+        raise ReportError(f"{prefix}: no results folder, and {history} is not there either, of which "
+                          "PREFIX is what Locust got by --csv")
     table = _plain(history, ["Name", *LOCUST_OWN.values()])
     table = table[table["Name"] == "Aggregated"]
     if not len(table):

@@ -1,10 +1,12 @@
 """The report on a results folder, as blocks: the verdict first, then what it rests on."""
 import re
+import statistics
 
-from . import charts_cells, charts_time, figures, findings, long_runs, text
+from . import analysis, charts_cells, charts_time, figures, findings, long_runs, text
 from .document import Bullets, Heading, Picture, Table, Text
 from .folder import VIOLATIONS, label_of
 
+OTHERS_MAX = 40.0           # percent of a core: the kernel's own threads take some for disk and network
 PLAN_TARGETS = ["tps_sold", "latency_p50_ms", "latency_p99_ms", "error_rate", "lock_contention",
                 "accuracy_ok"]
 SIDE = [("tps_sold", ">accepted/s"), ("answered_per_s", ">answered/s"), ("latency_p50_ms", ">P50 ms"),
@@ -142,8 +144,23 @@ def summary(results):
     if bad:
         items.append(f"{text.plural(bad, 'run')} invalid and left out of the medians (unless a cell "
                      f"has no valid one): {text.listing(reasons or ['no reason recorded'], 3)}.")
+    items += _not_alone(results)
     items += [f"Not whole: {warning}." for warning in results.warnings]
     return [Heading("Summary"), Bullets(items)]
+
+
+def _not_alone(results):
+    """Whoever shares the machine with a run makes its rates lower bounds, and cells unlike each other."""
+    seconds = {_key(cell): analysis.others_busy(cell) for cell in results.cells}
+    every = [value for values in seconds.values() for value in values]
+    if not every or not statistics.median(every) >= OTHERS_MAX:
+        return []
+    means = {key: statistics.mean(values) for key, values in seconds.items() if values}
+    most = max(means, key=means.get)
+    return ["**Not alone on the machine**: programs that are no part of this run took "
+            f"{statistics.median(every):.0f} % of a core in the median second, most in {most} "
+            f"({means[most]:.0f} %). Rates are lower bounds, times upper ones, and cells are not measured "
+            "alike."]
 
 
 def _kinds(reasons):

@@ -1,4 +1,6 @@
 """CSV files with known columns, read and checked: a mistake is named with file, line and column."""
+import math
+
 import pandas
 
 from . import ReportError
@@ -44,6 +46,7 @@ def check_version(path, table):
 
 def _numbers(path, table, name):
     values = pandas.to_numeric(table[name], errors="coerce")
+    values = values.mask(values.abs() == math.inf)
     unknown = table[name][values.isna()]
     wrong = unknown[[text.strip().lower() not in ("", "nan") for text in unknown]]
     if len(wrong):

@@ -136,6 +136,23 @@ def test_empty_cells_are_unknown_not_zero(tmp_path, analyze):
     assert analyze(path, "--no-html").returncode == 0
 
 
+@pytest.mark.parametrize("name, content, said", [
+    ("manifest.json", b"[]", "must be objects"), ("manifest.json", b'{"machine": "one"}', "must be objects"),
+    ("manifest.json", b"\xff\xfe", "no JSON"), ("runs.csv", b"\xff\xfe\x00", "runs.csv: "),
+    ("cells/v3/throughput/rep-1/latency.hgrm", b"\xff\xfe\n1 2 3", "latency.hgrm:1: not a line of")])
+def test_what_is_no_text_of_its_kind_is_named(tmp_path, analyze, name, content, said):
+    path = make(tmp_path)
+    (path / name).write_bytes(content)
+    done = analyze(path, "--no-html")
+    assert done.returncode == 2 and said in done.stderr, done.stderr
+
+
+def test_a_figure_without_end_is_no_number(tmp_path, analyze):
+    path = make(tmp_path, {"run": {"busy": "inf"}})
+    done = analyze(path, "--no-html")
+    assert done.returncode == 2 and "runs.csv:2: busy: 'inf' is no number" in done.stderr
+
+
 @pytest.mark.parametrize("unread", ["-1", ""], ids=["as it was written once", "empty"])
 def test_a_ledger_that_was_not_read_proves_no_accuracy(tmp_path, unread):
     path = make(tmp_path, reps=2)
@@ -150,6 +167,14 @@ def test_a_ledger_that_was_not_read_proves_no_accuracy(tmp_path, unread):
     assert "2 runs audited: 2 without a violation, 0 with. Of 1 not all ledgers could be read" in whole
     assert f"{sold:,} units sold by the ledgers (warm-up included), {sold:,} of them" in whole
     assert "| not proven |" in whole
+
+
+def test_a_run_that_was_not_alone_on_its_machine_says_so(tmp_path):
+    whole = blocks_of(make(tmp_path / "busy", {"system": 190, "server": 40, "redis": [20]}))
+    assert re.search(r"\*\*Not alone on the machine\*\*: programs that are no part of this run took 7\d % "
+                     r"of a core in the median second, most in v3 in throughput \(7\d %\)\.", whole)
+    alone = blocks_of(make(tmp_path / "alone", {"system": 125, "server": 40, "redis": [20]}))
+    assert "Not alone" not in alone
 
 
 def test_no_targets_are_no_pass(tmp_path):
