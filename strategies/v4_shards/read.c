@@ -202,6 +202,11 @@ struct fs_v4_read *fs_v4_read_begin(struct fs_v4_sale *sale, uint64_t deadline_u
     read->pending_count = count;
     read->begin_us = fs_v4_host(worker)->now_us();
     read->begin_number = sale->read_number;
+    read->next = worker->reads;
+    read->at = &worker->reads;
+    if (read->next)
+        read->next->at = &read->next;
+    worker->reads = read;
     fs_v4_sale_use(sale);
     argv[1] = fs_ledger_number(number, count);
     for (unsigned k = 0; k < count; k++) {
@@ -222,8 +227,17 @@ void fs_v4_read_end(struct fs_v4_read *read)
         free(read->views[k].in);
         free(read->views[k].chars);
     }
+    *read->at = read->next;
+    if (read->next)
+        read->next->at = read->at;
     fs_v4_sale_leave(read->sale);
     free(read);
+}
+
+void fs_v4_reads_dispose(struct fs_v4_worker *worker)
+{
+    while (worker->reads)
+        fs_v4_read_end(worker->reads);
 }
 
 int64_t fs_v4_read_transit(const struct fs_v4_read *read, unsigned from, unsigned to)

@@ -43,6 +43,7 @@ struct fs_v4_view {
 
 struct fs_v4_read {
     struct fs_v4_sale *sale; /* used */
+    struct fs_v4_read *next, **at;
     void (*done)(struct fs_v4_read *read);
     void *data; /* the asker's */
     uint32_t pending_count;
@@ -57,6 +58,9 @@ struct fs_v4_read {
 struct fs_v4_read *fs_v4_read_begin(struct fs_v4_sale *sale, uint64_t deadline_us,
                                     void (*done)(struct fs_v4_read *read), void *data);
 void fs_v4_read_end(struct fs_v4_read *read);
+
+/* Ends those that nobody waits for any more.  [main] */
+void fs_v4_reads_dispose(struct fs_v4_worker *worker);
 
 /* A transfer's text, see take.lua.  Parts point into it. */
 bool fs_v4_out_parse(struct fs_text text, struct fs_v4_out *out);

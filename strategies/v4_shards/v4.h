@@ -97,6 +97,7 @@ struct fs_v4_worker {
     struct fs_v4_sale *dirty;
     struct fs_v4_transfer *transfers; /* all that are under way */
     struct fs_v4_reshard *reshards;   /* likewise */
+    struct fs_v4_read *reads;         /* likewise */
 };
 
 static inline struct fs_v4 *fs_v4_of(const struct fs_v4_worker *worker)
