@@ -270,6 +270,7 @@ static void the_delivered_scenarios_are_good_and_their_ci_profile_is_short(void)
     DIR *folder = opendir(FS_TEST_SCENARIOS);
     uint64_t sum_us = 0;
     size_t count = 0;
+    size_t limited_count = 0;
     struct dirent *entry;
 
     FS_REQUIRE(folder != NULL);
@@ -284,6 +285,7 @@ static void the_delivered_scenarios_are_good_and_their_ci_profile_is_short(void)
         for (int i = FS_PROFILE_SMOKE; i <= FS_PROFILE_FULL; i++) {
             FS_CHECK_INT(fs_scenario_read(&scenario, path, (enum fs_profile)i, error), 0);
             FS_CHECK_STR(error, "");
+            limited_count += scenario.per_user_max > 0;
             if (scenario.executor == FS_EXECUTOR_PER_VU_ITERATIONS)
                 continue;
             FS_CHECK(i != FS_PROFILE_SMOKE || fs_scenario_duration_us(&scenario) <= 2000000);
@@ -292,6 +294,7 @@ static void the_delivered_scenarios_are_good_and_their_ci_profile_is_short(void)
     }
     closedir(folder);
     FS_CHECK_INT(count, 11);
+    FS_CHECK(limited_count >= 3); /* else the matrix never sees a limit */
     FS_CHECK(sum_us < 25000000); /* four strategies: 100 s of the matrix's 180 */
 }
 
