@@ -295,7 +295,7 @@ static void the_delivered_scenarios_are_good_and_their_ci_profile_is_short(void)
     closedir(folder);
     FS_CHECK_INT(count, 11);
     FS_CHECK(limited_count >= 3); /* else the matrix never sees a limit */
-    FS_CHECK(sum_us < 25000000); /* four strategies: 100 s of the matrix's 180 */
+    FS_CHECK(sum_us < 25000000);  /* four strategies: 100 s of the matrix's 180 */
 }
 
 static void the_plans_scenarios_are_as_the_plan_wrote_them(void)
