@@ -50,6 +50,7 @@ PLANTED_BUGS = {
     "takes_more_than_asked": ({}, {"unasked_order"}),
     "restocks_without_counting": (MIXED, {"conservation"}),
     "keeps_orders_of_one_unit": ({"quantity": 3}, {"lost_order"}),
+    "forgets_who_cancelled": (MIXED | {"per_user_max": 4}, {"false_refusal", "conservation"}),
     "shows_the_stock_of_the_start": ({}, {"conservation"}),
 }
 # what is wrong with the server itself
