@@ -7,19 +7,22 @@
 #define SUM_ROUNDS_MAX 3u
 #define PLACES_MAX 8u /* that one op asks for */
 
-bool fs_v4_ask_begin(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
-                     struct fs_text product, uint64_t deadline_us)
+struct fs_v4_ask *fs_v4_ask_begin(void *data, struct fs_op *op, void *state_data,
+                                  struct fs_text product, uint64_t deadline_us)
 {
+    struct fs_v4_worker *worker = data;
+    struct fs_v4_ask *state = state_data;
+
     *state = (struct fs_v4_ask){
         .ask = {
             .worker = &worker->ledger, .op = op, .product = product, .deadline_us = deadline_us}};
     state->sale = fs_v4_sale_take(worker, product);
     if (!state->sale) {
         fs_ledger_ask_end(&state->ask, FS_UNAVAILABLE);
-        return false;
+        return NULL;
     }
     fs_v4_sale_use(state->sale);
-    return true;
+    return state;
 }
 
 void fs_v4_ask_end(struct fs_v4_ask *state, enum fs_verdict verdict)
@@ -152,30 +155,17 @@ static void tell_found(struct fs_v4_ask *state, struct fs_text record)
     struct fs_v4_sale *sale = state->sale;
     struct fs_order_info info;
     uint64_t cancel_sequence;
-    struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = ask->trips};
 
-    if (record.len > 0 && !fs_ledger_read_order(record, &info, &cancel_sequence)) {
+    if (record.len == 0) {
+        end_unfound(state);
+    } else if (!fs_ledger_read_order(record, &info, &cancel_sequence)) {
         host->log(host, FS_LOG_ERROR, "v4: what the store has of an order of %.*s is no record",
                   (int)ask->product.len, ask->product.data);
         fs_v4_ask_end(state, FS_UNAVAILABLE);
-        return;
+    } else {
+        fs_ledger_ask_tell_order(ask, &info);
+        fs_v4_sale_leave(sale);
     }
-    if (record.len == 0) {
-        end_unfound(state);
-        return;
-    }
-    if (!fs_ledger_same(info.buyer, ask->buyer)) {
-        fs_v4_ask_end(state, FS_UNKNOWN);
-        return;
-    }
-    info.product = ask->product;
-    info.order = ask->order;
-    outcome.units_left = info.units_left;
-    outcome.epoch = info.epoch;
-    outcome.sequence = info.sequence;
-    host->tell_order(ask->op, &info);
-    host->complete(ask->op, &outcome);
-    fs_v4_sale_leave(sale);
 }
 
 static void on_look_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
@@ -238,10 +228,12 @@ static void look(struct fs_v4_ask *state)
                                  state->ask.deadline_us, 2, 3, argv);
 }
 
-void fs_v4_lookup(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
-                  const struct fs_order_ref *ref)
+void fs_v4_lookup(void *worker, struct fs_op *op, void *state_data, const struct fs_order_ref *ref)
 {
-    if (!fs_v4_ask_begin(worker, op, state, ref->product, ref->deadline_us))
+    struct fs_v4_ask *state =
+        fs_v4_ask_begin(worker, op, state_data, ref->product, ref->deadline_us);
+
+    if (!state)
         return;
     state->ask.buyer = ref->buyer;
     state->ask.order = ref->order;
@@ -342,10 +334,11 @@ static void count_done(struct fs_v4_ask *state, const struct fs_sale_info *sum,
     fs_v4_sale_leave(sale);
 }
 
-void fs_v4_count(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
-                 struct fs_text product)
+void fs_v4_count(void *worker, struct fs_op *op, void *state_data, struct fs_text product)
 {
-    if (fs_v4_ask_begin(worker, op, state, product, 0))
+    struct fs_v4_ask *state = fs_v4_ask_begin(worker, op, state_data, product, 0);
+
+    if (state)
         fs_v4_sum_begin(state, count_done);
 }
 

@@ -1,5 +1,5 @@
-/* What is asked of a sale besides purchases and cancels.  Each function has the shape of the strategy
- * table's member of its name. */
+/* What is asked of a sale besides purchases and cancels.  Each function is the strategy
+ * table's member of its name: worker is a struct fs_v4_worker, state a struct fs_v4_ask. */
 #ifndef FS_V4_ASK_H
 #define FS_V4_ASK_H
 
@@ -36,14 +36,11 @@ struct fs_v4_ask {
                    enum fs_verdict verdict); /* see fs_v4_sum_begin() */
 };
 
-void fs_v4_lookup(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
-                  const struct fs_order_ref *ref);
-void fs_v4_count(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
-                 struct fs_text product);
-void fs_v4_audit_sale(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
-                      struct fs_text product);
-void fs_v4_list(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state);
-void fs_v4_make_change(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
+void fs_v4_lookup(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref);
+void fs_v4_count(void *worker, struct fs_op *op, void *state, struct fs_text product);
+void fs_v4_audit_sale(void *worker, struct fs_op *op, void *state, struct fs_text product);
+void fs_v4_list(void *worker, struct fs_op *op, void *state);
+void fs_v4_make_change(void *worker, struct fs_op *op, void *state,
                        const struct fs_sale_change *change);
 
 /* A probe missed the witness of a shard: it may have been moved. */
@@ -51,9 +48,10 @@ void fs_v4_probe_missed(struct fs_ledger_ask *state);
 
 /* What the files of ask share */
 
-/* Fills state and takes its sale.  False: no memory, and the op has ended. */
-bool fs_v4_ask_begin(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
-                     struct fs_text product, uint64_t deadline_us);
+/* Fills state, as a table's member is given it, and takes its sale.  NULL: no memory, and the op has
+ * ended. */
+struct fs_v4_ask *fs_v4_ask_begin(void *worker, struct fs_op *op, void *state,
+                                  struct fs_text product, uint64_t deadline_us);
 
 /* Ends the op and leaves the sale. */
 void fs_v4_ask_end(struct fs_v4_ask *state, enum fs_verdict verdict);

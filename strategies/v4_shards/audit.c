@@ -233,9 +233,10 @@ static void on_audit_first(struct fs_v4_read *read)
     count_next(state);
 }
 
-void fs_v4_audit_sale(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
-                      struct fs_text product)
+void fs_v4_audit_sale(void *worker, struct fs_op *op, void *state_data, struct fs_text product)
 {
-    if (fs_v4_ask_begin(worker, op, state, product, 0))
+    struct fs_v4_ask *state = fs_v4_ask_begin(worker, op, state_data, product, 0);
+
+    if (state)
         fs_v4_ask_read(state, on_audit_first);
 }

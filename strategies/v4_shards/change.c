@@ -8,6 +8,7 @@
 #include "adopt.h"
 #include "ask.h"
 #include "ledger/batch.h"
+#include "ledger/names.h"
 #include "ledger/scripts.h"
 #include "reshard.h"
 #include "scripts.h"
@@ -79,30 +80,17 @@ static void on_settle(struct fs_v4_read *read)
     }
 }
 
-/* A change with a name is made once, however often it is asked for. */
 static void change_failed(struct fs_v4_ask *state, const struct fs_reply *reply)
 {
-    struct fs_ledger_ask *ask = &state->ask;
-    const struct fs_host *host = ask->worker->ledger->host;
-    bool is_lost = reply->kind == FS_REPLY_LOST;
+    enum fs_verdict verdict = fs_ledger_change_failed(&state->ask, reply);
 
-    if (!is_lost && reply->kind != FS_REPLY_NOT_SENT && reply->kind != FS_REPLY_REFUSED) {
-        host->log(host, FS_LOG_ERROR,
-                  "v4: a change of %.*s failed and may be half made, audit it: %.*s",
-                  (int)ask->product.len, ask->product.data, (int)reply->text.len,
-                  reply->text.data ? reply->text.data : "");
-        fs_v4_ask_end(state, FS_UNDETERMINED);
+    if (verdict != 0) {
+        fs_v4_ask_end(state, verdict);
         return;
     }
-    ask->may_be_made = ask->may_be_made || is_lost;
-    if (!ask->may_be_made) {
-        fs_v4_ask_end(state, FS_UNAVAILABLE);
-    } else if (ask->change.change.len == 0 || host->now_us() >= ask->deadline_us) {
-        fs_v4_ask_end(state, FS_UNDETERMINED);
-    } else {
-        ask->call.done = on_again;
-        host->wait(ask->worker->loop, &ask->call, FS_LEDGER_RETRY_MS);
-    }
+    state->ask.call.done = on_again;
+    state->ask.worker->ledger->host->wait(state->ask.worker->loop, &state->ask.call,
+                                          FS_LEDGER_RETRY_MS);
 }
 
 /* The shard is marked; or it is not there, and may be elsewhere. */
@@ -296,25 +284,22 @@ static void name_done(struct fs_call *call, const struct fs_reply *reply)
         find_place(state);
 }
 
-void fs_v4_make_change(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state,
+void fs_v4_make_change(void *data, struct fs_op *op, void *state_data,
                        const struct fs_sale_change *change)
 {
-    char products[FS_LEDGER_KEY_LEN_MAX];
-    char number[FS_LEDGER_NUMBER_SIZE];
-    struct fs_text argv[3];
+    struct fs_v4_ask *state =
+        fs_v4_ask_begin(data, op, state_data, change->product, change->deadline_us);
+    struct fs_ledger_worker *worker;
 
-    if (!fs_v4_ask_begin(worker, op, state, change->product, change->deadline_us))
+    if (!state)
         return;
+    worker = state->ask.worker;
     state->ask.change = *change;
     if (change->kind == FS_CHANGE_UPDATE) {
         find_place(state);
         return;
     }
-    argv[0] = fs_ledger_key_write(products, worker->ledger.ledger->prefix, "products");
-    argv[1] = change->product;
-    argv[2] = fs_ledger_number(number, FS_LEDGER_SALES_MAX);
     state->ask.trips = 1;
     state->ask.call.done = name_done;
-    fs_v4_host(worker)->script(worker->ledger.loop, &state->ask.call, &fs_ledger_name,
-                               change->deadline_us, 1, 3, argv);
+    fs_ledger_names_add(worker, &state->ask.call, change->product, change->deadline_us);
 }

@@ -49,8 +49,7 @@ static void next_table(struct fs_v4_reshard *reshard)
 
 static void on_renewed(struct fs_call *call, const struct fs_reply *reply)
 {
-    struct fs_v4_reshard *reshard =
-        (struct fs_v4_reshard *)(void *)((char *)call - offsetof(struct fs_v4_reshard, call));
+    struct fs_v4_reshard *reshard = fs_v4_move_of(call);
     struct fs_v4_layout layout;
 
     if (!fs_v4_layout_read(reply, &layout) || !layout.is_done)
@@ -140,8 +139,7 @@ static bool copy_fields(struct fs_v4_reshard *reshard, const struct fs_reply *li
 
 static void on_scanned(struct fs_call *call, const struct fs_reply *reply)
 {
-    struct fs_v4_reshard *reshard =
-        (struct fs_v4_reshard *)(void *)((char *)call - offsetof(struct fs_v4_reshard, call));
+    struct fs_v4_reshard *reshard = fs_v4_move_of(call);
     const struct fs_reply *cursor = reply->items;
 
     if (reply->kind != FS_REPLY_LIST || reply->item_count != 2 || cursor->kind != FS_REPLY_TEXT ||
@@ -165,7 +163,7 @@ static void scan(struct fs_v4_reshard *reshard)
     struct fs_text argv[5] = {FS_LEDGER_TEXT("HSCAN")};
 
     if (reshard->shard == sale->shard_count) {
-        fs_v4_copy_done(reshard);
+        fs_v4_build_end(reshard);
         return;
     }
     argv[1] = sale->shards[reshard->shard].product->keys.list[tables[reshard->table]];

@@ -9,30 +9,13 @@
  * and begin again.  README.md says why this ends and why it is exact. */
 #include "gather.h"
 
-#include <assert.h>
-
 #include "adopt.h"
 #include "ledger/batch.h"
 #include "place.h"
+#include "plan.h"
 #include "stock.h"
 #include "transfer.h"
 #include "wait.h"
-
-#define PLENTY 4 /* units a shard, on average: a home is then brought more than it needs */
-#define ALL INT64_C(1000000000000)
-
-/* A gathering between READ and its steps. */
-struct plan {
-    const struct fs_v4_read *read;
-    struct fs_v4_sale *sale;
-    unsigned count;
-    uint64_t epoch;
-    bool is_proof;
-    bool is_blind; /* some shard did not answer, or is frozen */
-    int64_t available;
-    int64_t left[FS_V4_SHARDS_MAX]; /* less what is being taken; -1: nothing can be taken */
-    struct fs_ledger_queue homes[FS_V4_SHARDS_MAX];
-};
 
 bool fs_v4_gather_keep(struct fs_ledger_op *state, uint64_t epoch,
                        struct fs_ledger_decision *decision)
@@ -60,50 +43,6 @@ bool fs_v4_gather_keep(struct fs_ledger_op *state, uint64_t epoch,
     return true;
 }
 
-static void end_all(struct fs_ledger_queue *queue, enum fs_verdict verdict)
-{
-    struct fs_ledger_op *next;
-
-    for (struct fs_ledger_op *state = queue->first; state; state = next) {
-        next = state->next;
-        fs_ledger_complete(state, verdict);
-    }
-    *queue = (struct fs_ledger_queue){0};
-}
-
-static void fail_all(struct fs_ledger_queue *queue)
-{
-    struct fs_ledger_op *next;
-
-    for (struct fs_ledger_op *state = queue->first; state; state = next) {
-        next = state->next;
-        fs_v4_fail(state);
-    }
-    *queue = (struct fs_ledger_queue){0};
-}
-
-static void wait_all(struct fs_v4_sale *sale, struct fs_ledger_queue *queue)
-{
-    struct fs_ledger_op *next;
-
-    for (struct fs_ledger_op *state = queue->first; state; state = next) {
-        next = state->next;
-        fs_v4_wait_here(sale, state);
-    }
-    *queue = (struct fs_ledger_queue){0};
-}
-
-static void ask_home_all(struct fs_ledger_queue *queue)
-{
-    struct fs_ledger_op *next;
-
-    for (struct fs_ledger_op *state = queue->first; state; state = next) {
-        next = state->next;
-        fs_v4_ask_home(state);
-    }
-    *queue = (struct fs_ledger_queue){0};
-}
-
 static void on_adopted(void *data)
 {
     struct fs_v4_sale *sale = data;
@@ -113,20 +52,21 @@ static void on_adopted(void *data)
 }
 
 /* False, logged: the sale was made with another number of shards, so homes are elsewhere. */
-static bool has_our_count(const struct plan *plan)
+static bool has_our_count(const struct fs_v4_read *read)
 {
-    const struct fs_host *host = fs_v4_host(plan->sale->worker);
-    struct fs_v4_sale *sale = plan->sale;
+    const struct fs_host *host = fs_v4_host(read->sale->worker);
+    struct fs_v4_sale *sale = read->sale;
+    unsigned count = fs_v4_sale_shard_count(sale);
 
-    for (unsigned k = 0; k < plan->count; k++) {
-        const struct fs_v4_view *view = &plan->read->views[k];
+    for (unsigned k = 0; k < count; k++) {
+        const struct fs_v4_view *view = &read->views[k];
 
-        if (!view->is_there || view->shard_count == (int64_t)plan->count)
+        if (!view->is_there || view->shard_count == (int64_t)count)
             continue;
         sale->is_checked = false;
         host->log(host, FS_LOG_ERROR,
                   "v4: %.*s was made with %lld shards and is looked for in %u: set shards to that",
-                  (int)sale->name.len, sale->name.data, (long long)view->shard_count, plan->count);
+                  (int)sale->name.len, sale->name.data, (long long)view->shard_count, count);
         return false;
     }
     return true;
@@ -134,31 +74,30 @@ static bool has_our_count(const struct plan *plan)
 
 /* Deals with a sale that is not there, is made otherwise, or is being changed.  True: ops are dealt
  * with. */
-static bool settle_sale(struct plan *plan, struct fs_ledger_queue *ops)
+static bool settle_sale(const struct fs_v4_read *read, struct fs_ledger_queue *ops)
 {
-    const struct fs_v4_view *truth = &plan->read->views[0];
-    const struct fs_host *host = fs_v4_host(plan->sale->worker);
-    struct fs_v4_sale *sale = plan->sale;
-    bool is_headless = fs_v4_read_is_headless(plan->read);
+    const struct fs_v4_view *truth = &read->views[0];
+    const struct fs_host *host = fs_v4_host(read->sale->worker);
+    struct fs_v4_sale *sale = read->sale;
+    bool is_headless = fs_v4_read_is_headless(read);
     bool is_lost;
 
     if (sale->is_retired) {
-        wait_all(sale, ops); /* they are sent on from there */
+        fs_v4_wait_all(sale, ops); /* they are sent on from there */
         return true;
     }
     /* What was not there before the place was asked for again, and is the same, is not there. */
-    if (fs_v4_read_is_suspect(plan->read) && !(sale->is_absent && !truth->is_there)) {
+    if (fs_v4_read_is_suspect(read) && !(sale->is_absent && !truth->is_there)) {
         sale->is_absent = !truth->is_there;
         sale->is_checked = false;
         sale->is_suspect = true;
-        wait_all(sale, ops);
+        fs_v4_wait_all(sale, ops);
         return true;
     }
     sale->is_absent = false;
-    is_lost = fs_v4_read_tell_lost(plan->read);
-    if (truth->is_answered && !truth->is_there && plan->read->is_whole && !is_headless &&
-        !is_lost) {
-        end_all(ops, FS_UNKNOWN);
+    is_lost = fs_v4_read_tell_lost(read);
+    if (truth->is_answered && !truth->is_there && read->is_whole && !is_headless && !is_lost) {
+        fs_v4_end_all(ops, FS_UNKNOWN);
         return true;
     }
     if (truth->is_answered && !truth->is_there) {
@@ -166,184 +105,34 @@ static bool settle_sale(struct plan *plan, struct fs_ledger_queue *ops)
             host->log(host, FS_LOG_ERROR,
                       "v4: shard 0 of %.*s is gone and others are there: nothing is sold",
                       (int)sale->name.len, sale->name.data);
-        fail_all(ops);
+        fs_v4_fail_all(ops);
         return true;
     }
-    if (!has_our_count(plan)) {
-        fail_all(ops);
+    if (!has_our_count(read)) {
+        fs_v4_fail_all(ops);
         return true;
     }
-    if (fs_v4_adopt_begin(plan->read, 0, on_adopted, sale) > 0) {
+    if (fs_v4_adopt_begin(read, 0, on_adopted, sale) > 0) {
         sale->acting_count++;
-        wait_all(sale, ops); /* so that no step is under way when a worker's last op has ended */
+        fs_v4_wait_all(sale,
+                       ops); /* so that no step is under way when a worker's last op has ended */
         return true;
     }
     return false;
-}
-
-static void look(struct plan *plan)
-{
-    const struct fs_v4_read *read = plan->read;
-
-    plan->is_blind = !read->is_whole;
-    for (unsigned k = 0; k < plan->count && plan->epoch == 0; k++)
-        plan->epoch = read->views[k].is_there ? read->views[k].sale.info.epoch : 0;
-    for (unsigned k = 0; k < plan->count; k++) {
-        const struct fs_v4_view *view = &read->views[k];
-
-        plan->left[k] = -1;
-        if (!view->is_there || view->sale.is_frozen || view->sale.info.epoch != plan->epoch) {
-            plan->is_blind = true;
-            continue;
-        }
-        plan->left[k] = view->sale.info.units_left;
-        plan->available += plan->left[k];
-        for (unsigned d = 0; d < plan->count; d++)
-            plan->available += fs_v4_read_transit(read, k, d);
-    }
-}
-
-static void refuse(const struct plan *plan, struct fs_ledger_op *state)
-{
-    const struct fs_outcome outcome = {.verdict = FS_SOLD_OUT,
-                                       .store_trips = state->trips + 1,
-                                       .units_left = plan->available,
-                                       .epoch = plan->epoch};
-
-    fs_v4_host(plan->sale->worker)->complete(state->op, &outcome);
-}
-
-/* Refuses what is proven; deals the payable ops to their homes.  Nothing has changed since the READ
- * of same_number: a DECIDE after it lies between two READs that agree. */
-static void deal(struct plan *plan, struct fs_ledger_queue *ops, uint64_t same_number)
-{
-    struct fs_ledger_op *next;
-
-    for (struct fs_ledger_op *state = ops->first; state; state = next) {
-        const struct fs_v4_op *op = (const struct fs_v4_op *)(const void *)state;
-
-        next = state->next;
-        if (!op->is_asked) {
-            fs_v4_ask_home(state);
-        } else if (state->units == 0 && plan->is_blind) {
-            fs_v4_fail(state);
-        } else if (state->units == 0) {
-            fs_v4_ask_home(state); /* a cancel that came before its shard knew the sale */
-        } else if (state->units <= plan->available) {
-            fs_v4_append(&plan->homes[fs_v4_sale_shard_of(plan->sale, state->product)], state);
-        } else if (plan->is_blind) {
-            fs_v4_fail(state);
-        } else if (plan->is_proof && op->read_number >= same_number) {
-            refuse(plan, state);
-        } else {
-            fs_v4_ask_home(state);
-        }
-    }
-    *ops = (struct fs_ledger_queue){0};
-}
-
-static unsigned richest_but(const struct plan *plan, unsigned home)
-{
-    unsigned best = home == 0 ? 1 : 0;
-
-    for (unsigned k = 0; k < plan->count; k++)
-        if (k != home && plan->left[k] > plan->left[best])
-            best = k;
-    return best;
-}
-
-static void take_for(struct plan *plan, unsigned home, unsigned donor)
-{
-    const struct fs_v4 *v4 = fs_v4_of(plan->sale->worker);
-    uint32_t named_max =
-        v4->ledger.batch_max < FS_V4_NAMED_MAX ? v4->ledger.batch_max : FS_V4_NAMED_MAX;
-    bool is_plenty = plan->available > (int64_t)plan->count * PLENTY;
-    struct fs_ledger_queue *queue = &plan->homes[home];
-    int64_t units = 0;
-    uint32_t count = 0;
-    struct fs_ledger_op *named;
-
-    for (struct fs_ledger_op *state = queue->first; state; state = state->next) {
-        if (count == named_max || units + state->units > plan->left[donor] ||
-            !fs_ledger_op_asked(state, true))
-            break;
-        units += state->units;
-        count++;
-    }
-    if (count > 0) {
-        named = fs_ledger_queue_cut(queue, count, &count);
-        plan->left[donor] -= units;
-        fs_v4_transfer_take(plan->sale, donor, home, plan->epoch, is_plenty ? ALL : 0, named);
-    }
-    wait_all(plan->sale, queue);
-}
-
-static void finish_or_sweep(struct plan *plan)
-{
-    unsigned found = 0;
-
-    for (unsigned k = 0; k < plan->count; k++)
-        for (unsigned d = 0; d < plan->count; d++)
-            if (fs_v4_read_transit(plan->read, k, d) > 0) {
-                fs_v4_transfer_finish(plan->sale, k, d, &plan->read->views[k].out[d]);
-                found++;
-            }
-    for (unsigned k = 1; found == 0 && k < plan->count; k++)
-        if (plan->left[k] > 0)
-            fs_v4_transfer_take(plan->sale, k, 0, plan->epoch, 0, NULL);
-}
-
-/* The ops that no shard can pay for alone are left in stuck. */
-static void supply(struct plan *plan, struct fs_ledger_queue *stuck)
-{
-    for (unsigned home = 0; home < plan->count; home++) {
-        struct fs_ledger_queue *queue = &plan->homes[home];
-        unsigned donor;
-
-        if (!queue->first)
-            continue;
-        donor = plan->count > 1 ? richest_but(plan, home) : home;
-        if (plan->left[home] >= (int64_t)queue->first->units) {
-            ask_home_all(queue);
-        } else if (plan->left[home] < 0) {
-            fail_all(queue);
-        } else if (donor != home && plan->left[donor] >= (int64_t)queue->first->units) {
-            take_for(plan, home, donor);
-        } else {
-            while (queue->first) {
-                uint32_t one;
-
-                fs_v4_append(stuck, fs_ledger_queue_cut(queue, 1, &one));
-            }
-        }
-    }
 }
 
 static void on_read(struct fs_v4_read *read)
 {
     struct fs_v4_sale *sale = read->sale;
     struct fs_ledger_queue ops = sale->asking;
-    struct fs_ledger_queue stuck = {0};
     uint64_t same_number = sale->same_number;
-    struct plan plan = {.read = read,
-                        .sale = sale,
-                        .count = fs_v4_sale_shard_count(sale),
-                        .is_proof = fs_v4_read_is_proof(read)};
+    bool is_proof = fs_v4_read_is_proof(read);
 
     sale->asking = (struct fs_ledger_queue){0};
     fs_v4_read_remember(read);
     fs_v4_expire(sale, &ops);
-    if (ops.first && !settle_sale(&plan, &ops)) {
-        look(&plan);
-        deal(&plan, &ops, same_number);
-        supply(&plan, &stuck);
-        if (stuck.first && plan.is_blind) {
-            fail_all(&stuck);
-        } else if (stuck.first) {
-            wait_all(sale, &stuck);
-            finish_or_sweep(&plan);
-        }
-    }
+    if (ops.first && !settle_sale(read, &ops))
+        fs_v4_plan_carry_out(read, &ops, is_proof, same_number);
     sale->acting_count--; /* the READ itself */
     fs_v4_read_end(read);
 }
@@ -372,7 +161,7 @@ static void begin_read(struct fs_v4_sale *sale)
     if (fs_v4_read_begin(sale, read_deadline_us(sale), on_read, NULL))
         return;
     sale->acting_count--;
-    fail_all(&sale->asking);
+    fs_v4_fail_all(&sale->asking);
     fs_v4_sale_touch(sale);
 }
 
@@ -380,14 +169,13 @@ static void begin_read(struct fs_v4_sale *sale)
 static void ask_frozen(struct fs_ledger_queue *ops)
 {
     struct fs_ledger_queue rest = {0};
-    struct fs_ledger_op *next;
+    struct fs_ledger_op *state;
 
-    for (struct fs_ledger_op *state = ops->first; state; state = next) {
-        next = state->next;
+    while ((state = fs_ledger_queue_shift(ops)) != NULL) {
         if (((const struct fs_v4_op *)(const void *)state)->is_told_frozen)
             fs_v4_ask_home(state);
         else
-            fs_v4_append(&rest, state);
+            fs_ledger_queue_append(&rest, state);
     }
     *ops = rest;
 }
@@ -398,9 +186,9 @@ static void on_placed(void *data, enum fs_v4_placed placed)
 
     fs_v4_expire(sale, &sale->asking);
     if (placed == FS_V4_ELSEWHERE)
-        wait_all(sale, &sale->asking);
+        fs_v4_wait_all(sale, &sale->asking);
     else if (placed != FS_V4_PLACED)
-        fail_all(&sale->asking);
+        fs_v4_fail_all(&sale->asking);
     else
         ask_frozen(&sale->asking);
     if (sale->asking.first) {
@@ -415,16 +203,15 @@ static void on_placed(void *data, enum fs_v4_placed placed)
 static void send_on(struct fs_v4_sale *retired)
 {
     struct fs_v4_sale *sale = fs_v4_sale_take(retired->worker, retired->name);
-    struct fs_ledger_op *next;
+    struct fs_ledger_op *state;
 
     if (!sale) {
-        fail_all(&retired->waiting);
+        fs_v4_fail_all(&retired->waiting);
         return;
     }
-    for (struct fs_ledger_op *state = retired->waiting.first; state; state = next) {
+    while ((state = fs_ledger_queue_shift(&retired->waiting)) != NULL) {
         struct fs_v4_op *op = (struct fs_v4_op *)(void *)state;
 
-        next = state->next;
         op->is_asked = false;
         op->is_told_frozen = false;
         op->is_taken_for = false; /* what was not put before the move is void */
@@ -433,7 +220,6 @@ static void send_on(struct fs_v4_sale *retired)
         state->product = fs_v4_sale_home(sale, state->buyer);
         fs_v4_wait_here(sale, state);
     }
-    retired->waiting = (struct fs_ledger_queue){0};
 }
 
 void fs_v4_gather(struct fs_v4_sale *sale)
@@ -449,7 +235,7 @@ void fs_v4_gather(struct fs_v4_sale *sale)
     }
     if (sale->is_failing) { /* else we would try as fast as we are told that it cannot be done */
         sale->is_failing = false;
-        fail_all(&sale->waiting);
+        fs_v4_fail_all(&sale->waiting);
     }
     if (!sale->waiting.first)
         return;
@@ -461,6 +247,6 @@ void fs_v4_gather(struct fs_v4_sale *sale)
         begin_read(sale);
     } else if (!fs_v4_place_begin(sale, read_deadline_us(sale), false, on_placed, sale)) {
         sale->acting_count = 0;
-        fail_all(&sale->asking);
+        fs_v4_fail_all(&sale->asking);
     }
 }

@@ -1,16 +1,17 @@
 /* Lists every sale, each as of an instant of its own: one READ a sale, many at a time.  A READ alone
  * does not prove that its shards were so together: where they were not, the row still obeys the
  * conservation rule.  A sale that is found half changed is finished first. */
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "ask.h"
+#include "ledger/host.h"
+#include "ledger/names.h"
 
 #define READS_MAX 64u /* at a time */
 
 struct row {
-    struct fs_text name;
-    int64_t *left; /* owned: of each shard */
+    struct fs_text name; /* into the list's */
+    int64_t *left;       /* owned: of each shard */
     unsigned shard_count;
     struct fs_v4_sale *sale; /* used while its place is asked for */
     struct fs_v4_ask *state;
@@ -20,31 +21,18 @@ struct row {
 };
 
 struct fs_v4_list {
-    size_t count;
-    size_t next; /* to be read, then to be told */
+    struct fs_ledger_names *names; /* owned */
+    size_t next;                   /* to be read, then to be told */
     size_t pending_count;
     bool is_failed;
-    char *chars; /* owned */
-    struct row rows[];
+    struct row rows[]; /* of the names */
 };
-
-static int compare_names(const void *a, const void *b)
-{
-    const struct row *left = a;
-    const struct row *right = b;
-    size_t len = left->name.len < right->name.len ? left->name.len : right->name.len;
-    int order = memcmp(left->name.data, right->name.data, len);
-
-    if (order != 0)
-        return order;
-    return (left->name.len > right->name.len) - (left->name.len < right->name.len);
-}
 
 static void end_list(struct fs_v4_ask *state, enum fs_verdict verdict)
 {
-    for (size_t i = 0; i < state->list->count; i++)
+    for (size_t i = 0; i < state->list->names->count; i++)
         free(state->list->rows[i].left);
-    free(state->list->chars);
+    fs_ledger_names_destroy(state->list->names);
     free(state->list);
     fs_ledger_ask_end(&state->ask, verdict);
 }
@@ -54,9 +42,7 @@ static void tell_shards(const struct fs_v4_ask *state, const struct row *row)
     const struct fs_v4_worker *worker = (const struct fs_v4_worker *)(void *)state->ask.worker;
     const struct fs_host *host = fs_v4_host(worker);
 
-    if (!row->left ||
-        host->struct_size < offsetof(struct fs_host, tell_shard) + sizeof(host->tell_shard) ||
-        !host->tell_shard)
+    if (!row->left || !FS_LEDGER_HOST_HAS(host, tell_shard))
         return;
     for (uint32_t k = 0; k < row->shard_count; k++)
         host->tell_shard(state->ask.op, row->name, k, row->left[k]);
@@ -99,7 +85,7 @@ static void tell_rows(struct fs_v4_ask *state)
     struct fs_v4_worker *worker = (struct fs_v4_worker *)(void *)state->ask.worker;
     struct fs_v4_list *list = state->list;
 
-    for (; list->next < list->count; list->next++) {
+    for (; list->next < list->names->count; list->next++) {
         struct row *row = &list->rows[list->next];
 
         if (row->is_behind) {
@@ -116,7 +102,7 @@ static void tell_rows(struct fs_v4_ask *state)
             tell_shards(state, row);
         }
     }
-    end_list(state, list->next < list->count ? FS_UNAVAILABLE : FS_DONE);
+    end_list(state, list->next < list->names->count ? FS_UNAVAILABLE : FS_DONE);
 }
 
 static void read_rows(struct fs_v4_ask *state);
@@ -179,11 +165,10 @@ static bool read_row(struct row *row, struct fs_v4_worker *worker)
 static bool has_row(const void *data, struct fs_text product)
 {
     const struct fs_v4_list *list = data;
-    const struct row key = {.name = product};
-    const struct row *found =
-        bsearch(&key, list->rows, list->count, sizeof(list->rows[0]), compare_names);
+    size_t found = fs_ledger_names_find(list->names, product);
 
-    return found && (found->is_found || found->is_behind);
+    return found < list->names->count &&
+           (list->rows[found].is_found || list->rows[found].is_behind);
 }
 
 static void read_rows(struct fs_v4_ask *state)
@@ -191,7 +176,7 @@ static void read_rows(struct fs_v4_ask *state)
     struct fs_v4_worker *worker = (struct fs_v4_worker *)(void *)state->ask.worker;
     struct fs_v4_list *list = state->list;
 
-    while (!list->is_failed && list->next < list->count && list->pending_count < READS_MAX) {
+    while (!list->is_failed && list->next < list->names->count && list->pending_count < READS_MAX) {
         struct row *row = &list->rows[list->next++];
 
         row->state = state;
@@ -211,33 +196,22 @@ static void read_rows(struct fs_v4_ask *state)
     tell_rows(state);
 }
 
-/* The names of reply, sorted.  NULL: no memory, or too many. */
+/* NULL: no memory, or more names than may be. */
 static struct fs_v4_list *make_list(const struct fs_reply *reply)
 {
-    size_t count = reply->item_count;
+    struct fs_ledger_names *names = fs_ledger_names_read(reply, FS_LEDGER_SALES_MAX);
     struct fs_v4_list *list;
-    char *at;
 
-    if (count > FS_LEDGER_SALES_MAX)
+    if (!names)
         return NULL;
-    list = calloc(1, sizeof(*list) + count * sizeof(list->rows[0]));
-    if (!list)
-        return NULL;
-    at = list->chars = malloc(count * FS_PRODUCT_LEN_MAX + 1);
-    if (!list->chars) {
-        free(list);
+    list = calloc(1, sizeof(*list) + names->count * sizeof(list->rows[0]));
+    if (!list) {
+        fs_ledger_names_destroy(names);
         return NULL;
     }
-    for (size_t i = 0; i < count; i++) {
-        struct fs_text name = reply->items[i].text;
-
-        if (reply->items[i].kind != FS_REPLY_TEXT || name.len > FS_PRODUCT_LEN_MAX)
-            continue; /* nothing of ours */
-        memcpy(at, name.data, name.len);
-        list->rows[list->count++].name = (struct fs_text){at, name.len};
-        at += name.len;
-    }
-    qsort(list->rows, list->count, sizeof(list->rows[0]), compare_names);
+    list->names = names;
+    for (size_t i = 0; i < names->count; i++)
+        list->rows[i].name = names->list[i];
     return list;
 }
 
@@ -256,13 +230,12 @@ static void names_done(struct fs_call *call, const struct fs_reply *reply)
         fs_ledger_ask_end(&state->ask, FS_UNAVAILABLE);
 }
 
-void fs_v4_list(struct fs_v4_worker *worker, struct fs_op *op, struct fs_v4_ask *state)
+void fs_v4_list(void *data, struct fs_op *op, void *state_data)
 {
-    char products[FS_LEDGER_KEY_LEN_MAX];
-    struct fs_text argv[2] = {FS_LEDGER_TEXT("SMEMBERS")};
+    struct fs_v4_worker *worker = data;
+    struct fs_v4_ask *state = state_data;
 
     *state = (struct fs_v4_ask){.ask = {.worker = &worker->ledger, .op = op, .trips = 1}};
-    argv[1] = fs_ledger_key_write(products, worker->ledger.ledger->prefix, "products");
     state->ask.call.done = names_done;
-    fs_v4_host(worker)->store(worker->ledger.loop, &state->ask.call, argv[1], 0, 2, argv);
+    fs_ledger_names_ask(&worker->ledger, &state->ask.call);
 }

@@ -47,13 +47,42 @@ struct fs_v4_reshard {
     struct fs_v4_layout layout;
 };
 
+struct fs_v4_reshard *fs_v4_move_of(struct fs_call *call);
+
 /* The keys of a shard of a layout of this sale. */
 void fs_v4_move_keys(const struct fs_v4_reshard *reshard, uint64_t layout, unsigned shard,
                      uint32_t shard_count, struct fs_ledger_keys *keys);
 
-/* Copies orders, buyers and changes of all shards, then calls one of these, which are reshard.c's. */
-void fs_v4_copy_begin(struct fs_v4_reshard *reshard);
-void fs_v4_copy_done(struct fs_v4_reshard *reshard);
+/* Asks place.lua for this move. */
+void fs_v4_move_ask_layout(struct fs_v4_reshard *reshard, struct fs_text verb, int64_t value,
+                           void (*done)(struct fs_call *call, const struct fs_reply *reply));
+
+/* Sends mark.lua, or build.lua, to one shard: its keys, and argc words. */
+void fs_v4_move_ask_shard(struct fs_v4_reshard *reshard, const struct fs_script *script,
+                          const struct fs_ledger_keys *keys, size_t argc,
+                          const struct fs_text *words,
+                          void (*done)(struct fs_call *call, const struct fs_reply *reply));
+
+/* Tells the asker, if it is still there. */
+void fs_v4_move_tell(struct fs_v4_reshard *reshard, enum fs_v4_moved moved);
+
+/* It is over: frees it. */
+void fs_v4_move_end(struct fs_v4_reshard *reshard);
+
+/* The same where the sale has the shards it had. */
+void fs_v4_move_end_unmoved(struct fs_v4_reshard *reshard, enum fs_v4_moved moved);
+
+/* Gives the move up, logged. */
 void fs_v4_move_fail(struct fs_v4_reshard *reshard, const char *why);
+
+/* build.c: makes the new shards, and has them copied to; ends them, compares, and has them flipped to. */
+void fs_v4_build_begin(struct fs_v4_reshard *reshard);
+void fs_v4_build_end(struct fs_v4_reshard *reshard);
+
+/* copy.c: copies orders, buyers and changes of all shards, and ends the new ones. */
+void fs_v4_copy_begin(struct fs_v4_reshard *reshard);
+
+/* reshard.c: from now on the new shards count. */
+void fs_v4_move_flip(struct fs_v4_reshard *reshard);
 
 #endif

@@ -9,11 +9,7 @@
 
 static size_t bucket_of(struct fs_text name)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (unsigned char)name.data[i]) * UINT64_C(0x100000001b3);
-    return (hash ^ hash >> 32) & (FS_V4_SALE_BUCKETS - 1);
+    return fs_ledger_hash(name) & (FS_V4_SALE_BUCKETS - 1);
 }
 
 unsigned fs_v4_sale_shard_of(const struct fs_v4_sale *sale, const struct fs_ledger_product *product)

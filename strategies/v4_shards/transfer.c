@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "decide.h"
+#include "ledger/host.h"
 #include "scripts.h"
 #include "stock.h"
 #include "wait.h"
@@ -89,9 +90,7 @@ static void count_event(const struct fs_v4_transfer *transfer, enum fs_transfer_
     const struct fs_v4_worker *worker = transfer->sale->worker;
     const struct fs_host *host = fs_v4_host(worker);
 
-    if (host->struct_size >=
-            offsetof(struct fs_host, transfer_event) + sizeof(host->transfer_event) &&
-        host->transfer_event)
+    if (FS_LEDGER_HOST_HAS(host, transfer_event))
         host->transfer_event(worker->ledger.loop, event);
 }
 
@@ -302,7 +301,7 @@ static struct fs_ledger_op *take_named(struct fs_v4_transfer *transfer, const st
         }
         mark_taken_for(state);
         mark_copy(mine.first, state);
-        fs_v4_append(&mine, state);
+        fs_ledger_queue_append(&mine, state);
         ++*count;
         has_next = fs_v4_named_next(&named, &order, &buyer, &units);
     }

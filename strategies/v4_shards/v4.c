@@ -9,16 +9,13 @@
 #include "v4.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stddef.h>
-#include <stdlib.h>
 
 #include "ask.h"
 #include "decide.h"
 #include "gather.h"
 #include "ledger/batch.h"
-#include "ledger/options.h"
 #include "ledger/scripts.h"
+#include "ledger/table.h"
 #include "reshard.h"
 #include "stock.h"
 #include "tag.h"
@@ -41,38 +38,35 @@ static void on_batch(struct fs_call *call, const struct fs_reply *reply)
     fs_ledger_product_gather(product);
 }
 
+static void send_batch(struct fs_ledger_product *product, struct fs_ledger_op *first,
+                       uint32_t count)
+{
+    fs_v4_decide_send(product, first, count, &fs_ledger_decide, (struct fs_text){0}, NULL,
+                      on_batch);
+}
+
 static void pump(struct fs_ledger_product *product)
 {
-    const struct fs_v4 *v4 = (const struct fs_v4 *)(const void *)product->worker->ledger;
     bool had_ops = product->queue.first != NULL;
 
-    fs_ledger_queue_expire(product);
-    while (product->queue.first && product->in_flight < v4->batches_max) {
-        uint32_t count;
-        struct fs_ledger_op *first =
-            fs_ledger_queue_take(&product->queue, v4->ledger.batch_max, &count);
-
-        if (first)
-            fs_v4_decide_send(product, first, count, &fs_ledger_decide, (struct fs_text){0}, NULL,
-                              on_batch);
-    }
+    fs_ledger_product_send(product, send_batch);
     /* Whose last op has just ended, and no answer is to come, is let go of by nobody else. */
     if (had_ops && !product->queue.first && product->in_flight == 0)
         fs_v4_sale_touch(fs_v4_sale_of(product));
 }
 
-static int read_options(struct fs_v4 *v4, const struct fs_host *host,
-                        const struct fs_options *options)
+static int read_options(struct fs_ledger *ledger, const struct fs_options *options)
 {
+    struct fs_v4 *v4 = (struct fs_v4 *)(void *)ledger;
     const struct fs_ledger_option known[] = {
         {"shards", &v4->shard_count, NULL, 0, FS_V4_SHARDS_MAX},
-        {"batch_max", &v4->ledger.batch_max, NULL, 1, FS_LEDGER_BATCH_MAX},
-        {"batches", &v4->batches_max, NULL, 1, FS_V4_BATCHES_MAX},
-        {"log_max", &v4->ledger.log_max, NULL, 0, FS_LEDGER_LOG_MAX},
-        {"audit_max", &v4->ledger.audit_max, NULL, 1, FS_LEDGER_AUDIT_MAX},
+        FS_LEDGER_OPTIONS_OF_BATCHES(ledger),
+        FS_LEDGER_OPTIONS_OF_RECORDS(ledger),
     };
 
-    return fs_ledger_options_read(host, "v4", options, known, sizeof(known) / sizeof(known[0]));
+    ledger->audit_max = FS_V4_AUDIT_DEFAULT;
+    return fs_ledger_options_read(ledger->host, ledger->name, options, known,
+                                  sizeof(known) / sizeof(known[0]));
 }
 
 /* More shards than stores divide a turn's purchases into smaller batches, which cost more. */
@@ -85,21 +79,29 @@ static uint32_t one_each_store(const struct fs_host *host)
     return store_count < FS_V4_SHARDS_MAX ? store_count : FS_V4_SHARDS_MAX;
 }
 
-static bool is_cluster(const struct fs_host *host)
-{
-    bool can_say =
-        host->struct_size >= offsetof(struct fs_host, store_is_cluster) + sizeof(void (*)(void));
-
-    return can_say && host->store_is_cluster(host);
-}
-
 static void settle_places(struct fs_v4 *v4, const struct fs_host *host)
 {
     uint32_t node_count = host->store_count(host);
 
-    v4->is_cluster = is_cluster(host);
+    v4->is_cluster = fs_ledger_is_on_cluster(host);
     v4->node_count = node_count > 0 ? node_count : 1;
     v4->ledger.has_claims = !v4->is_cluster && node_count > 0 && v4->shard_count % node_count == 0;
+}
+
+static int open_v4(const struct fs_host *host, const struct fs_options *options, void **strategy)
+{
+    struct fs_v4 *v4;
+    int error = fs_ledger_open(sizeof(*v4), host, "v4", options, read_options, strategy);
+
+    if (error)
+        return error;
+    v4 = *strategy;
+    pthread_mutex_init(&v4->mutex, NULL);
+    v4->shards_wanted = v4->shard_count;
+    if (v4->shard_count == 0)
+        v4->shard_count = one_each_store(host);
+    settle_places(v4, host);
+    return 0;
 }
 
 static void close_v4(void *strategy)
@@ -108,37 +110,7 @@ static void close_v4(void *strategy)
 
     assert(!v4->stocks);
     pthread_mutex_destroy(&v4->mutex);
-    fs_ledger_dispose(&v4->ledger);
-    free(v4);
-}
-
-static int open_v4(const struct fs_host *host, const struct fs_options *options, void **strategy)
-{
-    struct fs_v4 *v4 = calloc(1, sizeof(*v4));
-    int error;
-
-    if (!v4)
-        return -ENOMEM;
-    strncpy(v4->prefix, options->key_prefix, sizeof(v4->prefix) - 1);
-    v4->batches_max = FS_V4_BATCHES_DEFAULT;
-    error = fs_ledger_init(&v4->ledger, host, "v4", v4->prefix);
-    if (error) {
-        free(v4);
-        return error;
-    }
-    pthread_mutex_init(&v4->mutex, NULL);
-    v4->ledger.audit_max = FS_V4_AUDIT_DEFAULT;
-    error = read_options(v4, host, options);
-    if (error) {
-        close_v4(v4);
-        return error;
-    }
-    v4->shards_wanted = v4->shard_count;
-    if (v4->shard_count == 0)
-        v4->shard_count = one_each_store(host);
-    settle_places(v4, host);
-    *strategy = v4;
-    return 0;
+    fs_ledger_close(v4);
 }
 
 /* One on each node. */
@@ -150,23 +122,18 @@ static struct fs_text probe_name(char chars[FS_LEDGER_NAME_LEN_MAX], unsigned nu
 
 static int attach(void *strategy, struct fs_loop *loop, void **out)
 {
-    struct fs_v4 *v4 = strategy;
-    struct fs_v4_worker *worker = calloc(1, sizeof(*worker));
-    int error;
+    const struct fs_v4 *v4 = strategy;
+    struct fs_v4_worker *worker;
+    int error =
+        fs_ledger_attach(strategy, loop, sizeof(*worker), sizeof(struct fs_v4_sale *), pump, out);
 
-    if (!worker)
-        return -ENOMEM;
-    error = fs_ledger_worker_init(&worker->ledger, &v4->ledger, loop, sizeof(struct fs_v4_sale *),
-                                  pump);
-    if (error) {
-        free(worker);
+    if (error)
         return error;
-    }
+    worker = *out;
     worker->ledger.keep = fs_v4_gather_keep;
     worker->ledger.missed = fs_v4_probe_missed;
     worker->ledger.probe_name = probe_name;
     worker->ledger.probe_count = fs_v4_ranges(v4, v4->shard_count);
-    *out = worker;
     return 0;
 }
 
@@ -190,8 +157,7 @@ static void detach(void *data)
     fs_v4_reads_dispose(worker);
     let_go(worker); /* of retired ones above all, which are in no table */
     fs_v4_sales_dispose(worker);
-    fs_ledger_worker_dispose(&worker->ledger);
-    free(worker);
+    fs_ledger_detach(worker);
 }
 
 static bool is_stale(const struct fs_v4_sale *sale)
@@ -237,31 +203,6 @@ static void cancel(void *worker, struct fs_op *op, void *state, const struct fs_
     queue_op(worker, op, state, ref->product, &asked);
 }
 
-static void lookup(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *ref)
-{
-    fs_v4_lookup(worker, op, state, ref);
-}
-
-static void count(void *worker, struct fs_op *op, void *state, struct fs_text product)
-{
-    fs_v4_count(worker, op, state, product);
-}
-
-static void list(void *worker, struct fs_op *op, void *state)
-{
-    fs_v4_list(worker, op, state);
-}
-
-static void audit(void *worker, struct fs_op *op, void *state, struct fs_text product)
-{
-    fs_v4_audit_sale(worker, op, state, product);
-}
-
-static void change(void *worker, struct fs_op *op, void *state, const struct fs_sale_change *change)
-{
-    fs_v4_make_change(worker, op, state, change);
-}
-
 /* Gatherings come first: what they give back to a home is sent in the same turn. */
 static void turn_end(void *data)
 {
@@ -289,11 +230,11 @@ static const struct fs_strategy v4_strategy = {
     .detach = detach,
     .purchase = purchase,
     .cancel = cancel,
-    .lookup = lookup,
-    .count = count,
-    .list = list,
-    .audit = audit,
-    .change = change,
+    .lookup = fs_v4_lookup,
+    .count = fs_v4_count,
+    .list = fs_v4_list,
+    .audit = fs_v4_audit_sale,
+    .change = fs_v4_make_change,
     .turn_end = turn_end,
     .probe = fs_ledger_probe,
     .stores_wanted = 2,

@@ -9,9 +9,6 @@
 #define FS_V4_NAMED_MAX 64u     /* purchases that one transfer is for */
 #define FS_V4_SALE_BUCKETS 256u /* a power of two; of one worker's table */
 
-#define FS_V4_BATCHES_MAX 64u
-#define FS_V4_BATCHES_DEFAULT 1u
-
 /* Order records of one shard that an audit walks: half a second in which its store does nothing
  * else. */
 #define FS_V4_AUDIT_DEFAULT 100000u
@@ -22,10 +19,8 @@ struct fs_v4 {
     uint32_t shards_wanted;  /* of a sale that is opened; 0: as many as it has */
     uint32_t node_count;
     bool is_cluster;
-    uint32_t batches_max;
     pthread_mutex_t mutex;
     struct fs_v4_stock *stocks; /* owned; guarded by mutex */
-    char prefix[FS_LEDGER_PREFIX_LEN_MAX + 2];
 };
 
 /* What a batch at home is told of the other shards. */
