@@ -13,6 +13,8 @@ static const char *const reloadable[] = {
     "purchase.max_quantity",
     "http.connections_max",
     "http.connections_per_address_max",
+    "tls.certificate",
+    "tls.key",
     "auth.demo_password",
     "auth.users_file",
     "auth.token_ttl",
@@ -43,6 +45,9 @@ static void name_what_stays(struct fs_server *server, const struct fs_config *ne
             fs_log_warning(&server->log, "server",
                            "reload: %s has changed and takes effect at the next start",
                            keys[i].path);
+    if ((new->tls_certificate[0] != '\0') != (server->tls != NULL))
+        fs_log_warning(&server->log, "server",
+                       "reload: TLS is turned on and off at the next start only");
 }
 
 static void take_limits(struct fs_worker *worker, void *data)
@@ -57,6 +62,35 @@ static void swap_limits(struct fs_server *server, struct fs_http_settings *limit
         fs_worker_call(server->workers[i], take_limits, limits);
     free(server->http_settings);
     server->http_settings = limits;
+}
+
+static void take_tls(struct fs_worker *worker, void *data)
+{
+    worker->http.accept_main.ssl_ctx = data;
+}
+
+/* For connections to come; those that stand keep the certificate that they were shown. */
+static void swap_tls(struct fs_server *server, SSL_CTX *tls)
+{
+    for (size_t i = 0; i < server->worker_count; i++)
+        fs_worker_call(server->workers[i], take_tls, tls);
+    fs_tls_retire(&server->tls_retired, server->tls);
+    server->tls = tls;
+}
+
+/* *tls: NULL where there is nothing to renew. */
+static int renew_tls(struct fs_server *server, const struct fs_config *config, SSL_CTX **tls,
+                     struct fs_error *error)
+{
+    char problem[FS_TLS_ERROR_SIZE];
+    int rc;
+
+    *tls = NULL;
+    if (!server->tls || config->tls_certificate[0] == '\0')
+        return 0;
+    rc = fs_tls_create(config->tls_certificate, config->tls_key, server->has_http2, &server->log,
+                       tls, problem);
+    return rc == 0 ? 0 : fs_error_set(error, rc, "tls: %s", problem);
 }
 
 /* What stays in the running server, whatever the file says now, so that auth is asked for nothing
@@ -90,6 +124,7 @@ static int reload(struct fs_server *server, struct fs_error *error)
     struct fs_http_settings *limits;
     struct fs_settings *settings;
     struct fs_config *config;
+    SSL_CTX *tls;
     int rc;
 
     rc = fs_settings_reread(server->settings, &settings, &config, error);
@@ -100,17 +135,22 @@ static int reload(struct fs_server *server, struct fs_error *error)
         rc = fs_error_set(error, -ENOMEM, "out of memory");
         goto destroy_settings;
     }
+    rc = renew_tls(server, config, &tls, error);
+    if (rc != 0)
+        goto free_limits;
     rc = reopen_access_log(server, error);
     if (rc == 0)
         rc = reload_auth(server, config, error);
     if (rc != 0)
-        goto free_limits;
+        goto free_tls;
     *limits = (struct fs_http_settings){
         .quantity_max = config->purchase_max_quantity,
         .connections_max = config->http_connections_max,
         .connections_per_address_max = config->http_connections_per_address_max,
     };
     swap_limits(server, limits);
+    if (tls)
+        swap_tls(server, tls);
     fs_log_set_level(&server->log, config->log_level);
     server->config->shutdown_timeout_us = config->shutdown_timeout_us;
     name_what_stays(server, config);
@@ -120,6 +160,8 @@ static int reload(struct fs_server *server, struct fs_error *error)
     fs_config_destroy(config);
     return 0;
 
+free_tls:
+    fs_tls_destroy(tls);
 free_limits:
     free(limits);
 destroy_settings:

@@ -16,6 +16,7 @@
 #include "http/http.h"
 #include "server/data_dir.h"
 #include "server/listener.h"
+#include "server/tls.h"
 #include "server/worker.h"
 #include "store/redis.h"
 #include "strategy/host.h"
@@ -60,6 +61,7 @@ struct fs_server {
     char admin_token[FS_ADMIN_TOKEN_SIZE];
     struct fs_access_log *access_log;
     SSL_CTX *tls;
+    struct fs_tls_retired *tls_retired;
     bool has_http2; /* wanted, and its guard proven */
     char *token_key_file;
     struct fs_auth *auth;

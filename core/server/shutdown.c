@@ -203,6 +203,7 @@ static void close_files(struct fs_server *server)
     if (server->tls)
         fs_tls_destroy(server->tls);
     server->tls = NULL;
+    fs_tls_free_retired(&server->tls_retired);
     if (server->access_log)
         fs_access_log_close(server->access_log);
     server->access_log = NULL;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,10 @@
 #include <h2o.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
+
+#include "base/clock.h"
+
+#define HANDSHAKE_US 60000000u /* h2o ends one that takes 10 s */
 
 static const h2o_iovec_t protocols[] = {
     {.base = (char *)"h2", .len = 2}, {.base = (char *)"http/1.1", .len = 8}, {NULL, 0}};
@@ -100,4 +105,37 @@ int fs_tls_create(const char *certificate, const char *key, bool offers_http2, s
 void fs_tls_destroy(SSL_CTX *tls)
 {
     SSL_CTX_free(tls);
+}
+
+static void free_older(struct fs_tls_retired **list, uint64_t until_us)
+{
+    while (*list) {
+        struct fs_tls_retired *retired = *list;
+
+        if (retired->retired_at_us > until_us) {
+            list = &retired->next;
+            continue;
+        }
+        *list = retired->next;
+        fs_tls_destroy(retired->tls);
+        free(retired);
+    }
+}
+
+void fs_tls_retire(struct fs_tls_retired **list, SSL_CTX *tls)
+{
+    struct fs_tls_retired *retired = malloc(sizeof(*retired));
+    uint64_t now_us = fs_clock_now_us();
+
+    if (now_us > HANDSHAKE_US)
+        free_older(list, now_us - HANDSHAKE_US);
+    if (!retired)
+        return; /* kept for good, then */
+    *retired = (struct fs_tls_retired){*list, tls, now_us};
+    *list = retired;
+}
+
+void fs_tls_free_retired(struct fs_tls_retired **list)
+{
+    free_older(list, UINT64_MAX);
 }

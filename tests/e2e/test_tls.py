@@ -1,7 +1,9 @@
 """TLS by configuration: 1.2 or later, HTTP/1.1 only, and the same sale behind it."""
+import signal
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -10,12 +12,16 @@ import tokens
 from flashsale import slowness
 
 
-@pytest.fixture
-def tls_server(make_server, folder):
+def make_certificate(folder):
     tokens.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "tls.key",
                    "-out", folder / "tls.pem", "-days", "2", "-subj", "/CN=localhost",
                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
     (folder / "tls.key").chmod(0o600)
+
+
+@pytest.fixture
+def tls_server(make_server, folder):
+    make_certificate(folder)
     server = make_server(
         config=f"tls:\n  certificate: {folder}/tls.pem\n  key: {folder}/tls.key\n").start()
     server.context = ssl.create_default_context(cafile=folder / "tls.pem")
@@ -52,6 +58,34 @@ def test_http2_is_not_offered(tls_server):
     with wire_of(tls_server, context) as wire:
         assert wire.sock.selected_alpn_protocol() in ("http/1.1", None)
         assert wire.ask("GET", "/inventory/1").status == 200
+
+
+def reload(server, said):
+    before, limit = len(server.output()), time.monotonic() + 20 * slowness()
+    server.signal(signal.SIGHUP)
+    while said not in server.output()[before:]:
+        assert time.monotonic() < limit, server.log()
+        time.sleep(0.02)
+
+
+def test_a_renewed_certificate_is_for_connections_to_come(tls_server, folder):
+    with wire_of(tls_server) as old, http1.Wire(tls_server.address, 10 * slowness()) as waiting:
+        shown = old.sock.getpeercert(binary_form=True)
+        make_certificate(folder)
+        reload(tls_server, "reloaded")
+        renewed = ssl.create_default_context(cafile=folder / "tls.pem")
+        with wire_of(tls_server, renewed) as new:
+            assert new.ask("GET", "/inventory/1").status == 200
+            assert new.sock.getpeercert(binary_form=True) != shown
+        assert old.ask("GET", "/inventory/1").status == 200
+        # Accepted before, and greeted only now: it gets what was there when it came.
+        late = tls_server.context.wrap_socket(waiting.sock, server_hostname="localhost")
+        assert late.getpeercert(binary_form=True) == shown
+        late.close()
+    (folder / "tls.key").write_text("no key")
+    reload(tls_server, "changed nothing")
+    with wire_of(tls_server, renewed) as new:
+        assert new.ask("GET", "/inventory/1").status == 200
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
