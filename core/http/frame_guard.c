@@ -49,11 +49,17 @@ static struct fs_frame_guard *guard_of(const h2o_http2_conn_t *conn)
     return &connection->http2->frames;
 }
 
-static enum verdict refuse(struct fs_frame_guard *guard, const char *reason)
+static enum verdict refuse_as(struct fs_frame_guard *guard, int error, const char *reason)
 {
     guard->is_refusing = true;
+    guard->error = error;
     guard->reason = reason;
     return REFUSE;
+}
+
+static enum verdict refuse(struct fs_frame_guard *guard, const char *reason)
+{
+    return refuse_as(guard, H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM, reason);
 }
 
 /* Adds what time has given back; a budget that nobody touches is full. */
@@ -154,8 +160,11 @@ static enum verdict judge_block(struct fs_frame_guard *guard, const uint8_t *blo
 {
     int count = fs_header_block_count(block, len, FS_HTTP2_FIELDS_MAX);
 
-    /* What is no block at all is h2o's to refuse, by the error that it is. */
-    return count == -E2BIG ? refuse(guard, "too many headers") : HAND_ON;
+    if (count == -E2BIG)
+        return refuse(guard, "too many headers");
+    if (count < 0) /* h2o takes a name without a byte for one */
+        return refuse_as(guard, H2O_HTTP2_ERROR_COMPRESSION, "no block of headers");
+    return HAND_ON;
 }
 
 /* In place, where h2o reads it next. */
@@ -366,7 +375,7 @@ static ssize_t read_frame(struct fs_frame_guard *guard, const uint8_t *data, siz
         return cut_body(guard, &frame, reason);
     case REFUSE:
         *reason = guard->reason;
-        return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
+        return guard->error;
     case HAND_ON:
     default:
         return hand_on_counted(guard, &frame, data, len, reason);

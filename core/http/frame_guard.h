@@ -33,6 +33,7 @@ struct fs_frame_guard {
     bool is_in_block;  /* a header block goes on in the next frame */
     bool has_trailers; /* the header block under way follows a body */
     bool is_refusing;  /* the connection ends with the next frame, whatever it is */
+    int error;         /* of HTTP/2, as h2o writes it: below 0; set with is_refusing */
     const char *reason;
 };
 
