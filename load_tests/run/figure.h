@@ -66,7 +66,9 @@
     F(LOOP_LAG, "loop_lag_p99_ms", 3)                    \
     F(NODES, "nodes", 0)                                 \
     F(LATE_STARTS, "late_starts", 0)                     \
-    F(GENERATOR_BUSY, "generator_busy", 3)
+    F(GENERATOR_BUSY, "generator_busy", 3)               \
+    F(SLOWDOWN, "slowdown", 4)                           \
+    F(RECOVERY, "recovery_s", 0)
 
 #define FS_FIGURE_ENUM(name, column, digits) FS_FIGURE_##name,
 enum fs_figure { FS_FIGURES(FS_FIGURE_ENUM) FS_FIGURE_COUNT };

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "run/trend.h"
+
 static const enum fs_answer answered_kinds[] = {
     FS_ANSWER_OK,          FS_ANSWER_SOLD_OUT,       FS_ANSWER_LIMIT,
     FS_ANSWER_BUSY,        FS_ANSWER_UNAVAILABLE,    FS_ANSWER_UNDETERMINED,
@@ -194,6 +196,8 @@ void fs_measure(const struct fs_measured *measured, struct fs_record *record)
     values[FS_FIGURE_NODES] = (double)measured->node_count;
     values[FS_FIGURE_LATE_STARTS] = (double)load->late_starts;
     values[FS_FIGURE_GENERATOR_BUSY] = load->busy_max;
+    values[FS_FIGURE_SLOWDOWN] = fs_trend_slowdown(scenario, load);
+    values[FS_FIGURE_RECOVERY] = fs_trend_recovery_s(load);
 }
 
 static int64_t delta_of(const struct fs_prom_page *before, const struct fs_prom_page *after,

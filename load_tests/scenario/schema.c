@@ -131,6 +131,8 @@ static const char *const metrics[] = {
     "loop_lag_p99_ms",
     "late_starts",
     "generator_busy",
+    "slowdown",
+    "recovery_s",
 };
 
 const struct fs_schema_key *fs_schema_keys(size_t *count)

@@ -21,6 +21,7 @@ lock_contended lock_contention lock_wait_p99_ms accuracy_ok violations stock lef
 server_cpu_us_per_purchase redis_cpu_us_per_purchase generator_cpu_us_per_request
 store_commands_per_purchase store_batch_mean server_rss_mib_max server_rss_mib_start
 server_rss_mib_end loop_lag_p99_ms durability nodes late_starts generator_busy""".split()
+NEW_COLUMNS = ["slowdown", "recovery_s"]  # not in older folders
 SECOND_COLUMNS = """strategy variant scenario rep second stage users in_flight offered answered
 sold_units sold sold_out limit busy unavailable undetermined errors latency_p50_ms latency_p99_ms
 latency_max_ms stock_left""".split()
@@ -136,6 +137,9 @@ class Results:
             raise ReportError(f"{self.path}: no runs.csv in it: not a results folder of "
                               "'flashsale bench run', or a run that did not end")
         self.runs = self._table("runs.csv", MUST + ["rep"], RUN_COLUMNS, RUN_TEXTS)
+        for name in NEW_COLUMNS:
+            self.runs[name] = pandas.to_numeric(self.runs.get(name), errors="coerce") \
+                if name in self.runs else math.nan
         if not len(self.runs):
             raise ReportError(f"{self.path / 'runs.csv'}: no repetition in it")
         self.seconds = self._table("timeseries.csv", MUST + ["rep", "second"], SECOND_COLUMNS,

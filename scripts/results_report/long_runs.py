@@ -25,13 +25,14 @@ def _recovery(back):
 def missed(results):
     """The plan's targets that no single figure shows, and that were missed; in words."""
     found = []
-    for cell in _of(results, "soak"):
+    judged = set(results.thresholds["metric"])  # those are among the targets
+    for cell in _of(results, "soak") if "slowdown" not in judged else []:
         drift = analysis.drift(cell)
         if drift and _slowdown(drift) == "fail":
             found.append(f"slow-down of {cell.label} in {cell.scenario} "
                          f"({text.percent(drift.slowdown)}, target < "
                          f"{text.percent(analysis.SLOWDOWN_MAX)})")
-    for cell in _of(results, "spike"):
+    for cell in _of(results, "spike") if "recovery_s" not in judged else []:
         back = analysis.recovery(cell)
         if back and _recovery(back) == "fail":
             took = f"{back.seconds:.0f} s" if text.is_number(back.seconds) else "not within the run"

@@ -2,7 +2,7 @@
 import math
 
 NONE = "–"
-PERCENT = {"error_rate", "lock_contention", "generator_busy"}
+PERCENT = {"error_rate", "lock_contention", "generator_busy", "slowdown"}
 NAMES = {
     "tps_sold": "accepted purchases (TPS)",
     "answered_per_s": "answers",
@@ -23,6 +23,9 @@ NAMES = {
     "store_commands_per_purchase": "store commands per purchase",
     "server_rss_mib_max": "server memory, most",
     "loop_lag_p99_ms": "event loop lag P99",
+    "left": "units left of a sale that sells out",
+    "slowdown": "slow-down of the median, last tenth",
+    "recovery_s": "recovery after the spike",
 }
 
 

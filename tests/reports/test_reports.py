@@ -195,6 +195,15 @@ def test_what_the_plan_asks_of_long_runs_is_in_the_verdict(tmp_path, scenario, m
     assert re.search(r"recovery|slow-down", good.splitlines()[2]) is None
 
 
+def test_a_target_of_a_long_run_that_was_judged_already_is_told_once(tmp_path):
+    path = make(tmp_path, {"capacity": 2500, "drift": 0.5}, ["soak"], length=60)
+    with open(path / "thresholds.csv", "a", encoding="utf-8") as file:
+        file.write("v3,,soak,slowdown,<,0.1,,0.431,fail,scenario\n")
+    verdict = blocks_of(path).splitlines()[2]
+    assert "slow-down of the median, last tenth of v3 in soak (43.1 %, target < 10 %)" in verdict
+    assert "slow-down of v3" not in verdict
+
+
 def test_runs_csv_alone_makes_a_report_that_says_what_is_missing(tmp_path, analyze):
     path = make(tmp_path / "whole")
     alone = tmp_path / "alone"
