@@ -15,6 +15,12 @@ STOCK = 1_000_000
 LITTLE = 500
 
 
+@pytest.fixture
+def server(make_server):
+    """That many wait for one lock is no reason to refuse anybody here."""
+    return make_server("--set", "purchase.deadline=30s").start()
+
+
 class Shoppers:
     """Connections that buy with keys: 30 % send twice, half of those at the same time; 10 % of
     the requests are cut before the answer."""

@@ -14,6 +14,12 @@ from http1 import AsyncWire
 from load import Buyers, released_at_once
 
 
+@pytest.fixture
+def server(make_server):
+    """That many wait for one lock is no reason to refuse anybody here."""
+    return make_server("--set", "purchase.deadline=30s").start()
+
+
 def buyers_of(server):
     history = History()
     return Buyers(server, history), history

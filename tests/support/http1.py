@@ -284,6 +284,8 @@ class AsyncWire:
         self.parser = Parser()
 
     async def ask(self, method, path, headers=(), body=None):
+        if self.writer is not None and self.reader.at_eof():
+            self.close()  # it had rested for too long, and the server ended it
         if self.writer is None:
             await self.connect()
         self.writer.write(request_bytes(method, path, headers, body))
