@@ -35,7 +35,8 @@ void fs_doctor_folder(const struct fs_doctor *doctor);
 /* Logs, workers, limits, log-ins. */
 void fs_doctor_settings(const struct fs_doctor *doctor);
 
-/* Each server of redis.urls; without one, the redis-server that would be started. */
+/* Each server of redis.urls, each primary of a cluster that one of them belongs to, each primary that
+ * sentinels name; without one, the redis-server that would be started. */
 void fs_doctor_redis(const struct fs_doctor *doctor);
 
 #endif

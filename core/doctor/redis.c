@@ -1,4 +1,5 @@
-/* The Redis servers of redis.urls: fit to be trusted with a sale, near, roomy, and right in time. */
+/* The Redis servers of redis.urls, and those that a cluster or sentinels name: fit to be trusted with a
+ * sale, near, roomy, and right in time. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,6 +10,9 @@
 #include "base/clock.h"
 #include "doctor/doctor.h"
 #include "store/check.h"
+#include "store/cluster_ask.h"
+#include "store/cluster_start.h"
+#include "store/sentinel.h"
 #include "store/session.h"
 #include "store/spawn.h"
 
@@ -52,6 +56,8 @@ static void check_trust(const struct fs_doctor *doctor, const struct fs_node *no
                        "%s: %s", node->name, fs_durability_name(durability));
     while (fs_check_remark(facts, node->name, &state, &error))
         fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, "remark", error.text, "%s", node->name);
+    if (fs_check_replicas(facts, node->name, doctor->config->redis_wait_replicas, &error))
+        fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, "replicas", error.text, "%s", node->name);
     if (facts->maxclients > 0)
         fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "clients", NULL,
                        "%s: %" PRIu64 " of %" PRIu64 ", and this server opens %u", node->name,
@@ -175,6 +181,84 @@ static void check_node(const struct fs_doctor *doctor, const struct fs_node *nod
     fs_session_close(session);
 }
 
+/* It may be promoted while a sale goes on: what it would then be refused for. */
+static void check_replica(const struct fs_doctor *doctor, const struct fs_node *node)
+{
+    struct fs_check_facts facts;
+    redisContext *session = NULL;
+    struct fs_error error;
+    int rc = fs_session_open(node, doctor->config->redis_connect_timeout_us, &session, &error);
+
+    if (rc == 0)
+        rc = fs_check_ask(node, session, &facts, &error);
+    if (rc == 0) {
+        memcpy(facts.role, "master", sizeof("master"));
+        facts.may_run_scripts = true; /* a replica is not asked */
+        rc = fs_check_judge(&facts, node->name, loop_count(doctor->config), &error);
+    }
+    if (rc != 0)
+        fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, "replica", error.text, "%s", node->name);
+    fs_session_close(session);
+}
+
+/* Every primary of the cluster that this node belongs to, and their replicas. */
+static void check_cluster(const struct fs_doctor *doctor, const struct fs_node *seed)
+{
+    struct fs_cluster_view *view = malloc(sizeof(*view));
+    struct fs_error error;
+    struct fs_node node;
+    unsigned hole;
+
+    if (!view)
+        return;
+    if (fs_cluster_ask(seed, doctor->config->redis_connect_timeout_us, view, &error) != 0) {
+        fs_doctor_tell(doctor, FS_FINDING_PROBLEM, TOPIC, "cluster",
+                       "Look at it with redis-cli --cluster check.", "%s", error.text);
+        free(view);
+        return;
+    }
+    hole = fs_cluster_map_hole(&view->map);
+    if (hole != FS_STORE_SLOT_COUNT)
+        fs_doctor_tell(doctor, FS_FINDING_PROBLEM, TOPIC, "cluster",
+                       "Run redis-cli --cluster fix on a node of it.",
+                       "nobody serves slot %u, as %s sees it", hole, seed->name);
+    else if (!view->is_ok)
+        fs_doctor_tell(doctor, FS_FINDING_PROBLEM, TOPIC, "cluster",
+                       "Look at it with redis-cli --cluster check.",
+                       "%s says that it is down: cluster_state is not ok", seed->name);
+    else
+        fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "cluster", NULL, "primaries: %u, replicas: %u",
+                       view->map.node_count, view->map.replica_count);
+    for (unsigned i = 0; i < view->map.node_count; i++) {
+        fs_cluster_node_at(seed, &view->map.nodes[i], &node);
+        check_node(doctor, &node);
+    }
+    for (unsigned i = 0; i < view->map.replica_count; i++) {
+        fs_cluster_node_at(seed, &view->map.replicas[i], &node);
+        check_replica(doctor, &node);
+    }
+    free(view);
+}
+
+/* Where sentinels tell, the primary that they name. */
+static void check_server(const struct fs_doctor *doctor, struct fs_node *node)
+{
+    struct fs_cluster_node primary;
+    struct fs_error error;
+    unsigned first = 0;
+
+    if (node->sentinels) {
+        if (fs_sentinel_ask(node, doctor->config->redis_connect_timeout_us, &first, &primary,
+                            &error) != 0) {
+            fs_doctor_tell(doctor, FS_FINDING_PROBLEM, TOPIC, "connection",
+                           "Start them, or correct their URL.", "%s", error.text);
+            return;
+        }
+        fs_topology_move(node, primary.address, primary.port);
+    }
+    check_node(doctor, node);
+}
+
 static void check_private(const struct fs_doctor *doctor)
 {
     char path[PATH_MAX];
@@ -186,6 +270,24 @@ static void check_private(const struct fs_doctor *doctor)
         fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, "private servers",
                        "v2 to v4 need it, or a server named by --redis: apt install redis-server.",
                        "there is no redis-server in PATH");
+}
+
+/* The servers that were named, or the cluster that one of them belongs to. */
+static void check_named(const struct fs_doctor *doctor, struct fs_topology *topology)
+{
+    unsigned cluster_at;
+    struct fs_error error;
+
+    if (fs_cluster_detect(topology, doctor->config->redis_connect_timeout_us, &cluster_at,
+                          &error) != 0) {
+        fs_doctor_tell(doctor, FS_FINDING_PROBLEM, TOPIC, "address", "Correct redis.urls.", "%s",
+                       error.text);
+    } else if (cluster_at != FS_STORE_NODES_MAX) {
+        check_cluster(doctor, &topology->nodes[cluster_at]);
+    } else {
+        for (unsigned i = 0; i < topology->node_count; i++)
+            check_server(doctor, &topology->nodes[i]);
+    }
 }
 
 void fs_doctor_redis(const struct fs_doctor *doctor)
@@ -209,8 +311,8 @@ void fs_doctor_redis(const struct fs_doctor *doctor)
     if (rc != 0)
         fs_doctor_tell(doctor, FS_FINDING_PROBLEM, TOPIC, "address", "Correct redis.urls.", "%s",
                        error.text);
-    for (unsigned i = 0; i < topology->node_count && rc == 0; i++)
-        check_node(doctor, &topology->nodes[i]);
+    else
+        check_named(doctor, topology);
     fs_topology_dispose(topology);
     free(topology);
 }

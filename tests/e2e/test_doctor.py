@@ -6,6 +6,8 @@ import re
 import pytest
 
 import flashsale
+from redis_cluster import RedisCluster, until
+from redis_sentinel import Sentinels
 from redis_server import RedisServer, free_port
 
 
@@ -98,6 +100,44 @@ def test_a_wrong_password_is_told_but_not_shown(folder):
     text = json.dumps(rows)
     assert "password" in finding(rows, "redis", "connection")["found"]
     assert "wr0ng" not in text
+
+
+def test_every_primary_of_a_cluster_is_looked_at_by_whatever_node_is_named(folder):
+    with RedisCluster(folder, primaries=3, replicas=1, tcp_keepalive="60") as cluster:
+        replica = cluster.nodes[3]
+        until(lambda: all(len(row) == 4 for row in replica.ask("CLUSTER", "SLOTS")),
+              "the named node knows every replica")
+        rows = doctor(*at_data(folder), "--redis", f"redis://127.0.0.1:{replica.port}")
+        assert finding(rows, "redis", "cluster")["found"] == "primaries: 3, replicas: 3"
+        trusted = [row["found"].split(": ")[0] for row in rows
+                   if (row["topic"], row["check"], row["verdict"]) == ("redis", "trust", "ok")]
+        assert sorted(trusted) == sorted(f"127.0.0.1:{node.port}" for node in cluster.nodes[:3])
+        cluster.nodes[1].ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        replica.ask("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+        rows = doctor(*at_data(folder), "--redis", f"redis://127.0.0.1:{replica.port}", code=1)
+        wrong = {row["verdict"]: row for row in rows
+                 if row["topic"] == "redis" and row["verdict"] != "ok"}
+        assert str(cluster.nodes[1].port) in wrong["problem"]["remedy"]
+        assert str(replica.port) in wrong["warning"]["remedy"]
+
+
+def test_a_cluster_that_is_not_whole_is_a_problem(folder):
+    with RedisServer(folder, tcp=True, cluster_enabled="yes") as node:
+        rows = doctor(*at_data(folder), "--redis", node.url, code=1)
+    assert "slot" in finding(rows, "redis", "cluster")["found"]
+
+
+def test_the_primary_that_sentinels_name_is_looked_at(folder):
+    with Sentinels(folder, tcp_keepalive="60") as group:
+        rows = doctor(*at_data(folder), "--redis", group.url)
+        assert str(group.primary.port) in finding(rows, "redis", "trust")["found"]
+        told = [row for row in rows if row["topic"] == "redis" and row["verdict"] != "ok"]
+        assert told == []
+        rows = doctor(*at_data(folder), "--redis", group.url, "--set", "redis.wait_replicas=2")
+        assert finding(rows, "redis", "replicas")["verdict"] == "warning"
+        unknown = group.url.replace("mymaster", "nobody")
+        rows = doctor(*at_data(folder), "--redis", unknown, code=1)
+        assert "nobody" in finding(rows, "redis", "connection")["found"]
 
 
 def test_demo_log_ins_for_everybody_are_a_problem(folder):
