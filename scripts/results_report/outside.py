@@ -237,7 +237,8 @@ def build(sample):
             for metric, comparison, target in PLAN]
     failed = [row[0] for row in rows if row[3] == "fail"]
     open_ones = [row[0] for row in rows if row[3].startswith("not ")]
-    passed = f"**PASS**, but {text.listing(open_ones)} not judged." if open_ones else "**PASS.**"
+    passed = "**INCOMPLETE**: nothing could be judged." if len(open_ones) == len(rows) else \
+        f"**PASS**, but {text.listing(open_ones)} not judged." if open_ones else "**PASS.**"
     total = sample.kinds["count"].sum() if len(sample.kinds) else sample.seconds["answered"].sum()
     words = (f"**FAIL: {text.listing(failed)} missed.**" if failed else passed) + \
         (f" {sample.tool}: {text.number(float(total))} requests in {text.number(sample.span_s)} s "

@@ -44,6 +44,14 @@ def test_locusts_rates_come_from_its_counts_not_from_its_ten_second_means(tmp_pa
     assert list(sample.seconds["errors"]) == [0, 0, 1]
 
 
+def test_a_run_without_an_answer_passes_nothing(tmp_path, analyze):
+    done = analyze(locust(tmp_path, "\n".join(HISTORY.splitlines()[:2]) + "\n",
+                          STATS.splitlines()[0] + "\n"), "--no-html")
+    assert done.returncode == 0, done.stderr
+    whole = (tmp_path / "run-report/report.md").read_text()
+    assert "**INCOMPLETE**: nothing could be judged." in whole and "PASS" not in whole
+
+
 @pytest.mark.parametrize("history, said", [
     ("", "empty"), ("Timestamp,Name\n1,Aggregated\n", "column User Count, Total Request Count"),
     (HISTORY.splitlines()[0] + "\n", "no row named Aggregated")])
