@@ -2,7 +2,7 @@
 import re
 import statistics
 
-from . import analysis, charts_cells, charts_time, figures, findings, long_runs, text
+from . import analysis, charts_cells, charts_time, compare, figures, findings, long_runs, text
 from .document import Bullets, Heading, Picture, Table, Text
 from .folder import VIOLATIONS, label_of
 
@@ -122,6 +122,10 @@ def fastest(results):
              f"with {text.number(second.value('tps_sold'))}")
     if first.span("tps_sold")[0] <= second.span("tps_sold")[1]:
         return words + "; their repetitions overlap, so this is no difference yet."
+    fewest = min(first.valid_reps, second.valid_reps)
+    if fewest < compare.REPS_MIN:
+        return words + (f"; of {text.plural(fewest, 'repetition')} that is a hint, a verdict takes "
+                        f"{compare.REPS_MIN}.")
     return words + "."
 
 

@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 import make_results
-from helpers import PLAN_PLOTS, Page, blocks_of, make, replace
+from helpers import CALM, PLAN_PLOTS, Page, blocks_of, make, replace
 from results_report import ReportError, charts_cells, charts_time, figures, folder, hgrm, text
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts/analyze_results.py"
@@ -175,6 +175,15 @@ def test_a_run_that_was_not_alone_on_its_machine_says_so(tmp_path):
                      r"of a core in the median second, most in v3 in throughput \(7\d %\)\.", whole)
     alone = blocks_of(make(tmp_path / "alone", {"system": 125, "server": 40, "redis": [20]}))
     assert "Not alone" not in alone
+
+
+@pytest.mark.parametrize("reps, capacity, words", [
+    (5, 20000, r"before v3 with [\d,]+\."), (1, 20000, r"of 1 repetition that is a hint, a verdict takes 5\."),
+    (4, 20000, r"of 4 repetitions that is a hint"), (5, 9000, "overlap, so this is no difference yet")])
+def test_the_fastest_is_named_by_as_many_repetitions_as_a_verdict_takes(tmp_path, reps, capacity, words):
+    models = {"v1": {**CALM, "capacity": capacity}, "v3": CALM}
+    path = make_results.make(tmp_path, ("throughput",), models, reps=reps, length=3)
+    assert re.search(words, blocks_of(path).splitlines()[2]), blocks_of(path).splitlines()[2]
 
 
 def test_no_targets_are_no_pass(tmp_path):
