@@ -4,8 +4,9 @@ include(CMakePackageConfigHelpers)
 
 set(FS_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Flashsale)
 install(TARGETS flashsale RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS flashsale_shared flashsale_static EXPORT FlashsaleTargets
-    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+install(TARGETS flashsale_shared EXPORT FlashsaleTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS flashsale_static EXPORT FlashsaleStaticTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/core/include/flashsale
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -20,8 +21,11 @@ install(PROGRAMS ${CMAKE_SOURCE_DIR}/scripts/analyze_results.py
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/scripts/results_report
     DESTINATION ${CMAKE_INSTALL_DATADIR}/flashsale FILES_MATCHING PATTERN "*.py")
 
-# CMake: find_package(Flashsale), targets Flashsale::flashsale and Flashsale::static.
-install(EXPORT FlashsaleTargets NAMESPACE Flashsale:: DESTINATION ${FS_PACKAGE_DIR})
+# CMake: find_package(Flashsale), targets Flashsale::flashsale and, where there is what it is made of,
+# Flashsale::static.
+foreach(export FlashsaleTargets FlashsaleStaticTargets)
+    install(EXPORT ${export} NAMESPACE Flashsale:: DESTINATION ${FS_PACKAGE_DIR})
+endforeach()
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/FlashsaleConfig.cmake.in
     ${CMAKE_BINARY_DIR}/FlashsaleConfig.cmake INSTALL_DESTINATION ${FS_PACKAGE_DIR})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/FlashsaleConfigVersion.cmake

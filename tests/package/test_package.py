@@ -15,6 +15,8 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE_S = 60
+# Who links to the shared library needs no headers of what it is made of.
+ALONE = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in ("H2O", "OpenSSL", "PkgConfig")]
 
 
 def run(*command, **more):
@@ -54,7 +56,7 @@ def install(build, prefix):
 def build_by_cmake(kind, prefix, work, compiler, flags):
     run("cmake", "-S", HERE / "consumer", "-B", work, f"-DCMAKE_PREFIX_PATH={prefix}",
         f"-DCMAKE_C_COMPILER={compiler}", f"-DCMAKE_C_FLAGS={flags}",
-        f"-DSHOP_STATIC={'ON' if kind == 'static' else 'OFF'}")
+        f"-DSHOP_STATIC={'ON' if kind == 'static' else 'OFF'}", *([] if kind == "static" else ALONE))
     run("cmake", "--build", work)
 
 
