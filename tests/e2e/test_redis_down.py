@@ -99,7 +99,7 @@ async def test_while_redis_is_gone_every_answer_says_so_in_time(make_server, fol
 
 
 @variants()
-@pytest.mark.limit(60)
+@pytest.mark.limit(sized(60, 600))
 async def test_a_killed_private_redis_is_started_again(make_server, variant, rng):
     rounds, slowest = sized(5, 50), 0.0
     server = on_redis(make_server, None, variant, *DEADLINE)
@@ -109,10 +109,10 @@ async def test_a_killed_private_redis_is_started_again(make_server, variant, rng
         load.start()
         await asyncio.sleep(rng.uniform(0.05, 0.2))
         before = private_servers(server)
-        assert len(before) == 1, before
+        assert len(before) == (2 if variant == "v4" else 1), before
         os.kill(before[0], signal.SIGKILL)
         killed = time.monotonic()
-        while private_servers(server) in ([], before):
+        while before[0] in private_servers(server) or len(private_servers(server)) < len(before):
             assert time.monotonic() - killed < 5 * slowness(), f"not started again: {server.log()}"
             await asyncio.sleep(0.005)
         await back_after(server)
