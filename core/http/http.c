@@ -219,6 +219,7 @@ void fs_http_dispose(struct fs_http *http)
     h2o_timeout_dispose(http->h2o.loop, &http->middle_pause);
     h2o_timeout_dispose(http->h2o.loop, &http->short_pause);
     h2o_context_dispose(&http->h2o);
+    fs_http2_free_buffers(http);
 #if H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13
     free(queue); /* 2.2 empties it, closes it, and forgets it */
 #else

@@ -82,6 +82,7 @@ struct fs_http {
     h2o_timeout_t short_pause; /* between two lists for the catalogue */
     h2o_timeout_t middle_pause;
     struct fs_catalogue *catalogue;
+    h2o_buffer_prototype_t *http2_buffers; /* h2o's, of this thread; NULL: none was needed yet */
     struct fs_link connections;   /* open ones of this loop, struct fs_connection_guard by link */
     struct fs_link exchanges;     /* requests not yet answered, struct fs_exchange by link */
     uint64_t request_id_state[2]; /* of the generator of X-Request-Id; never 0 */

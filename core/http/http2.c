@@ -99,9 +99,20 @@ void fs_http2_open(h2o_accept_ctx_t *accept, h2o_socket_t *socket, struct timeva
     http2->on_read = socket->_cb.read;
     http2->stream_last = STREAM_ANY;
     fs_frame_guard_open(&http2->frames, socket->data);
+    connection->http->http2_buffers =
+        FS_CONTAINER_OF(http2->frames.conn->_write.buf, h2o_buffer_prototype_t, _initial_buf);
     connection->http2 = http2;
     if (early->size > 0)
         http2->on_read(socket, NULL);
+}
+
+/* Their list is h2o's secret, but a new connection's empty buffer is a member of it. */
+void fs_http2_free_buffers(struct fs_http *http)
+{
+    h2o_mem_recycle_t *kept = http->http2_buffers ? &http->http2_buffers->allocator : NULL;
+
+    while (kept && kept->cnt > 0)
+        free(h2o_mem_alloc_recycle(kept, 1));
 }
 
 /* Whether h2o has its connection yet, and reads.  A socket of TLS outlives it: it waits for the peer's

@@ -27,6 +27,9 @@ void fs_http2_accept(h2o_accept_ctx_t *accept, h2o_socket_t *socket);
 /* Speaks HTTP/2 from the first byte, without TLS or after its handshake.  [loop] */
 void fs_http2_open(h2o_accept_ctx_t *accept, h2o_socket_t *socket, struct timeval connected_at);
 
+/* Frees what h2o keeps of HTTP/2 for the thread of this loop, whose connections are closed.  [loop] */
+void fs_http2_free_buffers(struct fs_http *http);
+
 /* What is wrong with a request as HTTP/2 frames it, and which problem that is; FS_PROBLEM_NONE: none.
  * reason: a sentence, or empty for the problem's own.  [loop] */
 enum fs_problem fs_http2_judge(const struct fs_http2 *http2, h2o_req_t *req,

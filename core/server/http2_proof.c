@@ -40,11 +40,10 @@ struct proof {
 struct target {
     h2o_loop_t *loop;
     h2o_globalconf_t config;
-    h2o_context_t context;
     h2o_hostconf_t *hosts[2];
     h2o_accept_ctx_t accept;
     struct fs_http_server server; /* its times only */
-    struct fs_http http;
+    struct fs_http http;          /* its h2o context only */
     bool is_closed;
 };
 
@@ -176,7 +175,7 @@ static int run_attack(struct target *target, int near, int far, const struct att
     socket->on_close.cb = on_close;
     socket->on_close.data = &session;
     target->is_closed = false;
-    fs_http2_open(&target->accept, socket, *h2o_get_timestamp(&target->context, NULL, NULL));
+    fs_http2_open(&target->accept, socket, *h2o_get_timestamp(&target->http.h2o, NULL, NULL));
     for (int turn = 0; turn < TURNS_MAX && !target->is_closed; turn++)
         h2o_evloop_run(target->loop, 1);
     for (ssize_t n = 1; n > 0 && got<sizeof(bytes); got += n> 0 ? (size_t)n : 0)
@@ -216,15 +215,16 @@ static void open_target(struct target *target)
     target->http.server = &target->server;
     target->hosts[0] =
         h2o_config_register_host(&target->config, h2o_iovec_init(H2O_STRLIT("proof")), 65535);
-    h2o_context_init(&target->context, target->loop, &target->config);
-    target->accept = (h2o_accept_ctx_t){.ctx = &target->context, .hosts = target->hosts};
+    h2o_context_init(&target->http.h2o, target->loop, &target->config);
+    target->accept = (h2o_accept_ctx_t){.ctx = &target->http.h2o, .hosts = target->hosts};
 }
 
 static void close_target(struct target *target)
 {
-    h2o_multithread_queue_t *queue = target->context.queue;
+    h2o_multithread_queue_t *queue = target->http.h2o.queue;
 
-    h2o_context_dispose(&target->context);
+    h2o_context_dispose(&target->http.h2o);
+    fs_http2_free_buffers(&target->http);
 #if H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13
     free(queue); /* as in http/http.c */
 #else
