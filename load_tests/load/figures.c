@@ -9,8 +9,9 @@
 #define LATE_MAX 5u          /* starts: in a short run one hiccup is more than the share */
 #define LATE_SHARE_MAX 0.001 /* of the starts */
 #define BUSY_MAX 0.9         /* of a core */
-#define WAITED_MAX \
-    0.25 /* of the time: in a closed loop nothing else shows that others have its core */
+#define WAITED_MAX 0.25      /* of the time */
+#define WAITED_SPAN_US_MIN \
+    500000u /* of less a few slices are the share; in a closed loop nothing else shows it */
 #define BUSY_SPAN_US_MIN \
     1000000u /* a shorter burst may fill a core: latencies are then too high, not too low */
 
@@ -132,7 +133,7 @@ void fs_figures_judge(struct fs_load_result *result, bool is_short_of_memory, in
                  "a thread of the generator was %.0f %% busy (at most %.0f %%): the generator was "
                  "the limit, not the server",
                  100 * result->busy_max, 100 * BUSY_MAX);
-    else if (result->waited_max > WAITED_MAX && result->measured_us >= BUSY_SPAN_US_MIN)
+    else if (result->waited_max > WAITED_MAX && result->measured_us >= WAITED_SPAN_US_MIN)
         snprintf(result->invalid, sizeof(result->invalid),
                  "a thread of the generator was ready and had no processor %.0f %% of the time (at "
                  "most %.0f %%): others on this machine had it",

@@ -75,7 +75,7 @@ static void a_generator_that_others_keep_from_its_core_is_not_believed(void)
         "25 %): others on this machine had it");
     result = sound_result();
     result.waited_max = 0.63;
-    result.measured_us = 900000;
+    result.measured_us = 400000;
     fs_figures_judge(&result, false, 0);
     FS_CHECK_STR(result.invalid, "");
 }
