@@ -12,6 +12,7 @@ DOCKER = flashsale.TREE / "docker"
 RULES = DOCKER / "prometheus" / "rules.yml"
 DASHBOARD = DOCKER / "grafana" / "dashboards" / "flashsale.json"
 METRIC = re.compile(r"\b(?:[a-z]+_[a-z_]+|up|flashsale:[a-z0-9_:]+)\b(?!\s*\()")
+IN_PROSE = re.compile(r"`((?:build|flashsale|http|inventory|lock|process|purchase|shard|store)_[a-z_]+)")
 NO_METRICS = {"histogram_quantile", "product_id", "label_values", "humanize", "alertname"}
 
 
@@ -66,6 +67,15 @@ def test_every_panel_asks_for_metrics_that_there_are(shared_server):
              for metric in metrics_of(target["expr"])}
     assert len(asked) > 25, asked
     assert {m: t for m, t in asked.items() if not known(m, have, recorded)} == {}
+
+
+def test_documents_name_metrics_that_there_are(shared_server):
+    have = families(shared_server)
+    pages = [p for p in flashsale.TREE.glob("**/*.md")
+             if p.relative_to(flashsale.TREE).parts[0] in ("README.md", "core", "docs", "strategies")]
+    named = {metric: page for page in pages for metric in IN_PROSE.findall(page.read_text())}
+    assert len(named) > 15, named
+    assert {m: p for m, p in named.items() if not known(m, have, set())} == {}
 
 
 def test_every_metric_of_the_plan_is_on_the_dashboard():
