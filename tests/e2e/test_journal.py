@@ -74,6 +74,7 @@ def test_a_journal_cut_anywhere_gives_back_a_prefix_or_is_refused(killed, rng):
         shutil.rmtree(server.data_dir)
         shutil.copytree(kept, server.data_dir)
     print(f"{cuts} cuts, {served} served a prefix")
+    assert served > 0, "no cut left anything to look at"
 
 
 def check_prefix(server, buyer, orders):

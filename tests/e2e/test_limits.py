@@ -1,6 +1,7 @@
 """Limits: connections, slow clients, a full server.  Who behaves goes on buying."""
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
@@ -251,14 +252,17 @@ def test_more_purchases_than_in_flight_are_answered_busy_and_take_nothing(make_s
         wire.send(request_bytes("POST", "/purchase/full", buyer, BODY) * 400)
         answers = [wire.answer() for _ in range(400)]
     wires = [server.wire() for _ in range(100)]
+    server.signal(signal.SIGSTOP)  # so that it finds all of them at once
     for wire in wires:
         wire.send(request_bytes("POST", "/purchase/full", buyer, BODY))
+    server.signal(signal.SIGCONT)
     answers += [wire.answer() for wire in wires]
     for wire in wires:
         wire.close()
     sold = sum(a.status == 200 for a in answers)
     busy = [a for a in answers if a.status == 503]
     print(f"{sold} sold, {len(busy)} busy")
+    assert busy, "a hundred at once were not more than four"
     assert sold + len(busy) == len(answers), {a.status for a in answers}
     for answer in busy:
         assert answer.code == "busy" and answer.get("retry-after"), answer
