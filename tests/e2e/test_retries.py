@@ -62,7 +62,7 @@ class Shoppers:
         wire.close()
 
 
-@pytest.mark.limit(sized(90, 900))
+@pytest.mark.limit(sized(200, 900))
 async def test_a_retry_never_buys_twice_and_a_cut_answer_can_be_learnt(server, rng):
     requests = sized(8_000, 200_000)
     server.sale("plenty", stock=STOCK)

@@ -18,6 +18,7 @@ import threading
 import time
 
 import http1
+import machine
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 SUPPRESSIONS = pathlib.Path(__file__).parent / "lsan.supp"
@@ -135,6 +136,7 @@ class Server:
         self.spawned = None  # when, monotonic
         self.ready_at = None  # the line ready, monotonic
         self.ready_s = None  # from exec to it
+        self.waited_s = 0.0  # of these without a processor, though it was ready to run
         self.starts = 0
         self.stopping = threading.Lock()
 
@@ -180,8 +182,13 @@ class Server:
             time.sleep(0.002)
         self.ready_at = time.monotonic()
         self.ready_s = self.ready_at - self.spawned
+        self.waited_s = machine.waited_for_processor(self.pid)
         self._find_addresses()
         return None
+
+    def took_to_be_ready(self, stalls):
+        """Seconds of the last start, without those that the machine was not there for it."""
+        return self.ready_s - max(self.waited_s, stalls.between(self.spawned, self.ready_at))
 
     def _find_addresses(self):
         self.address = self.admin = None

@@ -23,6 +23,18 @@ ROOM = 100_000
 RECORD = struct.Struct("dd")  # begin and length, of time.monotonic()
 
 
+def waited_for_processor(pid):
+    """Seconds that a process and its children were ready to run and had no processor; of their first
+    threads.  0 where the kernel does not tell."""
+    folder = pathlib.Path(f"/proc/{pid}")
+    try:
+        waited_s = int((folder / "schedstat").read_text().split()[1]) / 1e9
+        children = [pid for path in folder.glob("task/*/children") for pid in path.read_text().split()]
+    except (OSError, IndexError):
+        return 0.0
+    return waited_s + sum(map(waited_for_processor, children))
+
+
 class Stalls:
     """Watches from start to stop."""
 

@@ -427,7 +427,7 @@ def test_a_change_of_the_sale_takes_the_fence_from_the_holder(redis):
 
 def test_the_lock_of_a_product_without_a_sale_ends_by_itself(redis):
     shop = Shop(redis, "none")
-    assert acquire(redis, shop, TOKENS[0], lease=20) == [1, 0, 0]
+    assert acquire(redis, shop, TOKENS[0]) == [1, 0, 0]
     assert write(shop, TOKENS[0], 0, [("o1", "ann", 1)])[0][0] == m.UNKNOWN
     acquire(redis, shop, TOKENS[0], lease=20)
     time.sleep(0.03)
