@@ -11,7 +11,8 @@ JOBS ?= $(shell nproc)
 run: build
 	build/flashsale --strategy $(STRATEGY)
 
-# Its exit code is the comparison's: 98 accuracy violated, 99 threshold crossed, 3 invalid.
+# When it ends with an error make says the comparison's exit code: 98 accuracy violated, 99 threshold
+# crossed, 3 invalid, 1 something could not be run.
 bench: build
 	build/flashsale bench run $(BENCH)
 
