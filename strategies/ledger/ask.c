@@ -249,7 +249,8 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
     struct fs_ledger_epoch known;
-    char numbers[2][FS_LEDGER_NUMBER_SIZE];
+    char number[FS_LEDGER_NUMBER_SIZE];
+    char seen[2 * FS_LEDGER_NUMBER_SIZE];
     struct probed probed;
 
     if (!fs_ledger_reply_is_whole(reply, 1)) {
@@ -267,8 +268,9 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
     memcpy(state->probed, known.product, known.product_len);
     probed = (struct probed){
         .product = {state->probed, state->probed_len},
-        .epoch = fs_ledger_number(numbers[0], (int64_t)known.epoch),
-        .sequence = fs_ledger_number(numbers[1], (int64_t)known.witness_sequence),
+        .epoch = fs_ledger_number(number, (int64_t)known.epoch),
+        .sequence = fs_ledger_numbers(seen, (int64_t)known.witness_sequence,
+                                      (int64_t)known.changed_sequence),
         .witness = {known.witness, known.witness_len},
     };
     state->trips++;

@@ -48,18 +48,19 @@ static size_t put_keys(const struct fs_ledger_product *product, bool has_lock,
 static size_t put_head(const struct fs_ledger_product *product, const struct fs_ledger_op *first,
                        const struct fs_ledger_batch_kind *kind, struct fs_text *argv)
 {
-    const struct fs_ledger_worker *worker = product->worker;
+    struct fs_ledger_worker *worker = product->worker;
     const struct fs_ledger *ledger = worker->ledger;
     char(*numbers)[FS_LEDGER_NUMBER_SIZE] = worker->numbers;
     size_t argc = 0;
 
     argv[argc++] = fs_ledger_number(numbers[0], (int64_t)product->seen_epoch);
-    argv[argc++] = fs_ledger_number(numbers[1], (int64_t)product->witness_sequence);
+    argv[argc++] = fs_ledger_numbers(worker->seen, (int64_t)product->witness_sequence,
+                                     (int64_t)product->changed_sequence);
     argv[argc++] = (struct fs_text){product->witness, product->witness_len};
     argv[argc++] = ledger->has_claims ? product->name : FS_LEDGER_TEXT("");
-    argv[argc++] = fs_ledger_number(numbers[2], ledger->log_max);
+    argv[argc++] = fs_ledger_number(numbers[1], ledger->log_max);
     argv[argc++] = kind->is_dry ? FS_LEDGER_TEXT("dry") : FS_LEDGER_TEXT("run");
-    argv[argc++] = fs_ledger_number(numbers[3], store_deadline_ms(product, first));
+    argv[argc++] = fs_ledger_number(numbers[2], store_deadline_ms(product, first));
     argv[argc++] = kind->owner.data ? kind->owner : FS_LEDGER_TEXT("");
     return argc;
 }
@@ -84,7 +85,7 @@ void fs_ledger_batch_send(struct fs_ledger_product *product, struct fs_ledger_op
     size_t key_count = put_keys(product, kind->has_lock, claims, argv);
     size_t argc;
     uint64_t deadline_us = first->deadline_us;
-    uint32_t index = 4; /* the head uses four numbers */
+    uint32_t index = 3; /* the head uses three numbers */
 
     assert(count >= 1 && count <= worker->ledger->batch_max);
     fs_ledger_share_seen(product);
@@ -244,6 +245,7 @@ void fs_ledger_batch_epoch(struct fs_ledger_product *product, uint64_t epoch)
     product->seen_epoch = epoch;
     product->witness_sequence = 0;
     product->witness_len = 0;
+    product->changed_sequence = 0;
     product->sequence_seen = 0;
     product->is_frozen = false;
     fs_ledger_note_epoch(product->worker->ledger, product->name, epoch);

@@ -81,7 +81,7 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
     } else if (!fs_ledger_read_sale(reply->items + 1, reply->item_count - 1, &sale)) {
         change_failed(state, reply);
     } else {
-        fs_ledger_note_epoch(ledger, state->product, sale.info.epoch);
+        fs_ledger_note_change(ledger, state->product, sale.info.epoch, sale.info.sequence);
         /* Of an ask that was lost it is the change itself that comes back. */
         fs_ledger_ask_tell(state, &sale.info, code > REPLAYED && !state->may_be_made);
     }

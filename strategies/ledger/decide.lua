@@ -7,7 +7,8 @@
 --       4 log      stream: one entry a batch, fields order name -> record
 --       5 claims   hash: order name -> product; only where ARGV 4 names the product
 -- ARGV  1 epoch    the highest the caller was ever answered; 0: none
---       2 seq      of the last sale or cancel in that epoch that the caller told anybody; 0: none
+--       2 seq      of the last sale or cancel in that epoch that the caller told anybody; 0: none.
+--                  "seq|change": and of the last change, which a store has that has come so far
 --       3 order    sold or cancelled by it, the witness: a store that does not have it has lost it
 --       4 product  its name, for the claims; "": all products do not live on one node
 --       5 log_max  entries that the log keeps, about; 0: all
@@ -66,7 +67,8 @@ end
 
 local sale = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'left', 'sold', 'state', 'frozen',
     'per_buyer', 'per_order', 'opens', 'closes', 'moves')
-local seen_epoch, seen_seq = int(ARGV[1]), int(ARGV[2])
+local seen_epoch = int(ARGV[1])
+local seen_seq, changed_seq = string.match(ARGV[2], '^(%d+)|?(%d*)$')
 
 if dry and sale[1] then
     -- A write that changes nothing: a store that cannot write says so here.
@@ -96,9 +98,12 @@ if count == 0 then
 end
 local found = redis.call('HMGET', KEYS[2], ARGV[3], unpack(names))
 local behind = epoch < seen_epoch
-if seen_epoch == epoch and seen_seq > 0 then
+if seen_epoch == epoch then
+    behind = seq < int(changed_seq)
+end
+if seen_epoch == epoch and seen_seq ~= '0' then
     local cancelled_by, sold_by = string.match(found[1] or '', '^%a(%d*)|%d+|%d+|(%d+)|')
-    behind = sold_by ~= ARGV[2] and cancelled_by ~= ARGV[2]
+    behind = behind or sold_by ~= seen_seq and cancelled_by ~= seen_seq
 end
 local of_epoch, elsewhere, moves = string.match(ARGV[8], '^|(%d+)|(%d+)|(%d+)')
 if tonumber(of_epoch) ~= epoch then

@@ -73,12 +73,26 @@ uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, 
     if (entry && entry->epoch < epoch) {
         entry->epoch = epoch;
         entry->witness_sequence = 0;
+        entry->changed_sequence = 0;
         set_frozen(ledger, entry, false);
     }
     if (entry)
         epoch = entry->epoch;
     pthread_mutex_unlock(&ledger->mutex);
     return epoch;
+}
+
+void fs_ledger_note_change(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch,
+                           uint64_t sequence)
+{
+    struct fs_ledger_epoch *entry;
+
+    fs_ledger_note_epoch(ledger, product, epoch);
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    if (entry && entry->epoch == epoch && entry->changed_sequence < sequence)
+        entry->changed_sequence = sequence;
+    pthread_mutex_unlock(&ledger->mutex);
 }
 
 void fs_ledger_forget(struct fs_ledger *ledger, struct fs_text product)
@@ -147,7 +161,7 @@ bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *kn
 
         ledger->witness_next = (ledger->witness_next + 1) % ledger->epoch_count;
         entry = &ledger->epochs[ledger->witness_next];
-        is_found = entry->witness_sequence > 0;
+        is_found = entry->witness_sequence > 0 || entry->changed_sequence > 0;
         if (is_found)
             *known = *entry;
     }
@@ -197,8 +211,11 @@ void fs_ledger_share_seen(struct fs_ledger_product *product)
     if (entry && entry->epoch > product->seen_epoch) {
         product->seen_epoch = entry->epoch;
         product->witness_sequence = 0;
+        product->changed_sequence = 0;
         product->sequence_seen = 0;
     }
+    if (entry && entry->epoch == product->seen_epoch)
+        product->changed_sequence = entry->changed_sequence;
     if (entry && entry->witness_sequence > product->witness_sequence) {
         product->witness_sequence = entry->witness_sequence;
         product->witness_len = entry->witness_len;

@@ -21,6 +21,7 @@ struct fs_ledger_epoch {
     uint64_t witness_sequence; /* 0: none in this epoch */
     uint8_t witness_len;
     char witness[FS_ORDER_LEN_MAX];
+    uint64_t changed_sequence; /* of the last change that was told; 0: none in this epoch */
     bool is_frozen; /* or lost: it answers nothing until it is reset; logged and counted */
     uint8_t product_len;
     char product[FS_LEDGER_NAME_LEN_MAX];
@@ -95,6 +96,7 @@ struct fs_ledger_worker {
     struct fs_text *argv;                 /* room for one batch */
     struct fs_ledger_decision *decisions; /* on one batch */
     char (*numbers)[FS_LEDGER_NUMBER_SIZE];
+    char seen[2 * FS_LEDGER_NUMBER_SIZE]; /* of one batch */
 
     /* changing [loop] */
     struct fs_ledger_product *dirty; /* something happened to these in this turn */
@@ -129,7 +131,8 @@ struct fs_ledger_product {
     uint64_t witness_sequence; /* 0: none in this epoch */
     uint8_t witness_len;
     char witness[FS_ORDER_LEN_MAX];
-    uint64_t sequence_seen; /* the highest that this worker was answered in that epoch */
+    uint64_t changed_sequence; /* of the last change that was told; 0: none in this epoch */
+    uint64_t sequence_seen;    /* the highest that this worker was answered in that epoch */
 
     /* The store's clock less ours, at most, ms. */
     bool has_clock;
@@ -148,6 +151,10 @@ bool fs_ledger_is_on_cluster(const struct fs_host *host);
 
 /* Remembers that epoch of product was answered, and gives the highest.  [any] */
 uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch);
+
+/* Remembers that a change was told to be made, as this record of the sale.  [any] */
+void fs_ledger_note_change(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch,
+                           uint64_t sequence);
 
 /* Forgets the product: it is not there any more, and is not missed.  [any] */
 void fs_ledger_forget(struct fs_ledger *ledger, struct fs_text product);

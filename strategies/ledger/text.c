@@ -16,6 +16,20 @@ struct fs_text fs_ledger_number(char chars[FS_LEDGER_NUMBER_SIZE], int64_t value
     return (struct fs_text){at, (size_t)(end - at)};
 }
 
+struct fs_text fs_ledger_numbers(char chars[2 * FS_LEDGER_NUMBER_SIZE], int64_t first,
+                                 int64_t second)
+{
+    char number[FS_LEDGER_NUMBER_SIZE];
+    struct fs_text text = fs_ledger_number(number, first);
+    size_t len = text.len;
+
+    memcpy(chars, text.data, len);
+    chars[len++] = '|';
+    text = fs_ledger_number(number, second);
+    memcpy(chars + len, text.data, text.len);
+    return (struct fs_text){chars, len + text.len};
+}
+
 bool fs_ledger_read_number(struct fs_text text, int64_t *value)
 {
     bool is_negative = text.len > 0 && text.data[0] == '-';

@@ -14,6 +14,10 @@
 /* Writes value in decimal into chars. */
 struct fs_text fs_ledger_number(char chars[FS_LEDGER_NUMBER_SIZE], int64_t value);
 
+/* Likewise "first|second". */
+struct fs_text fs_ledger_numbers(char chars[2 * FS_LEDGER_NUMBER_SIZE], int64_t first,
+                                 int64_t second);
+
 /* The whole text as a decimal number.  False: it is none, or too large; *value is untouched. */
 bool fs_ledger_read_number(struct fs_text text, int64_t *value);
 

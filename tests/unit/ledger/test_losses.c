@@ -90,6 +90,31 @@ static void a_store_that_forgot_a_cancel_sells_nothing(void)
     world_close(&world);
 }
 
+/* An operator was told that there are more units. */
+static void a_store_that_forgot_a_change_sells_nothing(void)
+{
+    static struct world other;
+    struct world_options options = options_of_test();
+    struct fs_request update = {0};
+
+    begin();
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
+    copy_sale("shoe", "older");
+    fs_request_change(&update, FS_CHANGE_UPDATE, "shoe", 0);
+    update.change.units_add = 5;
+    FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE); /* a replay */
+    copy_sale("older", "shoe");
+    world_open(&other, &server, &options);
+    FS_CHECK_INT(world_buy(&other, "shoe", "o2", 1).outcome.verdict, FS_DONE); /* it cannot know */
+    copy_sale("older", "shoe");
+    FS_CHECK_INT(world_buy(&world, "shoe", "o3", 1).outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(world_buy(&other, "shoe", "o4", 1).outcome.verdict, FS_UNAVAILABLE);
+    world_close(&other);
+    world_close(&world);
+}
+
 /* Who told a decision again has acknowledged it, too. */
 static void a_store_that_forgot_what_was_told_again_sells_nothing(void)
 {
@@ -257,6 +282,7 @@ static void a_script_that_fails_pauses_the_sale(void)
 #define TESTS(T)                                                \
     T(a_store_that_forgot_what_it_acknowledged_sells_nothing)   \
     T(a_store_that_forgot_a_cancel_sells_nothing)               \
+    T(a_store_that_forgot_a_change_sells_nothing)               \
     T(a_store_that_forgot_what_was_told_again_sells_nothing)    \
     T(a_lost_sale_is_unavailable_everywhere_until_it_is_reset)  \
     T(a_sale_that_was_read_is_missed)                           \
