@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/search.h"
+
 enum {
     FS_MODEL_SHARDS_MAX = 3,
     FS_MODEL_ORDERS_MAX = 4,
@@ -201,15 +203,7 @@ const char *fs_model_check(const struct fs_model_setup *setup, const struct fs_m
 /* Every attempt has ended. */
 bool fs_model_is_over(const struct fs_model_setup *setup, const struct fs_model_state *state);
 
-/* search.c: visits every state.  Prints how many, and the moves that lead to what is wrong. */
-struct fs_model_result {
-    const char *wrong; /* NULL: nothing */
-    uint64_t states;
-    uint64_t moves;
-    uint64_t ends;
-    unsigned depth_max;
-};
-
-struct fs_model_result fs_model_search(const struct fs_model_setup *setup, bool is_verbose);
+/* transfers.c: searches it, see search.h. */
+struct fs_search_result fs_model_search(const struct fs_model_setup *setup, bool is_verbose);
 
 #endif

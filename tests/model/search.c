@@ -1,8 +1,5 @@
-/* Visits every state that can be reached, depth first, and looks for cycles on the way.
- *
- * Visited states are kept as 64-bit hashes.  Two states with the same hash would hide one of them:
- * with n states the chance is about n * n / 2^65, one in a million for five million states. */
-#include "model/model.h"
+/* The search. */
+#include "model/search.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -10,156 +7,146 @@
 #include <string.h>
 
 #define STATES_MAX (UINT64_C(1) << 24)
+#define CAPACITY_MIN (UINT64_C(1) << 14) /* a table that fits the caches is faster */
 #define DEPTH_MAX 4096u
 
+/* A hash in the table; the lowest bit: its state is on the path. */
+#define ON_PATH UINT64_C(1)
+
 struct frame {
-    struct fs_model_state state;
-    uint64_t *slot; /* of the visited state; the lowest bit: it is on the path */
+    uint64_t value;
     unsigned move;
 };
 
 struct search {
-    const struct fs_model_setup *setup;
-    struct fs_model_result result;
-    uint64_t *visited;
+    const struct fs_search_model *model;
+    const void *setup;
+    struct fs_search_result result;
+    uint64_t *visited; /* owned: capacity */
     uint64_t capacity;
-    struct frame *path;
+    struct frame *path; /* owned: DEPTH_MAX */
+    char *states;       /* owned: of the frames, and one more */
     unsigned depth;
 };
 
-static uint64_t hash(const struct fs_model_state *state)
+static char *state_at(const struct search *search, unsigned depth)
 {
-    const unsigned char *bytes = (const unsigned char *)state;
-    uint64_t value = sizeof(*state);
+    return search->states + depth * search->model->state_size;
+}
 
-    for (size_t i = 0; i < sizeof(*state); i += 8) {
+static uint64_t hash(const char *state, size_t size)
+{
+    uint64_t value = size;
+
+    for (size_t i = 0; i < size; i += 8) {
         uint64_t word = 0;
 
-        memcpy(&word, bytes + i, sizeof(*state) - i < 8 ? sizeof(*state) - i : 8);
+        memcpy(&word, state + i, size - i < 8 ? size - i : 8);
         value = (value ^ word) * UINT64_C(0x9e3779b97f4a7c15);
         value ^= value >> 29;
     }
     value *= UINT64_C(0xbf58476d1ce4e5b9);
     value ^= value >> 32;
-    return value < 4 ? 4 : value & ~UINT64_C(1);
+    return value < 4 ? 4 : value & ~ON_PATH;
 }
 
 static uint64_t *find(const struct search *search, uint64_t value)
 {
     uint64_t i = (value >> 1) & (search->capacity - 1);
 
-    while (search->visited[i] && (search->visited[i] & ~UINT64_C(1)) != value)
+    while (search->visited[i] && (search->visited[i] & ~ON_PATH) != value)
         i = (i + 1) & (search->capacity - 1);
     return &search->visited[i];
 }
 
-static void push(struct search *search, const struct fs_model_state *state, uint64_t *slot,
-                 uint64_t value)
+static void grow(struct search *search)
 {
-    *slot = value | 1;
-    search->path[search->depth++] = (struct frame){.state = *state, .slot = slot};
+    uint64_t *before = search->visited;
+    uint64_t count = search->capacity;
+
+    search->capacity = count ? count * 4 : CAPACITY_MIN;
+    search->visited = calloc(search->capacity, sizeof(*search->visited));
+    assert(search->visited);
+    for (uint64_t i = 0; i < count; i++)
+        if (before[i])
+            *find(search, before[i] & ~ON_PATH) = before[i];
+    free(before);
+}
+
+/* The state behind the last frame. */
+static void push(struct search *search, uint64_t value)
+{
+    const char *state = state_at(search, search->depth);
+
+    *find(search, value) = value | ON_PATH;
+    search->path[search->depth++] = (struct frame){.value = value};
     if (search->depth > search->result.depth_max)
         search->result.depth_max = search->depth;
     search->result.states++;
-    search->result.ends += fs_model_is_over(search->setup, state);
-    search->result.wrong = fs_model_check(search->setup, state);
+    search->result.ends += search->model->is_over(search->setup, state);
+    search->result.wrong = search->model->check(search->setup, state);
     if (!search->result.wrong && search->depth == DEPTH_MAX)
         search->result.wrong = "a run that is too long for the search";
-    if (!search->result.wrong && search->result.states * 2 > search->capacity)
+    if (!search->result.wrong && search->result.states > STATES_MAX)
         search->result.wrong = "too many states for the search";
+    if (search->result.states * 2 > search->capacity)
+        grow(search);
 }
 
 static void step(struct search *search)
 {
     struct frame *top = &search->path[search->depth - 1];
-    struct fs_model_state next;
+    char *next = state_at(search, search->depth);
     uint64_t value;
-    uint64_t *slot;
+    uint64_t seen;
 
-    if (top->move == fs_model_move_count(search->setup)) {
-        *top->slot &= ~UINT64_C(1);
+    if (top->move == search->model->move_count(search->setup)) {
+        *find(search, top->value) &= ~ON_PATH;
         search->depth--;
         return;
     }
-    next = top->state;
-    if (!fs_model_move(search->setup, &next, top->move++, &search->result.wrong))
+    memcpy(next, state_at(search, search->depth - 1), search->model->state_size);
+    if (!search->model->move(search->setup, next, top->move++, &search->result.wrong))
         return;
     search->result.moves++;
     if (search->result.wrong)
         return;
-    value = hash(&next);
-    slot = find(search, value);
-    if (!*slot)
-        push(search, &next, slot, value);
-    else if (*slot & 1)
+    value = hash(next, search->model->state_size);
+    seen = *find(search, value);
+    if (!seen)
+        push(search, value);
+    else if (seen & ON_PATH)
         search->result.wrong = "a run that never ends";
-}
-
-static void print_state(const struct fs_model_setup *setup, const struct fs_model_state *state)
-{
-    for (uint8_t k = 0; k < setup->shard_count; k++) {
-        const struct fs_model_shard *shard = &state->shards[k];
-
-        printf(" [epoch %u left %u", shard->epoch, shard->left);
-        for (uint8_t d = 0; d < setup->shard_count; d++)
-            if (shard->out[d].is_pending)
-                printf(", %u units to %u as %u for order %d", shard->out[d].units, d,
-                       shard->out[d].number, (int8_t)shard->out[d].order);
-        printf("]");
-    }
-    printf("\n");
 }
 
 static void print_path(const struct search *search)
 {
-    static const char *const commands[] = {"-",   "DECIDE", "READ",   "TAKE",
-                                           "PUT", "FORGET", "RETURN", "BEGIN"};
-    static const char *const chances[] = {"", ", answer lost", ", given up",
-                                          ", server dies, retried", ", server dies"};
-    const struct fs_model_setup *setup = search->setup;
-    unsigned choices = setup->shard_count + FS_MODEL_CHANCE_COUNT - 1u;
-
     for (unsigned i = 0; i < search->depth; i++) {
-        const struct frame *frame = &search->path[i];
-        unsigned move = frame->move - 1;
-        unsigned index = move / choices;
-        unsigned choice = move % choices;
+        const char *state = state_at(search, i);
 
-        print_state(setup, &frame->state);
-        if (frame->move == 0)
-            return;
-        if (index >= setup->attempt_count) {
-            printf("  late %s\n",
-                   commands[frame->state.late[move - setup->attempt_count * choices].kind]);
-        } else {
-            const struct fs_model_command *next = &frame->state.attempts[index].next;
-
-            printf("  attempt %u: %s from %u to %u order %d units %u number %u%s\n", index,
-                   commands[next->kind], next->from,
-                   next->kind == FS_MODEL_READ ? choice : next->to, (int8_t)next->order,
-                   next->units, next->number,
-                   chances[choice < setup->shard_count ? 0 : choice - setup->shard_count + 1]);
-        }
+        search->model->print_state(search->setup, state);
+        if (search->path[i].move > 0)
+            search->model->print_move(search->setup, state, search->path[i].move - 1);
     }
 }
 
-struct fs_model_result fs_model_search(const struct fs_model_setup *setup, bool is_verbose)
+struct fs_search_result fs_search(const struct fs_search_model *model, const void *setup,
+                                  bool is_verbose)
 {
-    struct search search = {.setup = setup, .capacity = STATES_MAX};
-    struct fs_model_state first;
-    uint64_t value;
+    struct search search = {.model = model, .setup = setup};
 
-    search.visited = calloc(search.capacity, sizeof(*search.visited));
+    grow(&search);
     search.path = malloc(DEPTH_MAX * sizeof(*search.path));
-    assert(search.visited && search.path);
-    fs_model_init(setup, &first);
-    value = hash(&first);
-    push(&search, &first, find(&search, value), value);
+    search.states = malloc((DEPTH_MAX + 1) * model->state_size);
+    assert(search.path && search.states);
+    model->init(setup, search.states);
+    push(&search, hash(search.states, model->state_size));
     while (search.depth > 0 && !search.result.wrong)
         step(&search);
     if (search.result.wrong && is_verbose)
         print_path(&search);
     free(search.visited);
     free(search.path);
+    free(search.states);
     return search.result;
 }

@@ -193,7 +193,7 @@ static const struct fs_model_setup four = {
 
 static void check(const struct fs_model_setup *setup)
 {
-    struct fs_model_result result = fs_model_search(setup, true);
+    struct fs_search_result result = fs_model_search(setup, true);
 
     printf("%s: %" PRIu64 " states, %" PRIu64 " moves, %" PRIu64 " ends, %u deep; ", setup->name,
            result.states, result.moves, result.ends, result.depth_max);
@@ -204,7 +204,7 @@ static void check(const struct fs_model_setup *setup)
 static void check_found(struct fs_model_setup setup, enum fs_model_mistake mistake,
                         const char *wrong)
 {
-    struct fs_model_result result;
+    struct fs_search_result result;
 
     setup.mistake = mistake;
     result = fs_model_search(&setup, false);
