@@ -6,16 +6,17 @@
 --                    from here on.  Only a closed shard with this epoch and version, frozen for no
 --                    other reason.  Without its witness, seq and order, see decide.lua, it freezes
 --            unmark  any mark up to number is taken away
---            clear   tomb          removes the keys; tomb "1": but leaves the mark
+--            clear   seconds       removes the keys, but leaves the mark for so long; 0: for ever
 -- Returns  {1, orders, buyers, changes} when it did, else {0, 0, 0, 0}; counts of a mark alone
 -- Fields   frozen of the sale is "moved|number"
--- Cost     1 to 5 reads, 1 to 2 writes
+-- Cost     1 to 5 reads, 1 to 3 writes
 
 local verb, number = ARGV[1], tonumber(ARGV[2])
 if verb == 'clear' then
     redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
-    if ARGV[3] == '1' then
-        redis.call('HSET', KEYS[1], 'frozen', 'moved|' .. ARGV[2])
+    redis.call('HSET', KEYS[1], 'frozen', 'moved|' .. ARGV[2])
+    if ARGV[3] ~= '0' then
+        redis.call('EXPIRE', KEYS[1], ARGV[3])
     end
     return {1, 0, 0, 0}
 end

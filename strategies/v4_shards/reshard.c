@@ -11,6 +11,7 @@
 #include "move.h"
 #include "scripts.h"
 
+#define MARK_STAYS_S 86400                   /* longer than any command is under way */
 #define TRIES_MAX 4u                         /* READs that find a change half made */
 #define SEQUENCE_EVEN INT64_C(1000000000000) /* above it a sale's sequence may fall with a move */
 
@@ -62,15 +63,15 @@ static void on_cleared(struct fs_call *call, const struct fs_reply *reply)
                               on_dropped);
 }
 
-/* Shard 0 first: who finds it gone asks where the sale is.  Its mark stays, so that no change that comes
- * late makes a sale there. */
+/* Shard 0 first: who finds it gone asks where the sale is.  The marks stay, so that no change that comes late
+ * makes a shard there; shard 0's for ever, since a sale is made there. */
 static void clear_shard(struct fs_v4_reshard *reshard)
 {
     struct fs_ledger_keys keys;
-    char number[FS_LEDGER_NUMBER_SIZE];
-    const struct fs_text rest[] = {FS_LEDGER_TEXT("clear"),
-                                   fs_ledger_number(number, (int64_t)reshard->layout.next),
-                                   reshard->shard == 0 ? FS_LEDGER_TEXT("1") : FS_LEDGER_TEXT("0")};
+    char numbers[2][FS_LEDGER_NUMBER_SIZE];
+    const struct fs_text rest[] = {
+        FS_LEDGER_TEXT("clear"), fs_ledger_number(numbers[0], (int64_t)reshard->layout.next),
+        fs_ledger_number(numbers[1], reshard->shard == 0 ? 0 : MARK_STAYS_S)};
 
     fs_v4_move_keys(reshard, reshard->layout.old, reshard->shard, reshard->layout.old_shard_count,
                     &keys);
