@@ -25,10 +25,8 @@ class Step:
     answered_per_s: float
     p99_ms: float       # median of the stage's seconds
     error_rate: float
-
-    @property
-    def answered_share(self):
-        return self.answered_per_s / self.offered_per_s if self.offered_per_s > 0 else math.nan
+    answered_share: float   # of what was offered, in the median second: what a hiccup leaves in flight
+                            # at the end of a short step is answered in the next
 
 
 @dataclasses.dataclass
@@ -65,7 +63,8 @@ def steps(cell):
         errors = held["errors"].sum() / answered if answered > 0 else float(held["errors"].sum() > 0)
         found.append((part["second"].min(), Step(
             str(name), median(held["users"]), requests / count, answered / count,
-            median(held["latency_p99_ms"]), float(errors))))
+            median(held["latency_p99_ms"]), float(errors),
+            median(held["answered"] / held["offered"].where(held["offered"] > 0)))))
     return [step for _, step in sorted(found, key=lambda pair: pair[0]) if step.users > 0]
 
 

@@ -115,6 +115,17 @@ def test_the_breaking_point_is_the_first_step_that_answers_too_little(tmp_path):
     assert re.fullmatch(r"8\d(\.\d)? % of what was offered was answered, under 95 %", broken.reason)
 
 
+def test_a_hiccup_at_the_end_of_a_step_is_no_breaking_point(tmp_path):
+    path = make(tmp_path, {"capacity": 90000}, ["stress"], length=40)
+    lines = [line.split(",") for line in (path / "timeseries.csv").read_text().splitlines()]
+    offered, answered = (lines[0].index(name) for name in ("offered", "answered"))
+    late = int(lines[12][offered]) // 2
+    lines[12][answered] = str(int(lines[12][answered]) - late)
+    lines[13][answered] = str(int(lines[13][answered]) + late)
+    (path / "timeseries.csv").write_text("\n".join(",".join(line) for line in lines) + "\n")
+    assert analysis.breaking_point(folder.Results(path).cells[0]) is None
+
+
 def test_a_step_over_its_own_target_breaks_as_well(tmp_path):
     path = make(tmp_path, {"capacity": 9000, "base_ms": 10}, ["stress"], length=40)
     replace(path / "thresholds.csv", "latency_p99_ms,<,500", "latency_p99_ms,<,50")
