@@ -42,9 +42,11 @@ struct fs_fake_store {
     _Atomic uint64_t fault_last;
     _Atomic uint32_t delay_ms;
 
+    /* changing [loop], and read by a test while something may still be under way */
+    _Atomic uint64_t call_count;    /* taken so far */
+    _Atomic uint64_t execute_count; /* handed to the server so far */
+
     /* changing [loop] */
-    uint64_t call_count;    /* taken so far */
-    uint64_t execute_count; /* handed to the server so far */
     struct fs_link asked;   /* of the inner store */
     struct fs_link sent;    /* to be served by the next flush */
     struct fs_link ready;   /* answered by the next expire */
