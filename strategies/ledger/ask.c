@@ -99,7 +99,93 @@ static bool read_sale(struct fs_ledger_ask *state, const struct fs_reply *reply,
     return is_sale;
 }
 
-/* An order that is not there was never made, unless the store has lost it. */
+/* A purchase that is decided in dry mode */
+
+struct probed {
+    struct fs_text product; /* in the store */
+    struct fs_text epoch, sequence, witness;
+};
+
+static void send_probe(struct fs_ledger_ask *state, const struct probed *probed,
+                       void (*done)(struct fs_call *call, const struct fs_reply *reply))
+{
+    struct fs_ledger_worker *worker = state->worker;
+    const struct fs_ledger *ledger = worker->ledger;
+    const struct fs_text none = FS_LEDGER_TEXT("");
+    const struct fs_text probe = FS_LEDGER_TEXT("probe");
+    const struct fs_text zero = FS_LEDGER_TEXT("0");
+    const struct fs_text asked[] = {probed->epoch,
+                                    probed->sequence,
+                                    probed->witness,
+                                    ledger->has_claims ? probed->product : none,
+                                    zero,
+                                    FS_LEDGER_TEXT("dry"),
+                                    zero,
+                                    none,
+                                    probe,
+                                    probe,
+                                    FS_LEDGER_TEXT("1")};
+    struct fs_ledger_keys keys;
+    char claims[FS_LEDGER_KEY_LEN_MAX];
+    struct fs_text argv[16];
+    size_t argc = 0;
+    size_t key_count;
+
+    fs_ledger_keys_init(&keys, ledger->prefix, probed->product);
+    for (unsigned i = FS_LEDGER_KEY_SALE; i <= FS_LEDGER_KEY_LOG; i++)
+        argv[argc++] = keys.list[i];
+    if (ledger->has_claims)
+        argv[argc++] = fs_ledger_key_write(claims, ledger->prefix, "claims");
+    key_count = argc;
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+        argv[argc++] = asked[i];
+    state->call.done = done;
+    ledger->host->script(worker->loop, &state->call, &fs_ledger_decide, state->deadline_us,
+                         key_count, argc, argv);
+}
+
+/* Decides a purchase of what is known in dry mode, so that the store is asked for the witness. */
+static void ask_for_witness(struct fs_ledger_ask *state, const struct fs_ledger_epoch *known,
+                            void (*done)(struct fs_call *call, const struct fs_reply *reply))
+{
+    char number[FS_LEDGER_NUMBER_SIZE];
+    char seen[2 * FS_LEDGER_NUMBER_SIZE];
+    const struct probed probed = {
+        .product = {known->product, known->product_len},
+        .epoch = fs_ledger_number(number, (int64_t)known->epoch),
+        .sequence = fs_ledger_numbers(seen, (int64_t)known->witness_sequence,
+                                      (int64_t)known->changed_sequence),
+        .witness = {known->witness, known->witness_len},
+    };
+
+    state->trips++;
+    send_probe(state, &probed, done);
+}
+
+static bool is_missed(const struct fs_reply *reply)
+{
+    return fs_ledger_reply_is_whole(reply, 1) &&
+           reply->items[FS_LEDGER_REPLY_CODES].text.data[0] == FS_LEDGER_LETTER_FROZEN;
+}
+
+/* An order that is not there was never made, unless the store has lost it: the sale is gone, or frozen, or
+ * does not have what this process told last. */
+static void look_for_witness_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+
+    if (!fs_ledger_reply_is_whole(reply, 1)) {
+        fs_ledger_ask_fail(state, reply);
+    } else if (reply->items[FS_LEDGER_REPLY_EPOCH].integer == 0) {
+        fs_ledger_ask_missing(state);
+    } else if (is_missed(reply)) {
+        fs_ledger_tell_behind(state->worker->ledger, state->product);
+        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+    } else {
+        fs_ledger_ask_end(state, FS_UNKNOWN);
+    }
+}
+
 static void look_for_sale_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
@@ -112,8 +198,13 @@ static void look_for_sale_done(struct fs_call *call, const struct fs_reply *repl
 static void look_for_sale(struct fs_ledger_ask *state)
 {
     struct fs_ledger_worker *worker = state->worker;
+    struct fs_ledger_epoch known;
     struct fs_ledger_keys keys;
 
+    if (fs_ledger_get_witness(worker->ledger, state->product, &known)) {
+        ask_for_witness(state, &known, look_for_witness_done);
+        return;
+    }
     fs_ledger_keys_init(&keys, worker->ledger->prefix, state->product);
     state->trips++;
     state->call.done = look_for_sale_done;
@@ -184,60 +275,15 @@ void fs_ledger_count(void *data, struct fs_op *op, void *state_data, struct fs_t
  * decided in dry mode with its witness: so a process that has nobody to sell to, and alone knows that the
  * store went back, notices by its readiness checks, before others have sold for long. */
 
-struct probed {
-    struct fs_text product; /* in the store */
-    struct fs_text epoch, sequence, witness;
-};
-
-static void send_probe(struct fs_ledger_ask *state, const struct probed *probed,
-                       void (*done)(struct fs_call *call, const struct fs_reply *reply))
-{
-    struct fs_ledger_worker *worker = state->worker;
-    const struct fs_ledger *ledger = worker->ledger;
-    const struct fs_text none = FS_LEDGER_TEXT("");
-    const struct fs_text probe = FS_LEDGER_TEXT("probe");
-    const struct fs_text zero = FS_LEDGER_TEXT("0");
-    const struct fs_text asked[] = {probed->epoch,
-                                    probed->sequence,
-                                    probed->witness,
-                                    ledger->has_claims ? probed->product : none,
-                                    zero,
-                                    FS_LEDGER_TEXT("dry"),
-                                    zero,
-                                    none,
-                                    probe,
-                                    probe,
-                                    FS_LEDGER_TEXT("1")};
-    struct fs_ledger_keys keys;
-    char claims[FS_LEDGER_KEY_LEN_MAX];
-    struct fs_text argv[16];
-    size_t argc = 0;
-    size_t key_count;
-
-    fs_ledger_keys_init(&keys, ledger->prefix, probed->product);
-    for (unsigned i = FS_LEDGER_KEY_SALE; i <= FS_LEDGER_KEY_LOG; i++)
-        argv[argc++] = keys.list[i];
-    if (ledger->has_claims)
-        argv[argc++] = fs_ledger_key_write(claims, ledger->prefix, "claims");
-    key_count = argc;
-    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
-        argv[argc++] = asked[i];
-    state->call.done = done;
-    ledger->host->script(worker->loop, &state->call, &fs_ledger_decide, 0, key_count, argc, argv);
-}
-
 static void witness_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
 
-    bool is_missed = fs_ledger_reply_is_whole(reply, 1) &&
-                     reply->items[FS_LEDGER_REPLY_CODES].text.data[0] == FS_LEDGER_LETTER_FROZEN;
-
-    if (is_missed && state->worker->missed) {
+    if (is_missed(reply) && state->worker->missed) {
         state->worker->missed(state);
         return;
     }
-    if (is_missed)
+    if (is_missed(reply))
         fs_ledger_tell_behind(state->worker->ledger,
                               (struct fs_text){state->probed, state->probed_len});
     fs_ledger_ask_end(state, FS_DONE); /* the other sales can be sold from */
@@ -249,9 +295,6 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
     struct fs_ledger_epoch known;
-    char number[FS_LEDGER_NUMBER_SIZE];
-    char seen[2 * FS_LEDGER_NUMBER_SIZE];
-    struct probed probed;
 
     if (!fs_ledger_reply_is_whole(reply, 1)) {
         if (++state->probe_number < state->worker->probe_count)
@@ -266,15 +309,7 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
     }
     state->probed_len = known.product_len;
     memcpy(state->probed, known.product, known.product_len);
-    probed = (struct probed){
-        .product = {state->probed, state->probed_len},
-        .epoch = fs_ledger_number(number, (int64_t)known.epoch),
-        .sequence = fs_ledger_numbers(seen, (int64_t)known.witness_sequence,
-                                      (int64_t)known.changed_sequence),
-        .witness = {known.witness, known.witness_len},
-    };
-    state->trips++;
-    send_probe(state, &probed, witness_done);
+    ask_for_witness(state, &known, witness_done);
 }
 
 /* A purchase of a sale that nobody made, where there is more than one place at each in turn. */
@@ -299,6 +334,7 @@ void fs_ledger_probe(void *data, struct fs_op *op, void *state_data)
 
     begin(data, op, state);
     state->trips = 0;
+    state->deadline_us = 0;
     state->probe_number = 0;
     probe_place(state);
 }

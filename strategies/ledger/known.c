@@ -151,6 +151,26 @@ bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
     return is_lost;
 }
 
+static bool has_witness(const struct fs_ledger_epoch *entry)
+{
+    return entry->witness_sequence > 0 || entry->changed_sequence > 0;
+}
+
+bool fs_ledger_get_witness(struct fs_ledger *ledger, struct fs_text product,
+                           struct fs_ledger_epoch *known)
+{
+    const struct fs_ledger_epoch *entry;
+    bool is_found;
+
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    is_found = entry && has_witness(entry);
+    if (is_found)
+        *known = *entry;
+    pthread_mutex_unlock(&ledger->mutex);
+    return is_found;
+}
+
 bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *known)
 {
     bool is_found = false;
@@ -161,7 +181,7 @@ bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *kn
 
         ledger->witness_next = (ledger->witness_next + 1) % ledger->epoch_count;
         entry = &ledger->epochs[ledger->witness_next];
-        is_found = entry->witness_sequence > 0 || entry->changed_sequence > 0;
+        is_found = has_witness(entry);
         if (is_found)
             *known = *entry;
     }

@@ -172,9 +172,14 @@ bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product);
 bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
                            bool (*has)(const void *data, struct fs_text product), const void *data);
 
-/* Copies what is known of the next sale that has a witness, each in its turn.  False: there is none.
+/* Copies what is known of the next sale that has a witness, or was changed, each in its turn.  False:
+ * there is none.
  * [any] */
 bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *known);
+
+/* The same of one product.  [any] */
+bool fs_ledger_get_witness(struct fs_ledger *ledger, struct fs_text product,
+                           struct fs_ledger_epoch *known);
 
 /* Logs, once in an epoch, that the store went back behind what was acknowledged of the sale.  [any] */
 void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product);

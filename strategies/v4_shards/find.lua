@@ -1,11 +1,12 @@
 -- find.lua: an order at its buyer's home.
 --
 -- KEYS     1 sale   2 orders
--- ARGV     1 order
+-- ARGV     1 order   2 epoch, 3 seq, 4 order: the caller's witness in that epoch, see witness.lua; of a
+--          shard in that epoch without it, no order is said not to be there: it freezes
 -- Returns  {code, record or ""}: 1 it is there; 0 it is not; 3 it is not, and the shard is frozen
 --          2 the sale is being moved, 4 the shard is not there: ask where the sale is, and if it is
 --          still here, this is the record
--- Cost     2 reads
+-- Cost     2 reads, 3 where it is not there
 
 local shard = redis.call('HMGET', KEYS[1], 'epoch', 'frozen')
 local record = redis.call('HGET', KEYS[2], ARGV[1])
@@ -15,5 +16,9 @@ elseif string.match(shard[2] or '', '^moved|') then
     return {2, record or ''}
 elseif record then
     return {1, record}
+end
+if not shard[2] and shard[1] == ARGV[2] and not has_witness(KEYS[2], ARGV[3], ARGV[4]) then
+    redis.call('HSET', KEYS[1], 'frozen', 'behind')
+    return {3, ''}
 end
 return {shard[2] and 3 or 0, ''}

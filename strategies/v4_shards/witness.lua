@@ -1,4 +1,4 @@
--- witness.lua: whether a shard has what the caller told of it; in front of take.lua and mark.lua.
+-- witness.lua: whether a shard has what the caller told of it; in front of take.lua, mark.lua, find.lua.
 --
 -- has_witness(orders, seq, order): seq, of the last sale or cancel of that order that the caller told
 -- anybody; "0": of none.  decide.lua looks for the same.

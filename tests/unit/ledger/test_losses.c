@@ -90,6 +90,23 @@ static void a_store_that_forgot_a_cancel_sells_nothing(void)
     world_close(&world);
 }
 
+/* It was sold, as its buyer was told: it is not for a lookup to say that it never was. */
+static void an_order_that_was_acknowledged_and_lost_is_not_unknown(void)
+{
+    begin();
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
+    copy_sale("shoe", "older");
+    FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_lookup(&world, "shoe", "o3").outcome.verdict, FS_UNKNOWN);
+    copy_sale("older", "shoe");
+    FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_lookup(&world, "shoe", "o2").outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT((int64_t)atomic_load(&world.driver.host.sales_frozen), 1);
+    world_close(&world);
+}
+
 /* An operator was told that there are more units. */
 static void a_store_that_forgot_a_change_sells_nothing(void)
 {
@@ -282,6 +299,7 @@ static void a_script_that_fails_pauses_the_sale(void)
 #define TESTS(T)                                                \
     T(a_store_that_forgot_what_it_acknowledged_sells_nothing)   \
     T(a_store_that_forgot_a_cancel_sells_nothing)               \
+    T(an_order_that_was_acknowledged_and_lost_is_not_unknown)   \
     T(a_store_that_forgot_a_change_sells_nothing)               \
     T(a_store_that_forgot_what_was_told_again_sells_nothing)    \
     T(a_lost_sale_is_unavailable_everywhere_until_it_is_reset)  \

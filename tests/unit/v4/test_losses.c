@@ -288,6 +288,8 @@ static void a_sale_with_a_frozen_shard_takes_a_reset_or_another_state_and_no_mor
     name_buyer(buyer, 1, 1);
     snprintf(command, sizeof(command), "HDEL fs:{shoe/1}:orders %s", buyer);
     tell_redis(command);
+    FS_CHECK_INT(look_up_at(1, 0), FS_DONE);
+    FS_CHECK_INT(look_up_at(1, 1), FS_UNAVAILABLE); /* it was acknowledged */
     FS_CHECK_INT(buy_at(1, 2), FS_UNAVAILABLE);
     FS_CHECK_INT(sales_frozen(&world), 1);
     FS_CHECK_INT(look_up_at(1, 0), FS_DONE);
