@@ -6,7 +6,7 @@ PRESETS_TESTED := release asan tsan
 BENCH ?= -s all --profile ci --strategy v1,v2,v3,v4 --report
 JOBS ?= $(shell nproc)
 
-.PHONY: run bench build test test-nightly check clean setup install
+.PHONY: run bench build test test-nightly check clean setup install package
 
 run: build
 	build/flashsale --strategy $(STRATEGY)
@@ -34,6 +34,10 @@ setup:
 
 install: build
 	@cmake --install build
+
+# A Debian package: build/flashsale_*.deb
+package: build
+	@cpack -G DEB --config build/CPackConfig.cmake -B build
 
 clean:
 	rm -rf build build-dev build-asan build-tsan build-check

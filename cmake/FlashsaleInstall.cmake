@@ -1,5 +1,5 @@
 # What an installation holds: program, library (shared and static), headers, strategies (fs_strategy()
-# installs its own), configuration, and the two ways by which other builds find them.
+# installs its own), configuration, unit of systemd, and the two ways by which other builds find them.
 include(CMakePackageConfigHelpers)
 
 set(FS_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Flashsale)
@@ -12,6 +12,7 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/core/include/flashsale
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${CMAKE_SOURCE_DIR}/config/flashsale.yaml
     DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/flashsale OPTIONAL)
+install(FILES ${CMAKE_SOURCE_DIR}/packaging/flashsale.service DESTINATION lib/systemd/system)
 
 # The comparison: its program (load_tests/CMakeLists.txt), scenarios, and the Python of report and compare.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/load_tests/scenarios

@@ -1,6 +1,7 @@
 """Builds the example program out of tree against an installation, and lets it serve.
 
     test_package.py install <build folder> <prefix>
+    test_package.py deb <build folder> <work folder>
     test_package.py cmake|pkg-config shared|static <prefix> <work folder> <compiler> <flags> <strategy>
 """
 import os
@@ -51,6 +52,40 @@ def install(build, prefix):
     listed = run(prefix / "bin" / "flashsale", "bench", "list", capture_output=True).stdout
     if "rush" not in listed:
         raise SystemExit("the installed flashsale bench does not find the installed scenarios")
+
+
+def packages_of(programs):
+    """The Debian packages of the libraries that the programs themselves ask for."""
+    asked = set(re.findall(r"NEEDED\s+(\S+)",
+                           run("objdump", "-p", *programs, capture_output=True).stdout))
+    found = re.findall(r"(\S+) => (\S+)/", run("ldd", *programs, capture_output=True).stdout)
+    patterns = {f"*/{pathlib.Path(folder).name}/{name}" for name, folder in found if name in asked}
+    said = run("dpkg-query", "--search", *sorted(patterns), capture_output=True).stdout
+    return {line.split(":")[0] for line in said.splitlines()}
+
+
+def debian_package(build, work):
+    """A package that asks for what its programs are linked to, and works where it is unpacked."""
+    shutil.rmtree(work, ignore_errors=True)
+    run("cpack", "-G", "DEB", "--config", pathlib.Path(build) / "CPackConfig.cmake", "-B", work,
+        stdout=subprocess.DEVNULL)
+    package = next(work.glob("*.deb"))
+    fields = run("dpkg-deb", "--field", package, capture_output=True).stdout
+    print(package.name, fields, sep="\n")
+    root = work / "root"
+    run("dpkg-deb", "--extract", package, root)
+    for path in ("etc/flashsale/flashsale.yaml", "usr/lib/systemd/system/flashsale.service",
+                 "usr/share/flashsale/scenarios/rush.yaml", "usr/include/flashsale/flashsale.h"):
+        if not (root / path).exists():
+            raise SystemExit(f"{path} is not in {package.name}")
+    programs = [root / "usr/bin/flashsale", root / "usr/bin/flashsale-bench",
+                next(root.glob("usr/lib/**/libflashsale.so.0"))]
+    asked = set(re.search(r"^Depends: (.*)$", fields, re.M)[1].split(", "))
+    if asked != packages_of(programs):
+        raise SystemExit(f"it asks for {sorted(asked)}, and needs {sorted(packages_of(programs))}")
+    listed = run(programs[0], "strategies", capture_output=True).stdout
+    if "v4" not in listed or str(root) not in listed:
+        raise SystemExit("the packaged program does not find the packaged strategies")
 
 
 def build_by_cmake(kind, prefix, work, compiler, flags):
@@ -113,6 +148,9 @@ def serve(kind, prefix, work, strategy):
 def main(what, *args):
     if what == "install":
         install(args[0], pathlib.Path(args[1]))
+        return
+    if what == "deb":
+        debian_package(args[0], pathlib.Path(args[1]))
         return
     kind, prefix, work, compiler, flags, strategy = args
     prefix, work = pathlib.Path(prefix), pathlib.Path(work)
