@@ -53,12 +53,16 @@ static uint64_t cpu_us(void)
 static uint64_t waited_us(void)
 {
     FILE *file = fopen("/proc/thread-self/schedstat", "re");
-    unsigned long long ran_ns, waited_ns = 0;
+    char line[96]; /* "<ran> <waited> <slices>", ns */
+    char *end = line;
+    uint64_t waited_ns = 0;
 
     if (!file)
         return 0;
-    if (fscanf(file, "%llu %llu", &ran_ns, &waited_ns) != 2)
-        waited_ns = 0;
+    if (fgets(line, sizeof(line), file)) {
+        (void)strtoull(line, &end, 10);
+        waited_ns = strtoull(end, NULL, 10);
+    }
     fclose(file);
     return waited_ns / 1000u;
 }
