@@ -9,7 +9,7 @@
 #define LATE_MAX 5u          /* starts: in a short run one hiccup is more than the share */
 #define LATE_SHARE_MAX 0.001 /* of the starts */
 #define BUSY_MAX 0.9         /* of a core */
-#define WAITED_MAX 0.25      /* of the time */
+#define WAITED_MAX 0.33      /* of the time: Redis may share its core by intention */
 #define WAITED_SPAN_US_MIN \
     500000u /* of less a few slices are the share; in a closed loop nothing else shows it */
 #define BUSY_SPAN_US_MIN \
