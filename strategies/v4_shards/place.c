@@ -7,6 +7,7 @@
 #include "scripts.h"
 
 #define LAYOUT_ITEMS 7u
+#define NUMBER_MAX INT64_C(9999999999) /* of a layout: a name of a shard has room for ten digits */
 
 struct place;
 
@@ -59,7 +60,9 @@ bool fs_v4_layout_read(const struct fs_reply *reply, struct fs_v4_layout *layout
         .old = (uint64_t)reply->items[5].integer,
         .old_shard_count = (uint32_t)reply->items[6].integer,
     };
-    return reply->items[2].integer <= FS_V4_SHARDS_MAX &&
+    return layout->number <= NUMBER_MAX && layout->moving <= NUMBER_MAX &&
+           layout->next <= NUMBER_MAX && layout->old <= NUMBER_MAX &&
+           reply->items[2].integer <= FS_V4_SHARDS_MAX &&
            reply->items[6].integer <= FS_V4_SHARDS_MAX;
 }
 

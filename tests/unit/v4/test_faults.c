@@ -441,6 +441,29 @@ static void a_step_that_cannot_be_done_is_not_tried_until_the_deadline(void)
     world_close(world);
 }
 
+/* What stands in the store may have been put there by anybody. */
+static void a_layout_that_makes_no_sense_sells_nothing(void)
+{
+    static const char *const numbers[] = {"999999999999999999", "10000000000", "-1", "shoe", ""};
+    char product[FS_PRODUCT_LEN_MAX + 1];
+    char command[160];
+
+    memset(product, 'p', FS_PRODUCT_LEN_MAX);
+    product[FS_PRODUCT_LEN_MAX] = '\0';
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        enum fs_verdict said;
+
+        start_server();
+        snprintf(command, sizeof(command), "HSET fs:{%s}:layout shards 2 layout %s", product,
+                 numbers[i][0] ? numbers[i] : "''");
+        freeReplyObject(fs_redis_server_ask(&server, command));
+        begin(&worlds[0], "2", 1000000, 1);
+        said = world_buy(&worlds[0], product, "o1", 1).outcome.verdict;
+        FS_CHECK(said == FS_UNAVAILABLE || said == FS_UNKNOWN);
+        world_close(&worlds[0]);
+    }
+}
+
 static void names_that_nobody_sells_leave_nothing_behind(void)
 {
     start_server();
@@ -472,6 +495,7 @@ static void names_that_nobody_sells_leave_nothing_behind(void)
     T(a_sale_that_forgot_what_it_acknowledged_is_not_moved)              \
     T(a_shard_that_forgot_a_transfer_sells_nothing)                      \
     T(a_step_that_cannot_be_done_is_not_tried_until_the_deadline)        \
+    T(a_layout_that_makes_no_sense_sells_nothing)                        \
     T(names_that_nobody_sells_leave_nothing_behind)
 
 FS_SUITE("v4/faults", TESTS)
