@@ -6,8 +6,6 @@
 
 #include "ledger.h"
 
-struct fs_ledger_scan;
-
 /* The state of such an op. */
 struct fs_ledger_ask {
     struct fs_call call;
@@ -17,10 +15,9 @@ struct fs_ledger_ask {
     struct fs_sale_change change;
     uint64_t deadline_us;
     uint32_t trips;
-    bool may_be_made;            /* an ask for the change was lost */
-    struct fs_ledger_scan *scan; /* of an audit in steps: audit.c's */
-    unsigned probe_number;       /* of a probe: places that were asked in vain */
-    uint8_t probed_len;          /* and the sale whose witness is asked for */
+    bool may_be_made;      /* an ask for the change was lost */
+    unsigned probe_number; /* of a probe: places that were asked in vain */
+    uint8_t probed_len;    /* and the sale whose witness is asked for */
     char probed[FS_LEDGER_NAME_LEN_MAX];
 };
 

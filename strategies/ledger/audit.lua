@@ -4,7 +4,8 @@
 -- ARGV  1 orders_max  the most order records it walks, since nothing else runs meanwhile
 -- Returns  the fields of sale.lua and the time, then units sold by orders, orders sold, orders
 --       cancelled, sum over buyers of |counter - units of their orders|; all of this epoch
---       {number of order records} when there are more than orders_max
+--       the fields of sale.lua and the time, then the number of order records, when there are more
+--       than orders_max
 --       nil when there is no such sale
 -- Cost  about 4 us for each order with a buyer of its own
 
@@ -14,7 +15,8 @@ if not sale then
 end
 local order_count = redis.call('HLEN', KEYS[2])
 if order_count > tonumber(ARGV[1]) then
-    return {order_count}
+    sale[#sale + 1] = order_count
+    return sale
 end
 
 local epoch = sale[1]

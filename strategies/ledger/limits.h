@@ -18,12 +18,12 @@
 #define FS_LEDGER_LOG_MAX 1000000000u /* entries kept in the stream of one sale */
 #define FS_LEDGER_LOG_DEFAULT 100000u /* an entry is a batch */
 /* Order records that one audit script walks, while the store does nothing else: the default takes a
- * tenth of a second.  Longer sales are audited in steps of so many records, as long as a bit for each
- * sequence is not more than 25 MB. */
+ * tenth of a second.  Longer sales are audited in steps of so many records, up to 240 MB for the names
+ * of those that were met. */
 #define FS_LEDGER_AUDIT_MAX 1000000u
 #define FS_LEDGER_AUDIT_DEFAULT 20000u
 #define FS_LEDGER_AUDIT_STEP 500u
-#define FS_LEDGER_AUDIT_SEQUENCE_MAX 200000000u
+#define FS_LEDGER_AUDIT_RECORDS_MAX 20000000
 
 /* Of one epoch.  The scripts write numbers as Lua does, exact below 10^14. */
 #define FS_LEDGER_UNITS_MAX 10000000000000

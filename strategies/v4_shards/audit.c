@@ -1,24 +1,25 @@
-/* Audit: READ, the sums of each shard's order records, READ again: exact when both READs agree. */
+/* Audit: READ, count each shard at an instant of its own, READ again.
+ *
+ * A purchase or a cancel changes one shard, and what it takes from left it adds to sold: whatever is
+ * sold between the instants, the sums over the shards obey the conservation rule.  All else that changes
+ * a shard, transfers first of all, raises its moves.  So when both READs find the same epochs and moves,
+ * then the shards as they were counted, and the transfers as they were read, are those of a sale that
+ * could have been found at one instant.  The sale goes on selling meanwhile. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "adopt.h"
 #include "ask.h"
-#include "ledger/scripts.h"
+#include "ledger/count.h"
 
 #define ROUNDS_MAX 20u
 
-struct counted {
-    struct fs_call call;
-    struct fs_v4_ask *state;
-    int64_t units_sold, orders_sold, orders_cancelled, buyers_difference;
-    bool is_counted;
-};
-
 struct fs_v4_audit {
+    struct fs_ledger_counter counter;
+    struct fs_v4_ask *state;
     unsigned counted_count; /* one shard after the other, so that buyers come between */
-    struct counted shards[];
+    struct fs_ledger_count shards[];
 };
 
 static void on_audit_first(struct fs_v4_read *read);
@@ -77,19 +78,21 @@ static void tell_audit(struct fs_v4_ask *state, const struct fs_v4_read *read)
 {
     const struct fs_v4_audit *audit = state->audit;
     const struct fs_sale_info sum = fs_v4_read_sum(read);
-    struct counted all = {0};
+    struct fs_ledger_count all = {0};
+    bool is_compared = true;
     int64_t sold_difference = 0;
     int64_t frozen = 0;
 
     for (unsigned k = 0; k < fs_v4_sale_shard_count(read->sale); k++) {
-        const struct counted *shard = &audit->shards[k];
+        const struct fs_ledger_count *shard = &audit->shards[k];
 
         all.units_sold += shard->units_sold;
         all.orders_sold += shard->orders_sold;
         all.orders_cancelled += shard->orders_cancelled;
         all.buyers_difference += shard->buyers_difference;
-        sold_difference += llabs(read->views[k].sale.info.units_sold - shard->units_sold);
-        frozen += read->views[k].sale.is_frozen;
+        is_compared = is_compared && shard->buyers_difference >= 0;
+        sold_difference += llabs(shard->sale.info.units_sold - shard->units_sold);
+        frozen += shard->sale.is_frozen;
     }
     tell(state, "epoch", (int64_t)sum.epoch);
     tell(state, "sequence", (int64_t)sum.sequence);
@@ -101,7 +104,8 @@ static void tell_audit(struct fs_v4_ask *state, const struct fs_v4_read *read)
     tell(state, "orders_sold", all.orders_sold);
     tell(state, "orders_cancelled", all.orders_cancelled);
     tell(state, "sold_by_orders", all.units_sold);
-    tell(state, "buyers_difference", all.buyers_difference);
+    if (is_compared)
+        tell(state, "buyers_difference", all.buyers_difference);
     tell(state, "sold_difference", sold_difference);
     tell(state, "dealt_difference", sum.units_initial - read->views[0].total);
     tell(state, "conservation_difference",
@@ -110,6 +114,23 @@ static void tell_audit(struct fs_v4_ask *state, const struct fs_v4_read *read)
     tell(state, "frozen", frozen);
     tell(state, "joint_phase", is_joint(read));
     tell_shards(state, read);
+}
+
+/* Whether something but purchases and cancels changed a shard between the READs, or the shard that was
+ * counted was not the one that they found. */
+static bool has_moved(const struct fs_v4_ask *state, const struct fs_v4_read *read)
+{
+    bool has_moved = state->before->sale != read->sale;
+
+    for (unsigned k = 0; !has_moved && k < fs_v4_sale_shard_count(read->sale); k++) {
+        const struct fs_v4_view *before = &state->before->views[k];
+        const struct fs_v4_view *after = &read->views[k];
+
+        has_moved = before->moves != after->moves ||
+                    before->sale.info.epoch != after->sale.info.epoch ||
+                    before->sale.info.epoch != state->audit->shards[k].sale.info.epoch;
+    }
+    return has_moved;
 }
 
 static void on_audit_second(struct fs_v4_read *read)
@@ -121,78 +142,59 @@ static void on_audit_second(struct fs_v4_read *read)
     if (!read->is_whole) {
         fs_v4_read_end(read);
         end_audit(state, FS_UNAVAILABLE);
-    } else if (fs_v4_read_is_same(state->before, read)) {
-        const struct fs_sale_info sum = fs_v4_read_sum(read);
-        const struct fs_outcome outcome = {.verdict = FS_DONE,
-                                           .store_trips = state->ask.trips,
-                                           .units_left = sum.units_left,
-                                           .epoch = sum.epoch,
-                                           .sequence = sum.sequence};
+    } else if (has_moved(state, read)) {
+        if (++state->round_count < ROUNDS_MAX) {
+            fs_v4_ask_drop(state);
+            on_audit_first(read);
+            return;
+        }
+        fs_v4_read_end(read);
+        host->log(host, FS_LOG_WARNING,
+                  "v4: stock of %.*s moves between its shards too often to be audited: pause it",
+                  (int)state->ask.product.len, state->ask.product.data);
+        end_audit(state, FS_UNAVAILABLE);
+    } else {
+        struct fs_outcome outcome = {.verdict = FS_DONE, .store_trips = state->ask.trips};
+        struct fs_sale_info sum;
 
+        for (unsigned k = 0; k < fs_v4_sale_shard_count(sale); k++)
+            read->views[k].sale = state->audit->shards[k].sale;
+        sum = fs_v4_read_sum(read);
+        outcome.units_left = sum.units_left;
+        outcome.epoch = sum.epoch;
+        outcome.sequence = sum.sequence;
         tell_audit(state, read);
         fs_v4_read_end(read);
         end_audit(state, FS_DONE);
         host->complete(state->ask.op, &outcome);
         fs_v4_sale_leave(sale);
-    } else if (++state->round_count < ROUNDS_MAX) {
-        fs_v4_ask_drop(state);
-        on_audit_first(read);
-    } else {
-        fs_v4_read_end(read);
-        host->log(host, FS_LOG_WARNING,
-                  "v4: %.*s sells too fast to be audited at one instant: pause it",
-                  (int)state->ask.product.len, state->ask.product.data);
-        end_audit(state, FS_UNAVAILABLE);
     }
 }
-
-static void on_counted(struct fs_call *call, const struct fs_reply *reply);
 
 static void count_next(struct fs_v4_ask *state)
 {
-    const struct fs_ledger *ledger = state->ask.worker->ledger;
-    unsigned k = state->audit->counted_count;
-    struct counted *shard = &state->audit->shards[k];
-    const struct fs_ledger_keys *keys = &state->sale->shards[k].product->keys;
-    char number[FS_LEDGER_NUMBER_SIZE];
-    const struct fs_text argv[] = {keys->list[FS_LEDGER_KEY_SALE], keys->list[FS_LEDGER_KEY_ORDERS],
-                                   keys->list[FS_LEDGER_KEY_BUYERS],
-                                   fs_ledger_number(number, ledger->audit_max)};
+    struct fs_v4_audit *audit = state->audit;
 
-    shard->state = state;
-    shard->call.done = on_counted;
-    ledger->host->script(state->ask.worker->loop, &shard->call, &fs_ledger_audit, 0, 3, 4, argv);
+    fs_ledger_count_begin(&audit->counter, state->ask.worker,
+                          &state->sale->shards[audit->counted_count].product->keys);
 }
 
-static void on_counted(struct fs_call *call, const struct fs_reply *reply)
+static void on_counted(struct fs_ledger_counter *counter, enum fs_ledger_counted counted,
+                       const struct fs_reply *reply)
 {
-    struct counted *shard =
-        (struct counted *)(void *)((char *)call - offsetof(struct counted, call));
-    struct fs_v4_ask *state = shard->state;
-    struct fs_v4_audit *audit = state->audit;
-    const struct fs_reply *items = reply->items + FS_LEDGER_SALE_ITEMS;
-    const struct fs_host *host = state->ask.worker->ledger->host;
-    bool is_whole = true;
+    struct fs_v4_audit *audit =
+        (struct fs_v4_audit *)(void *)((char *)counter - offsetof(struct fs_v4_audit, counter));
+    struct fs_v4_ask *state = audit->state;
 
-    shard->is_counted = reply->kind == FS_REPLY_LIST &&
-                        reply->item_count == FS_LEDGER_SALE_ITEMS + 4 &&
-                        fs_ledger_read_integer(&items[0], &shard->units_sold) &&
-                        fs_ledger_read_integer(&items[1], &shard->orders_sold) &&
-                        fs_ledger_read_integer(&items[2], &shard->orders_cancelled) &&
-                        fs_ledger_read_integer(&items[3], &shard->buyers_difference);
-    if (reply->kind == FS_REPLY_LIST && reply->item_count == 1)
-        host->log(host, FS_LOG_WARNING,
-                  "v4: a shard of %.*s has more than audit_max orders: raise it to audit the sale, "
-                  "whose shards stand still meanwhile, about 4 us for each order",
-                  (int)state->ask.product.len, state->ask.product.data);
-    if (++audit->counted_count < fs_v4_sale_shard_count(state->sale)) {
-        count_next(state);
+    (void)reply;
+    state->ask.trips += counter->trips;
+    if (counted != FS_LEDGER_COUNTED) {
+        end_audit(state, FS_UNAVAILABLE);
         return;
     }
-    for (unsigned k = 0; k < fs_v4_sale_shard_count(state->sale); k++)
-        is_whole = is_whole && audit->shards[k].is_counted;
-    if (!is_whole)
-        end_audit(state, FS_UNAVAILABLE);
+    audit->shards[audit->counted_count] = counter->count;
+    if (++audit->counted_count < fs_v4_sale_shard_count(state->sale))
+        count_next(state);
     else
         fs_v4_ask_read(state, on_audit_second);
 }
@@ -229,6 +231,8 @@ static void on_audit_first(struct fs_v4_read *read)
         end_audit(state, FS_UNAVAILABLE);
         return;
     }
+    state->audit->state = state;
+    state->audit->counter.done = on_counted;
     state->ask.trips += 2;
     count_next(state);
 }
