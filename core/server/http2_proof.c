@@ -23,8 +23,8 @@
 
 #define TURNS_MAX 1000 /* of the loop, for one attack; each is at most a millisecond */
 #define BYTES_MAX 65536u
-#define CODE_CALM 11 /* ENHANCE_YOUR_CALM: h2o has its own reasons for no other frame of these */
-#define CODE_NONE -1 /* no GOAWAY came */
+#define CODE_CALM 11   /* ENHANCE_YOUR_CALM: h2o has its own reasons for no other frame of these */
+#define CODE_NONE (-1) /* no GOAWAY came */
 
 struct attack {
     const char *name;

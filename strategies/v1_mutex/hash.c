@@ -50,19 +50,19 @@ uint64_t fs_v1_hash(const struct fs_v1_hash_key *key, const void *data, size_t l
         key->high ^ 0x7465646279746573u,
     };
     const unsigned char *at = data;
-    const unsigned char *end = at + (len & ~(size_t)7);
+    size_t whole = len & ~(size_t)7; /* data may be NULL where len is 0 */
     uint64_t word;
 
-    for (; at != end; at += 8) {
-        memcpy(&word, at, 8);
+    for (size_t i = 0; i < whole; i += 8) {
+        memcpy(&word, at + i, 8);
         word = le64toh(word);
         sip.v3 ^= word;
         sip_round(&sip);
         sip.v0 ^= word;
     }
     word = (uint64_t)len << 56;
-    for (size_t i = 0; i < (len & 7); i++)
-        word |= (uint64_t)at[i] << (8 * i);
+    for (size_t i = whole; i < len; i++)
+        word |= (uint64_t)at[i] << (8 * (i - whole));
     sip.v3 ^= word;
     sip_round(&sip);
     sip.v0 ^= word;

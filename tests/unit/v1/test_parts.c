@@ -29,6 +29,7 @@ static void siphash_1_3_gives_known_values(void)
     static const unsigned char data[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
     FS_CHECK(fs_v1_hash(&key, data, 0) == 0xabac0158050fc4dc);
+    FS_CHECK(fs_v1_hash(&key, NULL, 0) == 0xabac0158050fc4dc);
     FS_CHECK(fs_v1_hash(&key, data, 1) == 0xc9f49bf37d57ca93);
     FS_CHECK(fs_v1_hash(&key, data, 8) == 0x369095118d299a8e);
     FS_CHECK(fs_v1_hash(&key, data, 13) == 0x306f760c1229ffa7);
