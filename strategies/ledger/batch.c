@@ -307,16 +307,41 @@ static void end_frozen(struct fs_ledger_op *first)
     }
 }
 
+static void send_freeze(struct fs_ledger_op *first);
+
+static void on_freeze_again(struct fs_call *call, const struct fs_reply *reply)
+{
+    (void)reply;
+    send_freeze(fs_ledger_batch_of(call));
+}
+
 static void on_freeze(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_op *first = fs_ledger_batch_of(call);
     struct fs_ledger_product *product = first->product;
     const struct fs_host *host = product->worker->ledger->host;
 
+    if (reply->kind != FS_REPLY_INTEGER && reply->kind != FS_REPLY_ERROR &&
+        host->now_us() < first->deadline_us) {
+        first->call.done = on_freeze_again;
+        host->wait(product->worker->loop, &first->call, FS_LEDGER_RETRY_MS);
+        return;
+    }
     if (reply->kind != FS_REPLY_INTEGER)
         host->log(host, FS_LOG_ERROR, "%s: the sale of %.*s could not be frozen",
                   product->worker->ledger->name, (int)product->name.len, product->name.data);
     end_frozen(first);
+}
+
+static void send_freeze(struct fs_ledger_op *first)
+{
+    const struct fs_ledger_product *product = first->product;
+    const struct fs_ledger_worker *worker = product->worker;
+    const struct fs_text argv[] = {product->keys.list[FS_LEDGER_KEY_SALE],
+                                   FS_LEDGER_TEXT("script failed")};
+
+    first->call.done = on_freeze;
+    worker->ledger->host->script(worker->loop, &first->call, &fs_ledger_freeze, 0, 1, 2, argv);
 }
 
 /* The script failed and may be half executed: stop the sale before anything else is sold from it. */
@@ -325,8 +350,6 @@ static void freeze(struct fs_ledger_op *first, const struct fs_reply *reply)
     struct fs_ledger_product *product = first->product;
     struct fs_ledger_worker *worker = product->worker;
     const struct fs_host *host = worker->ledger->host;
-    const struct fs_text argv[] = {product->keys.list[FS_LEDGER_KEY_SALE],
-                                   FS_LEDGER_TEXT("script failed")};
     struct fs_text said =
         reply->kind == FS_REPLY_ERROR ? reply->text : FS_LEDGER_TEXT("an unknown answer");
 
@@ -336,8 +359,7 @@ static void freeze(struct fs_ledger_op *first, const struct fs_reply *reply)
         "until it is audited and reset: %.*s",
         worker->ledger->name, (int)product->name.len, product->name.data, (int)said.len, said.data);
     product->in_flight++;
-    first->call.done = on_freeze;
-    host->script(worker->loop, &first->call, &fs_ledger_freeze, 0, 1, 2, argv);
+    send_freeze(first);
 }
 
 void fs_ledger_batch_fail(struct fs_ledger_op *first, const struct fs_reply *reply)

@@ -296,6 +296,26 @@ static void a_script_that_fails_pauses_the_sale(void)
     world_close(&world);
 }
 
+/* The store fails a script, and then does not answer the one that pauses the sale. */
+static void a_script_that_fails_pauses_the_sale_however_often_that_is_asked(void)
+{
+    const uint64_t pause_call = TESTED_TRIPS == 1 ? 2 : 3; /* the lock comes first */
+    uint64_t calls;
+
+    begin();
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    freeReplyObject(fs_redis_server_ask(&server, "SET fs:{shoe}:orders broken"));
+    calls = world.fakes[0].call_count;
+    fs_fake_store_inject(&world.fakes[0], FS_FAULT_LOST_BEFORE, calls + pause_call,
+                         calls + pause_call + 2, 0);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_UNDETERMINED);
+    fs_fake_store_inject(&world.fakes[0], FS_FAULT_NONE, 0, 0, 0);
+    freeReplyObject(fs_redis_server_ask(&server, "DEL fs:{shoe}:orders"));
+    FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_PAUSED);
+    world_close(&world);
+}
+
 #define TESTS(T)                                                \
     T(a_store_that_forgot_what_it_acknowledged_sells_nothing)   \
     T(a_store_that_forgot_a_cancel_sells_nothing)               \
@@ -306,6 +326,7 @@ static void a_script_that_fails_pauses_the_sale(void)
     T(a_sale_that_was_read_is_missed)                           \
     T(a_frozen_sale_takes_a_reset_or_another_state_and_no_more) \
     T(a_readiness_check_notices_that_the_store_went_back)       \
-    T(a_script_that_fails_pauses_the_sale)
+    T(a_script_that_fails_pauses_the_sale)                      \
+    T(a_script_that_fails_pauses_the_sale_however_often_that_is_asked)
 
 FS_SUITE("strategy on a Redis that forgets", TESTS)
