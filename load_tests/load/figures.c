@@ -77,6 +77,7 @@ int fs_figures_merge(struct fs_load_worker *workers, uint32_t count, struct fs_l
             return -ENOMEM;
         result->warmup_requests += worker->warmup_requests;
         result->late_starts += worker->late_starts;
+        result->unfinished += worker->unfinished;
         result->late_limit_us = worker->late_limit_us;
         result->busy_max = fmax(busy, result->busy_max);
         result->waited_max = fmax(waited, result->waited_max);

@@ -87,6 +87,7 @@ struct fs_load_result {
                           0 where the kernel does not tell */
     uint64_t cpu_us;   /* all threads', user and system, measured part */
     uint64_t connects, connects_failed;
+    uint64_t unfinished; /* users whose iterations time_max ended */
     bool stopped_early;
     char invalid[256]; /* why these figures must not be used; empty: valid */
 };

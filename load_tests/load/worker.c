@@ -93,6 +93,18 @@ static void end(struct fs_load_worker *worker)
     event_base_loopbreak(worker->base);
 }
 
+/* What is under way is still answered. */
+static void count_unfinished(struct fs_load_worker *worker)
+{
+    if (worker->scenario->executor != FS_EXECUTOR_PER_VU_ITERATIONS)
+        return;
+    for (uint32_t i = 0; i < worker->actor_count; i++) {
+        const struct fs_actor *actor = &worker->actors[i];
+
+        worker->unfinished += actor->iterations_left > (actor->state >= FS_ACTOR_RENEWING);
+    }
+}
+
 void fs_load_worker_drain(struct fs_load_worker *worker)
 {
     if (worker->phase != FS_PHASE_RUN)
@@ -100,6 +112,7 @@ void fs_load_worker_drain(struct fs_load_worker *worker)
     worker->now_us = fs_clock_now_us();
     fs_pace_stop(worker);
     end_measuring(worker);
+    count_unfinished(worker);
     worker->phase = FS_PHASE_DRAIN;
     worker->drain_us = worker->now_us;
     for (uint32_t i = 0; i < worker->actor_count; i++) {

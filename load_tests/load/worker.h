@@ -138,6 +138,7 @@ struct fs_load_worker {
     uint64_t drain_us; /* when the load ended */
     uint64_t last_answer_us;
     uint64_t late_starts, warmup_requests;
+    uint64_t unfinished; /* actors with iterations left when the load ended */
     uint64_t window_offered, window_answered, window_sold;
     uint64_t cpu_begin_us, cpu_us; /* of the measured part */
     uint64_t cpu_wall_begin_us, cpu_wall_us;

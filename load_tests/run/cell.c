@@ -171,6 +171,17 @@ static int prepare(struct cell *cell, char *error)
     return rc;
 }
 
+static void note(const struct cell *cell, const char *text)
+{
+    char title[256];
+    char line[FS_RUN_ERROR_SIZE + 512];
+
+    snprintf(line, sizeof(line), "%s %s rep %" PRIu32 ": %s",
+             fs_subject_title(cell->record->subject, title), cell->record->scenario->name,
+             cell->record->rep, text);
+    cell->run->watch.on_note(cell->run->watch.data, line);
+}
+
 /* The same requests for every strategy, others in every repetition. */
 static uint64_t seed_of(const struct cell *cell)
 {
@@ -204,6 +215,13 @@ static int put_under_load(struct cell *cell, char *error)
     if (cell->load.stopped_early && cell->record->invalid[0] == '\0')
         snprintf(cell->record->invalid, sizeof(cell->record->invalid),
                  "stopped before its end by Ctrl-C");
+    else if (!cell->load.stopped_early && cell->load.unfinished > 0) {
+        snprintf(why, sizeof(why),
+                 "time_max ended it: %" PRIu64 " of %" PRIu32
+                 " users had iterations left, which are in no figure",
+                 cell->load.unfinished, cell->record->scenario->users);
+        note(cell, why);
+    }
     return 0;
 }
 
@@ -239,17 +257,6 @@ static void measure(struct cell *cell)
 
     memcpy(cell->record->durability, cell->server.durability, sizeof(cell->record->durability));
     fs_measure(&measured, cell->record);
-}
-
-static void note(const struct cell *cell, const char *text)
-{
-    char title[256];
-    char line[FS_RUN_ERROR_SIZE + 512];
-
-    snprintf(line, sizeof(line), "%s %s rep %" PRIu32 ": %s",
-             fs_subject_title(cell->record->subject, title), cell->record->scenario->name,
-             cell->record->rep, text);
-    cell->run->watch.on_note(cell->run->watch.data, line);
 }
 
 /* Without rights nobody knows the stock, and answers are compared with each other only. */

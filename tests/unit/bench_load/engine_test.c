@@ -105,6 +105,25 @@ static void a_history_tells_of_each_request_what_was_answered(void)
     fs_trial_destroy(trial);
 }
 
+static void iterations_that_the_time_did_not_suffice_for_are_counted(void)
+{
+    struct fs_trial *trial = fs_trial_create();
+
+    trial->scenario->iterations = 100000;
+    trial->scenario->think_us_min = trial->scenario->think_us_max = 1000;
+    trial->scenario->time_max_us = 100000;
+    fs_trial_run(trial, NULL);
+    FS_CHECK_INT(trial->rc, 0);
+    FS_CHECK_INT(trial->result.unfinished, 20);
+    fs_trial_destroy(trial);
+    trial = fs_trial_create();
+    trial->scenario->iterations = 3;
+    fs_trial_run(trial, NULL);
+    FS_CHECK_INT(trial->result.unfinished, 0);
+    FS_CHECK_INT(trial->result.totals.offered, 60);
+    fs_trial_destroy(trial);
+}
+
 /* What each user has asked, in its order, as one text. */
 static char *script_of(const struct fs_fake_shop *shop, const char *token)
 {
@@ -364,6 +383,7 @@ static void what_came_before_the_end_is_sent_until_its_deadline(void)
 
 #define TESTS(T)                                                                \
     T(a_rush_logs_everybody_in_and_then_asks_once_for_each)                     \
+    T(iterations_that_the_time_did_not_suffice_for_are_counted)                 \
     T(a_history_tells_of_each_request_what_was_answered)                        \
     T(the_same_seed_gives_each_user_the_same_requests_on_any_number_of_threads) \
     T(a_stalled_server_shows_in_latency_of_the_open_model_and_not_in_service)   \
