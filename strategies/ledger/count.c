@@ -140,7 +140,8 @@ static void on_audit(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_counter *counter = counter_of(call);
     struct fs_ledger_count *count = &counter->count;
-    const struct fs_reply *items = reply->items + FS_LEDGER_SALE_ITEMS;
+    const struct fs_reply *items =
+        reply->kind == FS_REPLY_LIST ? reply->items + FS_LEDGER_SALE_ITEMS : NULL;
     int64_t record_count;
 
     if (reply->kind == FS_REPLY_NIL)
