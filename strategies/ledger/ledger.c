@@ -223,11 +223,6 @@ void fs_ledger_complete(struct fs_ledger_op *state, enum fs_verdict verdict)
     state->product->worker->ledger->host->complete(state->op, &outcome);
 }
 
-bool fs_ledger_op_asked(struct fs_ledger_op *state, bool is_asked)
-{
-    return state->product->worker->ledger->asked(state->op, is_asked);
-}
-
 void fs_ledger_complete_late(struct fs_ledger_op *state)
 {
     fs_ledger_complete(state, state->may_be_decided ? FS_UNDETERMINED : FS_BUSY);

@@ -215,7 +215,10 @@ void fs_ledger_queue_op(struct fs_ledger_worker *worker, struct fs_op *op,
 
 /* Tells the host whether units may be taken or given back for the op from now on.  False: it is past
  * its deadline and its client was answered so: nothing more is sent for it.  [loop] */
-bool fs_ledger_op_asked(struct fs_ledger_op *state, bool is_asked);
+static inline bool fs_ledger_op_asked(struct fs_ledger_op *state, bool is_asked)
+{
+    return state->product->worker->ledger->asked(state->op, is_asked);
+}
 
 /* As purchase() and cancel() of the table give them. */
 struct fs_ledger_op fs_ledger_op_of_purchase(const struct fs_purchase *purchase);

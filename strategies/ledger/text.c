@@ -55,12 +55,3 @@ bool fs_ledger_read_integer(const struct fs_reply *reply, int64_t *value)
     *value = reply->integer;
     return true;
 }
-
-size_t fs_ledger_hash(struct fs_text text)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
-    return (size_t)(hash ^ hash >> 32);
-}

@@ -25,7 +25,14 @@ bool fs_ledger_read_number(struct fs_text text, int64_t *value);
 bool fs_ledger_read_integer(const struct fs_reply *reply, int64_t *value);
 
 /* FNV-1a.  Names that were chosen to collide only share a bucket while they are asked for. */
-size_t fs_ledger_hash(struct fs_text text);
+static inline size_t fs_ledger_hash(struct fs_text text)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+    return (size_t)(hash ^ hash >> 32);
+}
 
 static inline bool fs_ledger_same(struct fs_text a, struct fs_text b)
 {
