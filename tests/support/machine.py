@@ -44,8 +44,8 @@ class Stalls:
 
     def start(self):
         path = pathlib.Path(self.folder.name) / "stalls"
-        path.write_bytes(bytes(8 + ROOM * RECORD.size))
-        with open(path, "r+b") as file:
+        with open(path, "w+b") as file:
+            file.truncate(8 + ROOM * RECORD.size)
             self.records = mmap.mmap(file.fileno(), 0)
         self.process = subprocess.Popen([sys.executable, "-B", __file__, str(path), str(os.getpid())],
                                         stdin=subprocess.DEVNULL)
