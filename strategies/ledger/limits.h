@@ -27,6 +27,8 @@
 
 /* Of one epoch.  The scripts write numbers as Lua does, exact below 10^14. */
 #define FS_LEDGER_UNITS_MAX 10000000000000
+/* Of any number in a sale: more is not ours, and sums over shards have room. */
+#define FS_LEDGER_STORED_MAX 1000000000000000
 
 #define FS_LEDGER_SALES_MAX 1000u       /* that may be created: as many as a server shows */
 #define FS_LEDGER_EPOCHS_MAX 4096u      /* sales, or shards of them, whose epochs are kept */

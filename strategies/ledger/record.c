@@ -2,6 +2,7 @@
  * store may have been put there by anyone. */
 #include "record.h"
 
+#include "limits.h"
 #include "text.h"
 
 /* Where in the list of sale.lua. */
@@ -39,7 +40,8 @@ bool fs_ledger_read_sale(const struct fs_reply *items, size_t count, struct fs_l
     if (count < FS_LEDGER_SALE_ITEMS || items[FROZEN].kind != FS_REPLY_TEXT)
         return false;
     for (unsigned i = 0; i <= NOW; i++)
-        if (i != FROZEN && (!fs_ledger_read_integer(&items[i], &numbers[i]) || numbers[i] < 0))
+        if (i != FROZEN && (!fs_ledger_read_integer(&items[i], &numbers[i]) || numbers[i] < 0 ||
+                            numbers[i] > FS_LEDGER_STORED_MAX))
             return false;
     if (numbers[STATE] < FS_SALE_OPEN || numbers[STATE] > FS_SALE_CLOSED)
         return false;

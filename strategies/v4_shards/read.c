@@ -30,7 +30,7 @@ bool fs_v4_out_parse(struct fs_text text, struct fs_v4_out *out)
 
     for (unsigned i = 0; i < 5; i++)
         if (!take_part(&rest, '|', &parts[i]) || !fs_ledger_read_number(parts[i], &numbers[i]) ||
-            numbers[i] < 0)
+            numbers[i] < 0 || numbers[i] > FS_LEDGER_STORED_MAX)
             return false;
     *out = (struct fs_v4_out){.epoch = (uint64_t)numbers[0],
                               .number = (uint64_t)numbers[1],
@@ -68,7 +68,8 @@ static bool read_field(const struct fs_reply *item, int64_t *value)
 {
     *value = 0;
     return item->kind == FS_REPLY_TEXT &&
-           (item->text.len == 0 || (fs_ledger_read_number(item->text, value) && *value >= 0));
+           (item->text.len == 0 || (fs_ledger_read_number(item->text, value) && *value >= 0 &&
+                                    *value <= FS_LEDGER_STORED_MAX));
 }
 
 static bool parse_transfers(struct fs_v4_view *view, const struct fs_reply *items, unsigned count)
@@ -236,8 +237,12 @@ void fs_v4_read_end(struct fs_v4_read *read)
 
 void fs_v4_reads_dispose(struct fs_v4_worker *worker)
 {
-    while (worker->reads)
-        fs_v4_read_end(worker->reads);
+    struct fs_v4_read *next;
+
+    for (struct fs_v4_read *read = worker->reads; read; read = next) {
+        next = read->next;
+        fs_v4_read_end(read);
+    }
 }
 
 int64_t fs_v4_read_transit(const struct fs_v4_read *read, unsigned from, unsigned to)

@@ -249,6 +249,8 @@ static void a_sale_is_read_with_its_state_by_the_stores_clock(void)
         FS_CHECK(!fs_ledger_read_sale(items, 12, &sale));
         items[5].text = text_of("-1");
         FS_CHECK(!fs_ledger_read_sale(items, 13, &sale));
+        items[5].text = text_of("9223372036854775807"); /* of which two make no sum */
+        FS_CHECK(!fs_ledger_read_sale(items, 13, &sale));
         items[5] = (struct fs_reply){.kind = FS_REPLY_NIL};
         FS_CHECK(!fs_ledger_read_sale(items, 13, &sale));
     }
