@@ -17,6 +17,7 @@
 #define TOO_MANY_UNITS 302
 #define OTHER_SHARDS 303
 #define MOVED 304
+#define LOOK_PART 4 /* of the time until the deadline */
 
 static void find_place(struct fs_v4_ask *state);
 static void send_change(struct fs_v4_ask *state);
@@ -226,6 +227,7 @@ static void on_looked_at(struct fs_v4_read *read)
     struct fs_v4_ask *state = read->data;
     bool is_lost = fs_v4_read_tell_lost(read);
 
+    state->ask.deadline_us = state->ask.change.deadline_us;
     state->is_looked_at = true;
     state->is_frozen = fs_v4_read_is_frozen(read);
     fs_v4_read_end(read);
@@ -233,6 +235,16 @@ static void on_looked_at(struct fs_v4_read *read)
         fs_v4_ask_end(state, FS_CLOSED);
     else
         find_place(state);
+}
+
+/* A store that hangs keeps nobody from pausing the sale: what is not seen soon is not waited for. */
+static void look_at(struct fs_v4_ask *state)
+{
+    uint64_t now_us = state->ask.worker->ledger->host->now_us();
+
+    if (state->ask.deadline_us > now_us)
+        state->ask.deadline_us = now_us + (state->ask.deadline_us - now_us) / LOOK_PART;
+    fs_v4_ask_read(state, on_looked_at);
 }
 
 static void on_found(struct fs_v4_ask *state, enum fs_v4_placed placed)
@@ -249,7 +261,7 @@ static void on_found(struct fs_v4_ask *state, enum fs_v4_placed placed)
     } else if (placed == FS_V4_MOVING) {
         wait_for_move(state);
     } else if (state->ask.change.kind == FS_CHANGE_UPDATE && !state->is_looked_at) {
-        fs_v4_ask_read(state, on_looked_at);
+        look_at(state);
     } else if (!is_to_be_moved(state) || state->is_confirmed) {
         send_change(state);
     } else if (!fs_v4_reshard_begin(sale, fs_v4_of(sale->worker)->shards_wanted, state)) {

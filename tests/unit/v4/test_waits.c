@@ -226,10 +226,32 @@ static void a_change_that_waits_for_a_move_is_told_busy(void)
     }
 }
 
+/* Of a store that hangs nobody sees what it has lost; the sale is paused all the same. */
+static void a_change_does_not_wait_for_what_a_store_has_lost(void)
+{
+    struct fs_request update = {0};
+    uint64_t first;
+
+    for (unsigned shard = 0; shard < SHARDS; shard++) {
+        begin();
+        FS_CHECK_INT(world_create_at_last(&world, "shoe", 9).outcome.verdict, FS_DONE);
+        first = world.fakes[0].call_count + 1;
+        fs_fake_store_inject(&world.fakes[0], FS_FAULT_DELAYED, first + shard, first + shard,
+                             LONG_MS);
+        fs_request_change(&update, FS_CHANGE_UPDATE, "shoe", 0);
+        update.change.state = FS_SALE_PAUSED;
+        FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_DONE);
+        FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_PAUSED);
+        poll(NULL, 0, LONG_MS);
+        world_close(&world);
+    }
+}
+
 #define TESTS(T)                                                             \
     T(who_waits_for_a_home_that_hangs_is_told_busy_however_late_the_loop_is) \
     T(who_home_is_short_for_is_asked_only_while_units_are_being_taken)       \
     T(who_was_asked_in_vain_and_only_waits_is_told_so)                       \
-    T(a_change_that_waits_for_a_move_is_told_busy)
+    T(a_change_that_waits_for_a_move_is_told_busy)                           \
+    T(a_change_does_not_wait_for_what_a_store_has_lost)
 
 FS_SUITE("v4/waits", TESTS)
