@@ -149,7 +149,7 @@ static enum verdict judge_data(struct fs_frame_guard *guard, const h2o_http2_fra
     if (!stream || stream->state != H2O_HTTP2_STREAM_STATE_RECV_BODY ||
         h2o_http2_decode_data_payload(&payload, frame, &ignored) != 0)
         return charge(guard, 1, HAND_ON);
-    if (stream->_req_body->size + payload.length > FS_BODY_READ_MAX)
+    if (stream->_req_body->size + payload.length > FS_BODY_LEN_MAX)
         return CUT_BODY;
     if (payload.length < DATA_LEN_SMALL && (frame->flags & H2O_HTTP2_FRAME_FLAG_END_STREAM) == 0)
         return charge(guard, 1, HAND_ON);
@@ -336,12 +336,10 @@ static ssize_t cut_body(struct fs_frame_guard *guard, const h2o_http2_frame_t *f
     h2o_http2_stream_t *stream = h2o_http2_conn_get_stream(conn, frame->stream_id);
     uint8_t cut[H2O_HTTP2_FRAME_HEADER_SIZE + FS_BODY_LEN_MAX + 1];
     h2o_http2_data_payload_t payload;
-    size_t missing = 0;
+    size_t missing = FS_BODY_LEN_MAX + 1 - stream->_req_body->size;
     ssize_t used;
 
     h2o_http2_decode_data_payload(&payload, frame, reason);
-    if (stream->_req_body->size <= FS_BODY_LEN_MAX)
-        missing = FS_BODY_LEN_MAX + 1 - stream->_req_body->size;
     assert(missing <= payload.length);
     h2o_http2_encode_frame_header(cut, missing, H2O_HTTP2_FRAME_TYPE_DATA,
                                   H2O_HTTP2_FRAME_FLAG_END_STREAM, (int32_t)frame->stream_id);

@@ -212,14 +212,23 @@ void fs_http2_leave(struct fs_http2 *http2)
     go_away(http2, http2->stream_last);
 }
 
+/* A connection that is closed while its client sends is reset, and what was said last may be lost: so
+ * after the last word there is a time without any. */
 bool fs_http2_drain(struct fs_http2 *http2, uint64_t now_us)
 {
-    if (http2->stream_last != STREAM_ANY || !is_open(http2))
+    uint64_t spoken_at_us = http2->connection->answered_at_us;
+
+    if (spoken_at_us < http2->said_at_us)
+        spoken_at_us = http2->said_at_us;
+    if (!is_open(http2))
         return true;
-    if (http2->noticed_at_us == 0) {
-        http2->noticed_at_us = now_us;
+    if (http2->stream_last != STREAM_ANY)
+        return now_us >= spoken_at_us + FS_HTTP2_NOTICE_US;
+    if (http2->said_at_us == 0) {
+        http2->said_at_us = now_us;
         go_away(http2, INT32_MAX);
-    } else if (now_us - http2->noticed_at_us >= FS_HTTP2_NOTICE_US) {
+    } else if (now_us >= http2->said_at_us + FS_HTTP2_NOTICE_US) {
+        http2->said_at_us = now_us;
         fs_http2_leave(http2);
     }
     return false;

@@ -17,7 +17,7 @@ struct fs_http2 {
 
     /* changing [loop] */
     uint32_t stream_last; /* the last that is served, as said to the client; UINT32_MAX: not said */
-    uint64_t noticed_at_us; /* when it was told of a shutdown; 0: not */
+    uint64_t said_at_us;  /* when it was last told of a shutdown; 0: not yet */
 };
 
 /* Shakes hands on a socket whose on_close.data is its struct fs_connection_guard, and hands it to the
@@ -45,8 +45,8 @@ bool fs_http2_is_overdue(const struct fs_http2 *http2);
 void fs_http2_leave(struct fs_http2 *http2);
 
 /* Called again and again while the server stops: a notice, and FS_HTTP2_NOTICE_US later the last
- * stream that is served.  Returns whether that has been said, so that an idle connection may be
- * ended.  [loop] */
+ * stream that is served.  Returns whether that was said, and nothing else, for as long again: then an
+ * idle connection may be ended.  [loop] */
 bool fs_http2_drain(struct fs_http2 *http2, uint64_t now_us);
 
 #endif
