@@ -112,10 +112,10 @@ int fs_config_check(const struct fs_config_builder *builder, const struct fs_con
     if (config->listen.count == 0)
         return fs_config_fail(error, origin_of(builder, "listen"),
                               "'listen' needs at least one address");
-    if (config->http2)
+    if (config->http2 && config->tls_certificate[0] == '\0')
         return fs_config_fail(error, origin_of(builder, "http.http2"),
-                              "HTTP/2 is not available yet; leave 'http.http2' at false: HTTP/1.1 "
-                              "with keep-alive serves every client");
+                              "'http.http2' needs TLS, where clients choose it: set "
+                              "'tls.certificate' and 'tls.key', or leave it at false");
     for (size_t i = 0; rc == 0 && i < sizeof(CHECKS) / sizeof(CHECKS[0]); i++)
         rc = CHECKS[i](builder, config, error);
     return rc;

@@ -123,7 +123,9 @@ static const struct fs_config_key KEYS[] = {
     {"http.access_log", FS_CONFIG_TEXT, FIELD(http_access_log), 1, FS_CONFIG_VALUE_LEN_MAX, "off",
      "off, stderr or a path", "One line a request.", NULL, NULL},
     {"http.http2", FS_CONFIG_BOOL, FIELD(http2), 0, 1, "false", "",
-     "HTTP/2 is not available yet; true is refused.", NULL, NULL},
+     "Offers HTTP/2 beside HTTP/1.1 where there is TLS; cleartext stays HTTP/1.1. Also without its "
+     "section: http2.",
+     NULL, NULL},
     {"tls.certificate", FS_CONFIG_TEXT, FIELD(tls_certificate), 0, FS_CONFIG_VALUE_LEN_MAX, "",
      "path of a PEM file", "Certificate chain of the main listeners. Empty: no TLS.", NULL, NULL},
     {"tls.key", FS_CONFIG_TEXT, FIELD(tls_key), 0, FS_CONFIG_VALUE_LEN_MAX, "",
@@ -242,6 +244,8 @@ const struct fs_config_key *fs_config_product_keys(size_t *count)
 
 const struct fs_config_key *fs_config_key_find(struct fs_text path)
 {
+    if (fs_text_equals(path, FS_TEXT("http2"))) /* so it is called where it is promised */
+        path = FS_TEXT("http.http2");
     for (size_t i = 0; i < KEY_COUNT; i++)
         if (fs_text_equals(path, fs_text_of(KEYS[i].path)))
             return &KEYS[i];

@@ -240,10 +240,10 @@ def test_the_documented_configuration_is_right():
     assert done.returncode == 0, done.stderr
 
 
-def test_http2_is_refused_with_a_sentence_for_now(make_server):
+def test_http2_without_tls_is_refused_with_a_sentence(make_server):
     one = make_server(config="http2: true\n").spawn()
     assert one.wait(10) == 2, one.log()
-    assert "http2" in one.output().lower() or "HTTP/2" in one.output()
+    assert "'http.http2' needs TLS" in one.output()
 
 
 def test_sighup_without_a_file_changes_nothing(server):

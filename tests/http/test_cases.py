@@ -116,8 +116,8 @@ class Play:
 
     def wire(self, listener):
         if listener not in self.wires:
-            address = self.server.admin if listener == "admin" else self.server.address
-            self.wires[listener] = http1.Wire(address, 5 * slowness())
+            self.wires[listener] = (http1.Wire(self.server.admin, 5 * slowness())
+                                    if listener == "admin" else self.server.wire(5))
         return self.wires[listener]
 
     def step(self, step):

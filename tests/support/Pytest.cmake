@@ -7,7 +7,7 @@ ProcessorCount(jobs)
 math(EXPR jobs "2 * ${jobs}")
 set(FS_TEST_JOBS ${jobs} CACHE INTERNAL "Tests at once, as scripts/test.sh runs them")
 
-set(FS_PYTHON_MODULES "pytest, pytest_asyncio, aiohttp, jsonschema, yaml")
+set(FS_PYTHON_MODULES "pytest, pytest_asyncio, aiohttp, hpack, jsonschema, yaml")
 
 # Debian's own interpreter first: another python3 may come earlier in PATH, without the packages.
 if(NOT FLASHSALE_PYTHON)
@@ -22,7 +22,7 @@ if(NOT FLASHSALE_PYTHON)
 endif()
 if(NOT FLASHSALE_PYTHON)
     message(WARNING "No Python with ${FS_PYTHON_MODULES}: the tests http/* and e2e/* will fail. "
-            "apt install python3-pytest python3-pytest-asyncio python3-aiohttp python3-jsonschema python3-yaml, "
+            "apt install python3-pytest python3-pytest-asyncio python3-aiohttp python3-hpack python3-jsonschema python3-yaml, "
             "or set FLASHSALE_PYTHON.")
 endif()
 

@@ -299,8 +299,10 @@ static void keys_that_contradict_each_other_are_refused(void)
         {"auth: {mode: users}\n", "f.yaml:1:14: 'auth.mode' users needs 'auth.users_file'"},
         {"auth: {mode: jwt}\n", "f.yaml:1:14: 'auth.mode' jwt needs 'auth.jwt_key_file'"},
         {"http: {http2: true}\n",
-         "f.yaml:1:15: HTTP/2 is not available yet; leave 'http.http2' at false: HTTP/1.1 with "
-         "keep-alive serves every client"},
+         "f.yaml:1:15: 'http.http2' needs TLS, where clients choose it: set 'tls.certificate' and "
+         "'tls.key', or leave it at false"},
+        {"http2: true\nhttp: {http2: true}\n",
+         "f.yaml:2:8: 'http.http2' was given before, on line 1"},
         {"listen: 0.0.0.0:80\n",
          "f.yaml:1:9: other machines can reach 0.0.0.0:80, and 'auth.mode' demo lets anybody log "
          "in "
