@@ -1,65 +1,26 @@
 """What one client can do to h2o 2.2.5 over HTTP/2, each with what stands against it: no abort, no
 spin, bounded memory, and others are served meanwhile."""
-import os
-import pathlib
-import shutil
 import socket
 import ssl
 import struct
-import tempfile
 import time
 
 import pytest
 
 import http1
 import http2
-from flashsale import nightly, sanitizer, sized, slowness
-from http2 import (ACK, CALM, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HAS_PRIORITY,
-                   HEADERS, PING, PREFACE, PRIORITY, PROTOCOL_ERROR, SETTINGS, WINDOW_UPDATE, frame,
-                   request, settings, window_update)
-from http2_server import Http2Server
+from flashsale import nightly, sized, slowness
+from http2 import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE,
+                   PRIORITY, SETTINGS, WINDOW_UPDATE, frame, request, settings, window_update)
+from http2_server import check_refused, check_well, rss_kb
 
-SPAN_S = round(slowness())
-TIMES = f"http:\n  request_timeout: {SPAN_S}s\n  slow_reader_timeout: {SPAN_S}s\n"
 GET = http2.block("GET", "/inventory/1")
 FLOOD = 100_000
 
 
-def start(path, config=""):
-    one = Http2Server(path, config=config)
-    return one.start()
-
-
-@pytest.fixture(scope="module", name="server")
-def fixture_server():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="fs-h2-"))
-    one = None
-    try:
-        one = start(path / "s")
-        yield one
-        one.close()
-    finally:
-        if one:
-            one.kill()
-        shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture(name="hasty")
-def fixture_hasty(folder):
-    """A server with short times."""
-    one = start(folder / "h", TIMES)
-    yield one
-    one.close()
-
-
-def rss_kb(server):
-    text = pathlib.Path(f"/proc/{server.pid}/status").read_text()
-    return int(text.split("VmRSS:")[1].split()[0])
-
-
-def cpu_s(server):
-    fields = pathlib.Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+@pytest.fixture(name="server")
+def fixture_server(standing):
+    return standing
 
 
 def pour(wire, pieces):
@@ -81,20 +42,6 @@ def pour(wire, pieces):
 def chunks(one, count, at_once=500):
     for _ in range(count // at_once):
         yield one * at_once
-
-
-def check_refused(goaway, *codes):
-    assert goaway is None or goaway[1] in (codes or (CALM,)), goaway
-
-
-def check_well(server, rss_before=None):
-    """Serves, rests, and has not grown."""
-    assert server.ask("GET", "/inventory/1").status == 200
-    used, begun = cpu_s(server), time.monotonic()
-    time.sleep(0.1)
-    assert cpu_s(server) - used < 0.8 * (time.monotonic() - begun) + 0.03, "it spins"
-    if rss_before is not None and sanitizer() is None:
-        assert rss_kb(server) - rss_before < 16384, "its memory has grown"
 
 
 # Windows
@@ -335,221 +282,6 @@ def test_a_hundred_requests_at_once_are_served_and_more_are_refused(server):
         assert {wire.answer(n).status for n in range(1, 201, 2)} == {400}
 
 
-# Time
-
-in_time = pytest.mark.skipif(sanitizer() is not None and not nightly(),
-                             reason="measures time: under sanitizers at night")
-
-
-@in_time
-@pytest.mark.limit(30)
-def test_answers_that_nobody_takes_end_their_connection(hasty):
-    with hasty.wire() as wire:
-        wire.send(b"".join(request(n, "GET", "/openapi.json") for n in range(1, 21, 2)))
-        wire.parser.replies = Silent()
-        begun = time.monotonic()
-        assert wire.is_ended(8 * slowness())
-        assert time.monotonic() - begun > 0.5
-    check_well(hasty)
-
-
-class Silent(bytearray):
-    """Takes what should be said, and says nothing."""
-
-    def __iadd__(self, more):
-        return self
-
-
-SLOW = {
-    "pings": lambda n: frame(PING, 0, 0, bytes(8)),
-    "crumbs of a body": lambda n: frame(DATA, 0, 1, b" "),
-    "pieces of headers": lambda n: (frame(HEADERS, END_STREAM, 3, GET[:5]) if n == 0 else
-                                    frame(CONTINUATION, 0, 3, b"")),
-    "bytes of a frame": lambda n: frame(DATA, 0, 1, b" " * 200)[n:n + 1],
-}
-
-
-@in_time
-@pytest.mark.limit(30)
-@pytest.mark.parametrize("name", SLOW)
-def test_whoever_asks_for_nothing_in_time_is_ended(hasty, name):
-    with hasty.wire() as wire:
-        if "body" in name or "frame" in name:
-            wire.send(frame(HEADERS, END_HEADERS, 1, http2.block("POST", "/purchase/1")))
-        begun = time.monotonic()
-        try:
-            for n in range(int(60 * slowness())):
-                wire.send(SLOW[name](n))
-                time.sleep(0.1)
-        except OSError:
-            pass
-        took = time.monotonic() - begun
-        assert 0.5 < took < 5.5 * slowness(), took
-    check_well(hasty)
-
-
-@in_time
-@pytest.mark.limit(30)
-def test_an_idle_connection_is_told_before_it_ends(hasty):
-    with hasty.wire() as wire:
-        assert wire.ask("GET", "/inventory/1").status == 200
-        wire.sock.settimeout(5 * slowness())
-        assert wire.to_end()[:2] == (1, 0)
-
-
-@in_time
-@pytest.mark.limit(30)
-def test_a_slow_buyer_within_the_time_is_served(hasty):
-    buyer = hasty.login("user_1")
-    with hasty.wire() as wire:
-        wire.send(frame(HEADERS, END_HEADERS, 1, http2.block("POST", "/purchase/1", buyer)))
-        time.sleep(0.6)
-        wire.send(frame(DATA, END_STREAM, 1, b'{"quantity":1}'))
-        assert wire.answer(1).status == 200
-
-
-# What a request may look like
-
-def test_a_length_that_is_not_the_body_s_is_refused(server):
-    with server.wire() as wire:
-        head = http2.block("POST", "/purchase/1", [("content-length", 14)])
-        wire.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, head))
-        answer = wire.answer(1)
-        assert (answer.status, answer.code) == (400, "invalid_request")
-        wire.send(frame(HEADERS, END_HEADERS, 3, head) + frame(DATA, END_STREAM, 3, b"{}"))
-        with pytest.raises(http2.Reset):
-            wire.answer(3)
-        wire.stream = 3
-        assert wire.ask("GET", "/inventory/1").status == 200
-
-
-def test_headers_behind_the_body_are_refused_and_the_next_request_is_not(server):
-    buyer = server.login("user_2")
-    head = http2.block("POST", "/purchase/2")
-    with server.wire() as wire:
-        wire.send(frame(HEADERS, END_HEADERS, 1, head) + frame(HEADERS, END_HEADERS, 3, head)
-                  + frame(DATA, 0, 1, b'{"quantity":1}')
-                  + frame(HEADERS, END_STREAM | END_HEADERS, 1, b"".join(
-                      http2.field(*pair) for pair in buyer))
-                  + frame(DATA, END_STREAM, 3, b'{"quantity":1}'))
-        assert (wire.answer(1).status, wire.answer(3).status) == (400, 401)
-    assert server.stock(2) == 100
-
-
-BAD_HEADS = {
-    "transfer-encoding": GET + http2.field("transfer-encoding", "chunked"),
-    "connection": GET + http2.field("connection", "close"),
-    "no path": http2.field(":method", "GET") + http2.field(":scheme", "https"),
-    "two paths": GET + http2.field(":path", "/"),
-    "an unknown pseudo header": GET + http2.field(":x", "/"),
-    "a pseudo header behind others": http2.field("a", "b") + GET,
-    "a capital letter": GET + b"\x00\x01X\x01y",
-    "a name without a byte": GET + b"\x00\x00\x01y",
-    "half a field": GET + b"\x00\x05x",
-    "a number past the table": GET + b"\xff\xff\x01",
-}
-
-
-@pytest.mark.parametrize("name", BAD_HEADS)
-def test_a_malformed_head_gets_no_answer_of_success(server, name):
-    with server.wire() as wire:
-        wire.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, BAD_HEADS[name]))
-        try:
-            assert wire.answer(1).status == 400
-        except (http2.Reset, http1.Ended):
-            pass
-    check_well(server)
-
-
-@pytest.mark.parametrize("path", ["", "*", "x", "//", "/%", "/\x7f", "/" + "a" * 9000, "/?", "?"])
-def test_an_odd_path_is_a_problem(server, path):
-    with server.wire() as wire:
-        wire.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, http2.block("GET", path)))
-        answer = wire.answer(1)
-        assert answer.status in (400, 404)
-        assert answer.get("content-type") == "application/problem+json"
-
-
-def test_a_header_with_a_byte_that_is_none_is_a_problem(server):
-    with server.wire() as wire:
-        wire.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, GET + http2.field("x", b"a\x00b")))
-        answer = wire.answer(1)
-        assert answer.status == 400 and answer.get("content-type") == "application/problem+json"
-
-
-def test_without_authority_it_is_a_request(server):
-    with server.wire() as wire:
-        wire.send(request(1, "GET", "/inventory/1", authority=None))
-        assert wire.answer(1).status == 200
-
-
-@pytest.mark.parametrize("size", [4097, 16384, 16385, 40_000, 300_000])
-def test_a_body_too_large_is_told_and_the_connection_goes_on(server, size):
-    with server.wire() as wire:
-        answer = wire.ask("POST", "/purchase/1", [], b" " * size)
-        assert (answer.status, answer.code) == (413, "body_too_large")
-        assert wire.ask("GET", "/inventory/1").status == 200
-
-
-def test_a_body_that_fills_is_judged_and_one_byte_more_is_too_large(server):
-    with server.wire() as wire:
-        full = b'{"quantity":1' + b" " * 4082 + b"}"
-        assert wire.ask("POST", "/purchase/1", [], full).status == 401
-        assert wire.ask("POST", "/purchase/1", [], full + b" ").status == 413
-
-
-def test_the_first_frame_is_settings(server):
-    with server.wire(start=False) as wire:
-        wire.send(PREFACE + frame(PING, 0, 0, bytes(8)))
-        check_refused(wire.to_end(), PROTOCOL_ERROR)
-
-
-def test_priorities_are_taken_and_change_nothing(server):
-    with server.wire() as wire:
-        wire.send(frame(PRIORITY, 0, 1001, struct.pack(">IB", 0, 9)))
-        for n in range(1, 41, 2):
-            depends = struct.pack(">IB", (0x80000000 if n % 4 == 1 else 0) | max(0, n - 2), n)
-            wire.send(frame(HEADERS, END_STREAM | END_HEADERS | HAS_PRIORITY, n, depends + GET))
-            wire.send(frame(PRIORITY, 0, n, struct.pack(">IB", n + 2, 1)))
-        assert {wire.answer(n).status for n in range(1, 41, 2)} == {200}
-        wire.send(frame(PRIORITY, 0, 41, struct.pack(">IB", 41, 1)))
-        check_refused(wire.to_end(), PROTOCOL_ERROR)
-
-
-# Protocols
-
-def test_who_does_not_ask_for_http2_gets_http1(server):
-    for offered in (["http/1.1"], ["spdy/3", "http/1.1"], []):
-        context = ssl.create_default_context(cafile=server.certificate)
-        if offered:
-            context.set_alpn_protocols(offered)
-        with http1.Wire(server.address, 5 * slowness(), tls=context) as wire:
-            assert wire.sock.selected_alpn_protocol() in ("http/1.1", None)
-            assert wire.ask("GET", "/inventory/1").status == 200
-
-
-def test_on_http1_the_preface_is_no_request(server):
-    context = ssl.create_default_context(cafile=server.certificate)
-    with http1.Wire(server.address, 5 * slowness(), tls=context) as wire:
-        wire.send(PREFACE + settings())
-        with pytest.raises(http1.Ended):
-            while wire.answer().status == 400:
-                pass
-    check_well(server)
-
-
-def test_cleartext_is_http1_whatever_a_client_knows(server):
-    """The admin listener; the main one of a server without TLS is tests/http/test_framing.py's."""
-    for first in (PREFACE + settings(), b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, "
-                  b"HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"):
-        with http1.Wire(server.admin, 5 * slowness()) as wire:
-            wire.send(first)
-            try:
-                assert wire.answer().status in (200, 400)
-            except http1.Ended:
-                pass
-
-
 # Bytes
 
 @pytest.mark.limit(1800 if nightly() else 60)
@@ -575,5 +307,6 @@ def test_mutated_frames_do_no_harm(server, rng):
             except Exception as problem:  # hpack's own errors: an answer cut by our mutation
                 if "hpack" not in type(problem).__module__:
                     raise
+    print(f"{sized(300, 20_000)} connections")
     check_well(server)
     server.audit(3)

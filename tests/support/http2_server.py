@@ -1,9 +1,13 @@
 """A server of which everything is asked over TLS and HTTP/2, but for its admin listener."""
 import json
+import os
+import pathlib
+import time
 
 import flashsale
 import http2
 import tokens
+from flashsale import sanitizer
 
 
 def make_certificate(folder, name="tls"):
@@ -43,3 +47,27 @@ class Http2Server(flashsale.Server):
         found = [line.split()[1] for line in text.splitlines() if line.startswith(name + " ")]
         assert len(found) == 1, f"{name}: {found}"
         return float(found[0])
+
+
+def rss_kb(server):
+    text = pathlib.Path(f"/proc/{server.pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0])
+
+
+def cpu_s(server):
+    fields = pathlib.Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def check_refused(goaway, *codes):
+    assert goaway is None or goaway[1] in (codes or (http2.CALM,)), goaway
+
+
+def check_well(server, rss_before=None):
+    """Serves, rests, and has not grown."""
+    assert server.ask("GET", "/inventory/1").status == 200
+    used, begun = cpu_s(server), time.monotonic()
+    time.sleep(0.1)
+    assert cpu_s(server) - used < 0.8 * (time.monotonic() - begun) + 0.03, "it spins"
+    if rss_before is not None and sanitizer() is None:
+        assert rss_kb(server) - rss_before < 16384, "its memory has grown"
