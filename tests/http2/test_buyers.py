@@ -152,6 +152,8 @@ async def stop_in_a_rush(server, is_polite):
     wires = await connect(server, 4)
     rush = asyncio.create_task(Rush(buyers, wires, is_polite).run())
     await asyncio.sleep(0.4 * slowness())
+    while len(history.sold()) <= 20 * len(wires):
+        await asyncio.sleep(0.01)
     begun = time.monotonic()
     server.signal(signal.SIGTERM)
     while server.is_running():
@@ -211,10 +213,11 @@ def test_a_request_under_way_is_answered_before_the_end(server):
         assert idle.ask("GET", "/inventory/1").status == 200
         wire.send(http2.frame(http2.HEADERS, http2.END_HEADERS, 1,
                               http2.block("POST", "/purchase/1", buyer)))
-        time.sleep(0.2)
+        assert http1.was_read(wire.sock, 20 * slowness())
         server.signal(signal.SIGTERM)
-        time.sleep(0.4)
         assert idle.to_end()[:2] == (1, 0)
+        while len(wire.parser.goaways) < 2:
+            wire.read()
         wire.send(http2.frame(http2.HEADERS, http2.END_STREAM, 3, http2.block("GET", "/inventory/1"))
                   + http2.frame(http2.CONTINUATION, http2.END_HEADERS, 3, b""))
         assert wire.answer(3).status == 503, "a stream behind the last was served"

@@ -67,8 +67,16 @@ def test_an_idle_connection_is_told_before_it_ends(hasty):
 @pytest.mark.limit(30)
 def test_a_slow_buyer_within_the_time_is_served(hasty):
     buyer = hasty.login("user_1")
-    with hasty.wire() as wire:
-        wire.send(frame(HEADERS, END_HEADERS, 1, http2.block("POST", "/purchase/1", buyer)))
-        time.sleep(0.6)
-        wire.send(frame(DATA, END_STREAM, 1, b'{"quantity":1}'))
-        assert wire.answer(1).status == 200
+    for _ in range(5):
+        with hasty.wire() as wire:
+            begun = time.monotonic()
+            wire.send(frame(HEADERS, END_HEADERS, 1, http2.block("POST", "/purchase/1", buyer)))
+            time.sleep(0.6)
+            was_in_time = time.monotonic() - begun < 0.7 * slowness()
+            try:
+                wire.send(frame(DATA, END_STREAM, 1, b'{"quantity":1}'))
+                assert wire.answer(1).status == 200
+                return
+            except (OSError, http2.Ended):
+                assert not was_in_time  # else the machine was slower than this buyer is meant to be
+    raise AssertionError("the machine was too slow each time")

@@ -66,8 +66,12 @@ def check_refused(goaway, *codes):
 def check_well(server, rss_before=None):
     """Serves, rests, and has not grown."""
     assert server.ask("GET", "/inventory/1").status == 200
-    used, begun = cpu_s(server), time.monotonic()
-    time.sleep(0.1)
-    assert cpu_s(server) - used < 0.8 * (time.monotonic() - begun) + 0.03, "it spins"
+    for _ in range(50):  # it may have something left to do, but not for ever
+        used, begun = cpu_s(server), time.monotonic()
+        time.sleep(0.1)
+        rests = cpu_s(server) - used < 0.8 * (time.monotonic() - begun) + 0.03
+        if rests:
+            break
+    assert rests, "it spins"
     if rss_before is not None and sanitizer() is None:
         assert rss_kb(server) - rss_before < 16384, "its memory has grown"
