@@ -1,8 +1,5 @@
 /* What is v3's own: batches as they are sent, and audits of sales that go on selling. */
-#include "ledger/world.h"
-
-#include <poll.h>
-#include <stdatomic.h>
+#include "ledger/market.h"
 
 const struct fs_strategy *flashsale_strategy_v3(void);
 
@@ -93,46 +90,6 @@ static void ops_gather_while_batches_are_on_their_way(void)
     world_close(&world);
 }
 
-/* A part of the orders for each audit, and none far ahead of the other. */
-struct market {
-    _Atomic unsigned parts_sold;
-    _Atomic unsigned audits;
-};
-
-static void wait_for(_Atomic unsigned *count, unsigned wanted)
-{
-    while (atomic_load(count) < wanted)
-        poll(NULL, 0, 1);
-}
-
-static void *sell(void *data)
-{
-    struct market *market = data;
-
-    for (unsigned i = 0; i < AUDITS; i++) {
-        wait_for(&market->audits, i > 0 ? i - 1 : 0);
-        fs_driver_run(&world.driver, requests + i * (ORDERS / AUDITS), ORDERS / AUDITS, 16);
-        atomic_store(&market->parts_sold, i + 1);
-    }
-    return NULL;
-}
-
-static int64_t term(const struct fs_request *audit, const char *name)
-{
-    for (size_t i = 0; i < audit->row_count; i++)
-        if (strcmp(audit->rows[i].name, name) == 0)
-            return audit->rows[i].value;
-    return INT64_MIN;
-}
-
-static struct fs_request audit(struct world *asked, struct fs_driver_row rows[32])
-{
-    struct fs_request request = {.rows = rows, .row_capacity = 32};
-
-    fs_request_read(&request, FS_OP_AUDIT, "shoe");
-    return world_ask(asked, request);
-}
-
 /* Another server audits in steps, at an instant in the midst of purchases and cancels. */
 static void a_sale_that_sells_is_audited_as_of_one_instant(void)
 {
@@ -140,38 +97,11 @@ static void a_sale_that_sells_is_audited_as_of_one_instant(void)
     const struct fs_option option = {"audit_max", "1"};
     const struct world_options options = {
         .strategy = flashsale_strategy_v3(), .option_list = &option, .option_count = 1};
-    struct fs_driver_row rows[32];
-    struct market market = {0};
-    int64_t sequences[AUDITS];
-    int64_t sequence_last;
-    unsigned in_the_midst = 0;
-    pthread_t thread;
 
     begin("batch_max", "4");
     world_open(&auditor, &server, &options);
     FS_CHECK_INT(world_create(&world, "shoe", ORDERS / 2).outcome.verdict, FS_DONE);
-    set_purchases(ORDERS, "shoe");
-    for (unsigned i = 3; i < ORDERS; i += 4)
-        fs_request_ref(&requests[i], FS_OP_CANCEL, "shoe", requests[i - 3].buyer,
-                       requests[i - 3].order);
-    FS_REQUIRE(pthread_create(&thread, NULL, sell, &market) == 0);
-    for (unsigned i = 0; i < AUDITS; i++) {
-        struct fs_request audited;
-
-        wait_for(&market.parts_sold, i);
-        audited = audit(&auditor, rows);
-        atomic_store(&market.audits, i + 1);
-        sequences[i] = term(&audited, "sequence");
-        FS_CHECK_INT(audited.outcome.verdict, FS_DONE);
-        FS_CHECK_INT(term(&audited, "sold_difference"), 0);
-        FS_CHECK_INT(term(&audited, "conservation_difference"), 0);
-    }
-    pthread_join(thread, NULL);
-    sequence_last = (int64_t)world_count(&world, "shoe").sale.sequence;
-    for (unsigned i = 0; i < AUDITS; i++)
-        in_the_midst += sequences[i] > 1 && sequences[i] < sequence_last;
-    printf("%u of %u audits in the midst ", in_the_midst, AUDITS);
-    FS_CHECK(in_the_midst >= AUDITS - 2);
+    market_sell_and_audit(&world, &auditor, ORDERS, AUDITS);
     world_close(&auditor);
     world_check_audit(&world, "shoe", world_count(&world, "shoe").sale.units_sold);
     world_close(&world);
@@ -190,7 +120,7 @@ static void an_audit_finds_what_was_tampered_with(void)
         {"HINCRBY fs:{shoe}:buyers o3 5", "buyers_difference", 5},
         {"HDEL fs:{shoe}:buyers o3", "buyers_difference", 1},
     };
-    struct fs_driver_row rows[32];
+    struct fs_driver_row rows[MARKET_ROWS];
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (unsigned in_steps = 0; in_steps < 2; in_steps++) {
@@ -202,8 +132,9 @@ static void an_audit_finds_what_was_tampered_with(void)
             set_purchases(10, "shoe");
             fs_driver_run(&world.driver, requests, 10, 1);
             freeReplyObject(fs_redis_server_ask(&server, cases[i].command));
-            audited = audit(&world, rows);
-            FS_CHECK_INT(term(&audited, cases[i].difference), is_told ? cases[i].value : INT64_MIN);
+            audited = market_audit(&world, "shoe", rows);
+            FS_CHECK_INT(market_term(&audited, cases[i].difference),
+                         is_told ? cases[i].value : INT64_MIN);
             world_close(&world);
         }
 }

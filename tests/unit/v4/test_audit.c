@@ -1,12 +1,9 @@
 /* Audits of v4: while a sale sells, by one script a shard and in steps, and of sales that were moved. */
-#include "world.h"
-
-#include <poll.h>
-#include <stdatomic.h>
+#include "market.h"
 
 #define ORDERS 2000u
 #define AUDITS 20u
-#define UNITS 1400 /* of four orders three are purchases, of which one is given back */
+#define UNITS 1400 /* of four orders two are kept */
 
 const struct fs_strategy *flashsale_strategy_v4(void);
 
@@ -37,22 +34,6 @@ static void begin(struct world *begun, const char *shards, const char *audit_max
     world_open(begun, &server, &options);
 }
 
-static int64_t term(const struct fs_request *audit, const char *name)
-{
-    for (size_t i = 0; i < audit->row_count; i++)
-        if (strcmp(audit->rows[i].name, name) == 0)
-            return audit->rows[i].value;
-    return INT64_MIN;
-}
-
-static struct fs_request audit(struct world *asked, struct fs_driver_row rows[64])
-{
-    struct fs_request request = {.rows = rows, .row_capacity = 64};
-
-    fs_request_read(&request, FS_OP_AUDIT, "shoe");
-    return world_ask(asked, request);
-}
-
 static void set_purchases(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -64,66 +45,14 @@ static void set_purchases(unsigned count)
     }
 }
 
-/* A part of the orders for each audit, and none far ahead of the other. */
-struct market {
-    _Atomic unsigned parts_sold;
-    _Atomic unsigned audits;
-};
-
-static void wait_for(_Atomic unsigned *count, unsigned wanted)
-{
-    while (atomic_load(count) < wanted)
-        poll(NULL, 0, 1);
-}
-
-static void *sell(void *data)
-{
-    struct market *market = data;
-
-    for (unsigned i = 0; i < AUDITS; i++) {
-        wait_for(&market->audits, i > 0 ? i - 1 : 0);
-        fs_driver_run(&world.driver, requests + i * (ORDERS / AUDITS), ORDERS / AUDITS, 16);
-        atomic_store(&market->parts_sold, i + 1);
-    }
-    return NULL;
-}
-
 static void audit_while_it_sells(const char *audit_max)
 {
     static struct world auditor;
-    struct fs_driver_row rows[64];
-    struct market market = {0};
-    int64_t sequences[AUDITS];
-    int64_t sequence_last;
-    unsigned in_the_midst = 0;
-    pthread_t thread;
 
     begin(&world, "3", "100000");
     begin(&auditor, "3", audit_max);
     FS_CHECK_INT(world_create(&world, "shoe", UNITS).outcome.verdict, FS_DONE);
-    set_purchases(ORDERS);
-    for (unsigned i = 3; i < ORDERS; i += 4)
-        fs_request_ref(&requests[i], FS_OP_CANCEL, "shoe", requests[i - 3].buyer,
-                       requests[i - 3].order);
-    FS_REQUIRE(pthread_create(&thread, NULL, sell, &market) == 0);
-    for (unsigned i = 0; i < AUDITS; i++) {
-        struct fs_request audited;
-
-        wait_for(&market.parts_sold, i);
-        audited = audit(&auditor, rows);
-        atomic_store(&market.audits, i + 1);
-        FS_CHECK_INT(audited.outcome.verdict, FS_DONE);
-        sequences[i] = term(&audited, "sequence");
-        FS_CHECK_INT(term(&audited, "sold_difference"), 0);
-        FS_CHECK_INT(term(&audited, "conservation_difference"), 0);
-        FS_CHECK_INT(term(&audited, "dealt_difference"), 0);
-    }
-    pthread_join(thread, NULL);
-    sequence_last = (int64_t)world_count(&world, "shoe").sale.sequence;
-    for (unsigned i = 0; i < AUDITS; i++)
-        in_the_midst += sequences[i] > 3 && sequences[i] < sequence_last;
-    printf("%u of %u audits in the midst ", in_the_midst, AUDITS);
-    FS_CHECK(in_the_midst >= AUDITS - 2);
+    market_sell_and_audit(&world, &auditor, ORDERS, AUDITS);
     world_close(&auditor);
     world_check_audit(&world, "shoe", world_count(&world, "shoe").sale.units_sold);
     world_close(&world);
@@ -153,7 +82,7 @@ static struct fs_request set_state(struct world *asked, int32_t state)
 static void a_sale_that_was_moved_is_audited_in_steps(void)
 {
     static struct world mover;
-    struct fs_driver_row rows[64];
+    struct fs_driver_row rows[MARKET_ROWS];
     struct fs_request audited;
 
     begin(&world, "5", "100000");
@@ -163,13 +92,13 @@ static void a_sale_that_was_moved_is_audited_in_steps(void)
     FS_CHECK_INT(set_state(&world, FS_SALE_CLOSED).outcome.verdict, FS_DONE);
     begin(&mover, "2", "1");
     FS_CHECK_INT(set_state(&mover, FS_SALE_OPEN).outcome.verdict, FS_DONE);
-    audited = audit(&mover, rows);
+    audited = market_audit(&mover, "shoe", rows);
     FS_CHECK_INT(audited.outcome.verdict, FS_DONE);
-    FS_CHECK_INT(term(&audited, "shard_2_left"), INT64_MIN);
-    FS_CHECK_INT(term(&audited, "sold_by_orders"), 900);
-    FS_CHECK_INT(term(&audited, "orders_sold"), 900);
-    FS_CHECK_INT(term(&audited, "sold_difference"), 0);
-    FS_CHECK_INT(term(&audited, "conservation_difference"), 0);
+    FS_CHECK_INT(market_term(&audited, "shard_2_left"), INT64_MIN);
+    FS_CHECK_INT(market_term(&audited, "sold_by_orders"), 900);
+    FS_CHECK_INT(market_term(&audited, "orders_sold"), 900);
+    FS_CHECK_INT(market_term(&audited, "sold_difference"), 0);
+    FS_CHECK_INT(market_term(&audited, "conservation_difference"), 0);
     world_close(&mover);
     world_close(&world);
 }
@@ -187,7 +116,7 @@ static void an_audit_finds_what_was_tampered_with(void)
         {"HINCRBY fs:{shoe/0}:buyers o3 5", "buyers_difference", 5},
         {"HINCRBY fs:{shoe/0}:sale total 4", "dealt_difference", -4},
     };
-    struct fs_driver_row rows[64];
+    struct fs_driver_row rows[MARKET_ROWS];
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         for (unsigned in_steps = 0; in_steps < 2; in_steps++) {
@@ -199,8 +128,9 @@ static void an_audit_finds_what_was_tampered_with(void)
             set_purchases(10);
             fs_driver_run(&world.driver, requests, 10, 1);
             freeReplyObject(fs_redis_server_ask(&server, cases[i].command));
-            audited = audit(&world, rows);
-            FS_CHECK_INT(term(&audited, cases[i].difference), is_told ? cases[i].value : INT64_MIN);
+            audited = market_audit(&world, "shoe", rows);
+            FS_CHECK_INT(market_term(&audited, cases[i].difference),
+                         is_told ? cases[i].value : INT64_MIN);
             world_close(&world);
         }
 }
