@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 struct market {
     struct world *seller;
@@ -25,7 +26,7 @@ static void *sell(void *data)
 
     for (unsigned i = 0; i < market->part_count; i++) {
         wait_for(&market->audits, i > 0 ? i - 1 : 0);
-        fs_driver_run(&market->seller->driver, market->requests + i * market->part_size,
+        fs_driver_run(&market->seller->driver, market->requests + (size_t)i * market->part_size,
                       market->part_size, 16);
         atomic_store(&market->parts_sold, i + 1);
     }
@@ -78,9 +79,11 @@ void market_sell_and_audit(struct world *seller, struct world *auditor, unsigned
     unsigned in_the_midst = 0;
     pthread_t thread;
 
-    FS_REQUIRE(market.requests != NULL && audit_count <= MARKET_AUDITS_MAX);
+    if (!market.requests || audit_count > MARKET_AUDITS_MAX)
+        abort();
     set_requests(market.requests, order_count);
-    FS_REQUIRE(pthread_create(&thread, NULL, sell, &market) == 0);
+    if (pthread_create(&thread, NULL, sell, &market) != 0)
+        abort();
     for (unsigned i = 0; i < audit_count; i++) {
         struct fs_request audited;
 
