@@ -2,7 +2,7 @@
  * of what is gone, reads are unavailable, and changes are refused until a reset. */
 #include "world.h"
 
-#include "tag.h"
+#include "homes.h"
 
 #define SHARDS 3u
 #define STOCK 9
@@ -48,24 +48,11 @@ static void tell_redis(const char *command)
     freeReplyObject(fs_redis_server_ask(&server, command));
 }
 
-/* A buyer whose home is that shard; their order has the same name. */
-static void name_buyer(char buyer[16], unsigned shard, unsigned number)
-{
-    const struct fs_text product = FS_LEDGER_TEXT("shoe");
-
-    for (unsigned i = 0;; i++) {
-        snprintf(buyer, 16, "b%u", i);
-        if (fs_v4_home_of((struct fs_text){buyer, strlen(buyer)}, product, SHARDS) == shard &&
-            number-- == 0)
-            return;
-    }
-}
-
 static enum fs_verdict buy_at(unsigned shard, unsigned number)
 {
     char buyer[16];
 
-    name_buyer(buyer, shard, number);
+    name_buyer(buyer, shard, SHARDS, number);
     return world_buy(&world, "shoe", buyer, 1).outcome.verdict;
 }
 
@@ -73,7 +60,7 @@ static enum fs_verdict look_up_at(unsigned shard, unsigned number)
 {
     char buyer[16];
 
-    name_buyer(buyer, shard, number);
+    name_buyer(buyer, shard, SHARDS, number);
     return world_lookup(&world, "shoe", buyer).outcome.verdict;
 }
 
@@ -82,7 +69,7 @@ static enum fs_verdict cancel_at(unsigned shard, unsigned number)
     struct fs_request request = {0};
     char buyer[16];
 
-    name_buyer(buyer, shard, number);
+    name_buyer(buyer, shard, SHARDS, number);
     fs_request_ref(&request, FS_OP_CANCEL, "shoe", buyer, buyer);
     return world_ask(&world, request).outcome.verdict;
 }
@@ -285,7 +272,7 @@ static void a_sale_with_a_frozen_shard_takes_a_reset_or_another_state_and_no_mor
     begin();
     FS_CHECK_INT(buy_at(1, 0), FS_DONE);
     FS_CHECK_INT(buy_at(1, 1), FS_DONE);
-    name_buyer(buyer, 1, 1);
+    name_buyer(buyer, 1, SHARDS, 1);
     snprintf(command, sizeof(command), "HDEL fs:{shoe/1}:orders %s", buyer);
     tell_redis(command);
     FS_CHECK_INT(look_up_at(1, 0), FS_DONE);
@@ -353,13 +340,13 @@ static void a_readiness_check_notices_that_a_shard_went_back(void)
     open_world(&other, "3");
     FS_CHECK_INT(buy_at(1, 0), FS_DONE);
     FS_CHECK_INT(read_verdict(&world, FS_OP_PROBE), FS_DONE);
-    name_buyer(buyer, 1, 0);
+    name_buyer(buyer, 1, SHARDS, 0);
     snprintf(command, sizeof(command), "HDEL fs:{shoe/1}:orders %s", buyer);
     tell_redis(command);
     for (unsigned i = 0; i < 4; i++)
         FS_CHECK_INT(read_verdict(&world, FS_OP_PROBE), FS_DONE);
     FS_CHECK_INT(sales_frozen(&world), 1);
-    name_buyer(buyer, 1, 1);
+    name_buyer(buyer, 1, SHARDS, 1);
     FS_CHECK_INT(world_buy(&other, "shoe", buyer, 1).outcome.verdict, FS_UNAVAILABLE);
     world_close(&other);
     world_close(&world);

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "tag.h"
+#include "homes.h"
 
 #define ASKED 12u
 #define SHARDS 2u
@@ -41,24 +41,11 @@ static void begin(void)
     world_open(&world, &server, &options);
 }
 
-/* The number-th buyer of shoes whose home is that shard. */
-static void name_buyer(char buyer[16], unsigned shard, unsigned number)
-{
-    const struct fs_text product = FS_LEDGER_TEXT("shoe");
-
-    for (unsigned i = 0;; i++) {
-        snprintf(buyer, 16, "b%u", i);
-        if (fs_v4_home_of((struct fs_text){buyer, strlen(buyer)}, product, SHARDS) == shard &&
-            number-- == 0)
-            return;
-    }
-}
-
 static struct fs_request buy_at(unsigned shard, unsigned number)
 {
     char buyer[16];
 
-    name_buyer(buyer, shard, number);
+    name_buyer(buyer, shard, SHARDS, number);
     return world_buy(&world, "shoe", buyer, 1);
 }
 
@@ -111,7 +98,7 @@ static void who_waits_for_a_home_that_hangs_is_told_busy_however_late_the_loop_i
     for (unsigned i = 0; i < ASKED; i++) {
         char buyer[16];
 
-        name_buyer(buyer, i % SHARDS, i / SHARDS);
+        name_buyer(buyer, i % SHARDS, SHARDS, i / SHARDS);
         fs_request_purchase(&requests[i], "shoe", buyer, buyer, 1);
     }
     FS_CHECK_INT(world_count(&world, "shoe").outcome.verdict, FS_DONE); /* knows what is left */
