@@ -6,7 +6,7 @@ PRESETS_TESTED := release asan tsan
 BENCH ?= -s all --profile ci --strategy v1,v2,v3,v4 --report
 JOBS ?= $(shell nproc)
 
-.PHONY: run bench build test test-nightly check clean setup install package
+.PHONY: run bench build test test-nightly fuzz check clean setup install package
 
 run: build
 	build/flashsale --strategy $(STRATEGY)
@@ -25,6 +25,11 @@ test: setup
 test-nightly: setup
 	@FS_PROFILE=nightly scripts/test.sh $(PRESETS_TESTED)
 
+# libFuzzer on each target of tests/fuzz: 20 s each, with FS_PROFILE=nightly 10 minutes.
+fuzz:
+	@scripts/setup.sh build test fuzz
+	@scripts/test.sh fuzz
+
 check:
 	@scripts/setup.sh build test check
 	@scripts/check.sh
@@ -40,4 +45,4 @@ package: build
 	@cpack -G DEB --config build/CPackConfig.cmake -B build
 
 clean:
-	rm -rf build build-dev build-asan build-tsan build-check
+	rm -rf build build-dev build-asan build-tsan build-fuzz build-check

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what flashsale needs on Debian 12, and nothing that is there already.
 #
-#   scripts/setup.sh [build] [test] [check]     default: build test
+#   scripts/setup.sh [build] [test] [fuzz] [check]     default: build test
 #
 # Packages that bring a service (redis-server, prometheus) are installed without starting or
 # enabling it: flashsale and its tests start processes of their own.  A second run only looks.
@@ -13,6 +13,7 @@ build="gcc libc6-dev make cmake ninja-build pkg-config libh2o-evloop-dev libhire
 test="libcunit1-dev python3 python3-pytest python3-pytest-asyncio python3-aiohttp
   python3-jsonschema python3-yaml python3-hpack python3-pandas python3-matplotlib python3-scipy python3-locust
   curl openssl apache2-utils prometheus binutils wrk nghttp2-client"
+fuzz="clang libclang-rt-14-dev"
 check="clang clang-format clang-tidy cppcheck docker-compose shellcheck"
 command -v npm >/dev/null 2>&1 || check="$check npm" # Node.js may have come from elsewhere
 
@@ -42,8 +43,9 @@ for group in "$@"; do
     case $group in
     build) wanted="$wanted $build" ;;
     test) wanted="$wanted $test" ;;
+    fuzz) wanted="$wanted $fuzz" ;;
     check) wanted="$wanted $check" ;;
-    *) echo "setup: unknown group '$group'; there are: build test check" >&2; exit 2 ;;
+    *) echo "setup: unknown group '$group'; there are: build test fuzz check" >&2; exit 2 ;;
     esac
 done
 

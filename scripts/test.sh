@@ -9,7 +9,10 @@ cd "$(dirname "$0")/.." || exit 1
 failed=
 for preset in "$@"; do
     echo "== $preset: build"
-    scripts/build.sh "$preset" || { failed="$failed $preset(build)"; continue; }
+    targets=
+    [ "$preset" != fuzz ] || targets=fuzz
+    # shellcheck disable=SC2086  # none or one word
+    scripts/build.sh "$preset" $targets || { failed="$failed $preset(build)"; continue; }
     echo "== $preset: test"
     # Most tests wait, for a disk, a deadline or a server: two a processor.  Those that measure time
     # run alone (ALONE in tests/support/Pytest.cmake).
