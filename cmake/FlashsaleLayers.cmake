@@ -49,6 +49,7 @@ function(fs_strategy name)
         set_target_properties(${name}_so PROPERTIES
             LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/strategies)
     else()
+        add_dependencies(strategies ${name}_so)
         install(TARGETS ${name}_so DESTINATION ${CMAKE_INSTALL_LIBDIR}/flashsale/strategies)
     endif()
     # The loader refuses what others may write to, and a umask of 002 would make it so.

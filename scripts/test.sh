@@ -2,11 +2,22 @@
 # Builds each named preset and runs its tests: scripts/test.sh PRESET ...
 #
 # Every preset runs, also when an earlier one failed; the exit code tells of any failure.  A summary
-# of ctest's closes each.
+# of ctest's closes each.  With release the preset dev is built too, and not run, since gcc warns of
+# other things without optimisation: libraries, strategies and programs, with FS_PROFILE=nightly all
+# tests as well.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 failed=
+programs="flashsale flashsale-bench flashsale_shared strategies"
+[ "${FS_PROFILE:-ci}" != nightly ] || programs=all
+case " $* " in
+*" release "*)
+    echo "== dev: build"
+    # shellcheck disable=SC2086  # a list of targets
+    scripts/build.sh dev $programs || failed="$failed dev(build)"
+    ;;
+esac
 for preset in "$@"; do
     echo "== $preset: build"
     targets=

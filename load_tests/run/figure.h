@@ -84,12 +84,12 @@ struct fs_record {
     bool was_run; /* false: it could not be started; the rest is unknown */
     int64_t started_wall_ms;
     bool is_audited;
-    char invalid[256];   /* why the figures must not be used; empty: valid */
-    char unproven[256];  /* why the accuracy is not proven though it was asked for: a ledger
-                            was not read; empty: it is, or nobody could */
-    char failure[512];   /* why there are none; empty: there are */
-    char durability[32]; /* class that the server printed; empty: unknown */
-    double values[FS_FIGURE_COUNT]; /* NaN: unknown */
+    char invalid[256];  /* why the figures must not be used; empty: valid */
+    char unproven[256]; /* why the accuracy is not proven though it was asked for: a ledger
+                           was not read; empty: it is, or nobody could */
+    char failure[FS_RUN_ERROR_SIZE]; /* why there are none; empty: there are */
+    char durability[32];             /* class that the server printed; empty: unknown */
+    double values[FS_FIGURE_COUNT];  /* NaN: unknown */
     struct fs_audit_report audit;
 };
 

@@ -12,7 +12,6 @@
 #include "run/subject.h"
 
 #define FS_NODES_MAX 16u
-#define FS_RUN_ERROR_SIZE 768u
 
 /* Where servers come from. */
 struct fs_server_source {

@@ -9,6 +9,7 @@
 #define FS_SUBJECTS_MAX 64u
 #define FS_SUBJECT_OPTIONS_MAX 8u
 #define FS_SUBJECT_ERROR_SIZE 512u
+#define FS_RUN_ERROR_SIZE 768u /* bytes of a sentence about a run, with the NUL */
 
 struct fs_subject {
     char strategy[64];      /* "v3", or the name of a shared object without its ending */

@@ -369,7 +369,7 @@ static void exactly_all_units_are_sold_whatever_the_stock(void)
         snprintf(product, sizeof(product), "r%u", round);
         FS_CHECK_INT(world_create(&world, product, stock).outcome.verdict, FS_DONE);
         for (size_t i = 0; i < asked; i++) {
-            char order[32];
+            char order[48];
 
             snprintf(order, sizeof(order), "%so%zu", product, i);
             requests[i].loop = (unsigned)fs_random_below(&random, 2);
