@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -29,6 +30,7 @@ enum news {
 
 struct serving {
     struct fs_server *server;
+    const sigset_t *signals; /* taken by signal_fd */
     int signal_fd;
     int news_fd;
     struct fs_error error; /* of the start; read after NEWS_STARTED */
@@ -101,6 +103,39 @@ static void take_signal(struct serving *serving)
         fs_server_reload(serving->server, &error);
 }
 
+/* The program ends whether or not anybody reads this, so stdio and its locks are not used: exit() would
+ * wait for them. */
+static void *printer_main(void *data)
+{
+    const char *at = data;
+
+    for (size_t len = strlen(at); len > 0;) {
+        ssize_t written = write(STDOUT_FILENO, at, len);
+
+        if (written < 0 && errno != EINTR)
+            break;
+        at += written > 0 ? written : 0;
+        len -= written > 0 ? (size_t)written : 0;
+    }
+    free(data);
+    return NULL;
+}
+
+/* By a thread that nobody waits for: an unread pipe must not keep the main thread from its signals. */
+static void print_welcome(const struct serving *serving)
+{
+    char *text;
+    pthread_t printer;
+
+    if (asprintf(&text, "%s\n%s\nready\n", fs_server_summary(serving->server),
+                 fs_server_examples(serving->server)) < 0)
+        return;
+    if (pthread_create(&printer, NULL, printer_main, text) == 0)
+        pthread_detach(printer);
+    else
+        free(text);
+}
+
 /* Returns whether the server serves. */
 static bool welcome(struct serving *serving)
 {
@@ -111,9 +146,7 @@ static bool welcome(struct serving *serving)
         fprintf(stderr, "flashsale: no thread to wait with\n");
         begin_stop(serving);
     } else if (!serving->is_stopping) {
-        printf("%s\n%s\nready\n", fs_server_summary(serving->server),
-               fs_server_examples(serving->server));
-        fflush(stdout);
+        print_welcome(serving);
     }
     return true;
 }
@@ -136,8 +169,11 @@ static int exit_code(struct serving *serving)
 {
     if (serving->start_result == -EINTR && serving->is_stopping)
         return FS_CLI_FINE;
-    if (serving->start_result != 0)
+    if (serving->start_result != 0) {
+        /* Standard error may be a pipe that nobody reads: a signal then ends the program by itself. */
+        pthread_sigmask(SIG_UNBLOCK, serving->signals, NULL);
         return report(&serving->error, serving->start_result);
+    }
     if (!serving->is_serving)
         return FS_CLI_FAILED;
     /* Connections that had to be cut have lost no order: that is no failure. */
@@ -173,7 +209,8 @@ static int run(struct serving *serving)
 
 static int serve(const struct fs_settings *settings, const sigset_t *signals)
 {
-    struct serving serving = {.news_fd = eventfd(0, EFD_CLOEXEC),
+    struct serving serving = {.signals = signals,
+                              .news_fd = eventfd(0, EFD_CLOEXEC),
                               .signal_fd = signalfd(-1, signals, SFD_CLOEXEC)};
     int rc;
 

@@ -63,6 +63,8 @@
 #define FS_STORE_IN_FLIGHT_MAX 65536u     /* upper bound of in_flight_max, per node and loop */
 
 /* Log */
-#define FS_LOG_LINE_MAX 2048u /* bytes; a longer line is cut and marked */
+#define FS_LOG_LINE_MAX 2048u      /* bytes; a longer line is cut and marked */
+#define FS_LOG_BUFFER_LEN 1048576u /* bytes of lines that wait to be written; more is dropped */
+#define FS_ACCESS_LOG_BUFFER_LEN 4194304u /* likewise, of the access log */
 
 #endif

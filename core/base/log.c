@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/line_writer.h"
 #include "base/text.h"
 
 #define CUT_MARK "...[cut]"
@@ -29,8 +30,19 @@ void fs_log_init(struct fs_log *log, enum fs_log_level level, enum fs_log_format
 {
     log->sink = sink;
     log->data = data;
+    log->writer = NULL;
     log->format = format;
     atomic_init(&log->level, (int)level);
+}
+
+void fs_log_set_writer(struct fs_log *log, struct fs_line_writer *writer)
+{
+    log->writer = writer;
+}
+
+uint64_t fs_log_dropped(const struct fs_log *log)
+{
+    return log->writer ? fs_line_writer_dropped(log->writer) : 0;
 }
 
 void fs_log_set_level(struct fs_log *log, enum fs_log_level level)
@@ -110,8 +122,12 @@ static void add_message(struct fs_buffer *line, enum fs_log_format format, struc
 }
 
 /* A line is shorter than PIPE_BUF, so that one write is whole also where several write to a pipe. */
-static void write_line(const char *line, size_t len)
+static void write_line(struct fs_log *log, const char *line, size_t len)
 {
+    if (log->writer) {
+        fs_line_writer_add(log->writer, (struct fs_text){line, len});
+        return;
+    }
     while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
         ;
 }
@@ -147,7 +163,7 @@ void fs_log_write_va(struct fs_log *log, enum fs_log_level level, const char *pa
         log->sink(log->data, level, line);
     } else {
         line[buffer.len] = '\n';
-        write_line(line, buffer.len + 1);
+        write_line(log, line, buffer.len + 1);
     }
     errno = error;
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <flashsale/strategy.h> /* enum fs_log_level */
 
@@ -16,9 +17,12 @@ enum fs_log_format { FS_LOG_TEXT = 1, FS_LOG_JSON };
  * data: as given to init. */
 typedef void fs_log_sink(void *data, enum fs_log_level level, const char *line);
 
+struct fs_line_writer;
+
 struct fs_log {
     fs_log_sink *sink;
     void *data;
+    struct fs_line_writer *writer; /* borrowed; NULL: lines are written at once */
     enum fs_log_format format;
     _Atomic int level; /* enum fs_log_level; changed by a reload */
 };
@@ -26,6 +30,12 @@ struct fs_log {
 /* sink NULL: one write(2) a line to standard error.  [main] */
 void fs_log_init(struct fs_log *log, enum fs_log_level level, enum fs_log_format format,
                  fs_log_sink *sink, void *data);
+
+/* From now on lines without a sink go through the writer.  [main], while nobody logs */
+void fs_log_set_writer(struct fs_log *log, struct fs_line_writer *writer);
+
+/* Lines that the writer has dropped; 0 without one.  [any] */
+uint64_t fs_log_dropped(const struct fs_log *log);
 
 void fs_log_set_level(struct fs_log *log, enum fs_log_level level); /* [any] */
 

@@ -20,7 +20,7 @@ static void check_logs(const struct fs_doctor *doctor)
     if (strcmp(config->http_access_log, "off") != 0)
         fs_doctor_tell(
             doctor, FS_FINDING_WARNING, TOPIC, "access log",
-            "It costs a system call a request: set http.access_log to off during a rush.", "%s",
+            "A line is formatted for each request: set http.access_log to off during a rush.", "%s",
             config->http_access_log);
     else
         fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "access log", NULL, "off");

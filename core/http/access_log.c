@@ -1,5 +1,5 @@
-/* The access log: written where a reply is sent, so it costs one system call a request while it is
- * on, and nothing while it is off. */
+/* The access log: a line is formatted where a reply is sent and written by a thread of its own, so a
+ * reader that stops, a FIFO or a full disk never holds an event loop. */
 #include "http/access_log.h"
 
 #include <arpa/inet.h>
@@ -10,41 +10,76 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
+#include "base/line_writer.h"
 #include "http/trace.h"
 
-#define LINE_SIZE 4096u    /* room for all of a line, each byte escaped */
+#define LINE_SIZE 4096u /* room for all of a line, each byte escaped */
+#define FLUSH_PATIENCE_US 200000u
 #define SHOWN_LEN_MAX 256u /* bytes of a path */
 
 struct fs_access_log {
     int fd;
     bool owns_fd;
     enum fs_log_format format;
+    struct fs_log *report_log;     /* borrowed; told of dropped lines */
+    struct fs_line_writer *writer; /* owned */
 };
 
+/* Without O_NONBLOCK the open of a FIFO waits for its reader. */
 static int open_file(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
 
     return fd < 0 ? -errno : fd;
 }
 
-int fs_access_log_open(const char *path, enum fs_log_format format, struct fs_access_log **opened)
+static void report_drops(void *data, uint64_t dropped, int error)
+{
+    struct fs_access_log *log = data;
+
+    fs_log_warning(log->report_log, "server", "access log: %llu line(s) dropped: %s",
+                   (unsigned long long)dropped, error ? strerror(error) : "its reader is too slow");
+}
+
+void fs_access_log_flush(struct fs_access_log *log)
+{
+    fs_line_writer_flush(log->writer, FLUSH_PATIENCE_US);
+}
+
+void fs_access_log_close(struct fs_access_log *log)
+{
+    if (!log)
+        return;
+    if (log->writer)
+        fs_access_log_flush(log);
+    fs_line_writer_destroy(log->writer);
+    if (log->owns_fd && log->fd >= 0)
+        close(log->fd);
+    free(log);
+}
+
+int fs_access_log_open(const char *path, enum fs_log_format format, struct fs_log *report_log,
+                       struct fs_access_log **opened)
 {
     struct fs_access_log *log = calloc(1, sizeof(*log));
+    int rc = 0;
 
     if (!log)
         return -ENOMEM;
     log->format = format;
+    log->report_log = report_log;
     log->fd = STDERR_FILENO;
     if (strcmp(path, "stderr") != 0) {
-        log->fd = open_file(path);
-        if (log->fd < 0) {
-            int error = log->fd;
-
-            free(log);
-            return error;
-        }
+        rc = log->fd = open_file(path);
         log->owns_fd = true;
+    }
+    if (rc >= 0)
+        rc = fs_line_writer_create(log->fd, FS_ACCESS_LOG_BUFFER_LEN, report_drops, log,
+                                   &log->writer);
+    if (rc != 0) {
+        fs_access_log_close(log);
+        return rc;
     }
     *opened = log;
     return 0;
@@ -61,18 +96,15 @@ int fs_access_log_reopen(struct fs_access_log *log, const char *path)
     fd = open_file(path);
     if (fd < 0)
         return fd;
+    fs_access_log_flush(log); /* to the file that they were written for */
     rc = dup3(fd, log->fd, O_CLOEXEC) < 0 ? -errno : 0;
     close(fd);
     return rc;
 }
 
-void fs_access_log_close(struct fs_access_log *log)
+uint64_t fs_access_log_dropped(const struct fs_access_log *log)
 {
-    if (!log)
-        return;
-    if (log->owns_fd)
-        close(log->fd);
-    free(log);
+    return log ? fs_line_writer_dropped(log->writer) : 0;
 }
 
 void fs_peer_text(const struct sockaddr_storage *peer, struct fs_buffer *buffer)
@@ -152,16 +184,12 @@ void fs_access_log_write(struct fs_access_log *log, const struct fs_access *acce
     char time[FS_CLOCK_TEXT_SIZE];
     char data[LINE_SIZE];
     struct fs_buffer line = fs_buffer_of(data, sizeof(data));
-    ssize_t written;
 
     fs_clock_format(fs_clock_wall_ms(), time);
     if (log->format == FS_LOG_JSON)
         write_json(&line, time, access);
     else
         write_text(&line, time, access);
-    if (line.overflowed)
-        return;
-    do
-        written = write(log->fd, line.data, line.len);
-    while (written < 0 && errno == EINTR);
+    if (!line.overflowed)
+        fs_line_writer_add(log->writer, (struct fs_text){line.data, line.len});
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "http/access_log.h"
 #include "http/answer.h"
 #include "metrics/prometheus.h"
 
@@ -124,6 +125,8 @@ static void reply_metrics(struct fs_exchange *exchange, bool has_stocks)
         .durability = server->durability,
         .sales_frozen = server->sales_frozen ? atomic_load(server->sales_frozen) : 0,
         .version = server->version,
+        .log_lines_dropped = fs_log_dropped(server->log),
+        .access_lines_dropped = fs_access_log_dropped(server->access_log),
         .sales = has_stocks ? stocks(exchange) : NULL,
         .sale_count = has_stocks ? exchange->sale_count : 0,
         .shards = has_stocks ? shard_stocks(exchange) : NULL,

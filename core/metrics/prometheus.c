@@ -286,6 +286,16 @@ static void add_infos(struct fs_buffer *out, const struct fs_prometheus_scrape *
     add(out, "} 1\n");
 }
 
+static void add_dropped_lines(struct fs_buffer *out, const struct fs_prometheus_scrape *scrape)
+{
+    add_head(out, "flashsale_log_lines_dropped_total",
+             "Log lines dropped because their reader or disk was too slow or full.", COUNTER);
+    fs_buffer_add_format(out,
+                         "flashsale_log_lines_dropped_total{log=\"server\"} %" PRIu64
+                         "\nflashsale_log_lines_dropped_total{log=\"access\"} %" PRIu64 "\n",
+                         scrape->log_lines_dropped, scrape->access_lines_dropped);
+}
+
 /* Microseconds since the start of the last turn of the loop that is furthest behind; -1: none has
  * turned yet. */
 static int64_t turn_age_us(const struct fs_metrics *total)
@@ -347,6 +357,7 @@ static void add_page(struct fs_buffer *out, const struct fs_prometheus_scrape *s
         add_family(out, &families[i], scrape);
     add_sales(out, scrape);
     add_infos(out, scrape);
+    add_dropped_lines(out, scrape);
     add_singles(out, scrape, process);
 }
 

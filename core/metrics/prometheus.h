@@ -29,7 +29,9 @@ struct fs_prometheus_scrape {
     size_t sale_count;
     const struct fs_prometheus_shard *shards;
     size_t shard_count;
-    uint64_t sales_frozen; /* sales that answer 503 until repaired */
+    uint64_t sales_frozen;         /* sales that answer 503 until repaired */
+    uint64_t log_lines_dropped;    /* of the server's log */
+    uint64_t access_lines_dropped; /* of the access log */
     unsigned workers;
     double started_at_s; /* Unix time */
 };

@@ -116,6 +116,8 @@ static int reopen_access_log(struct fs_server *server, struct fs_error *error)
     const char *path = server->config->http_access_log;
     int rc = server->access_log ? fs_access_log_reopen(server->access_log, path) : 0;
 
+    if (rc == -ENXIO)
+        return fs_error_set(error, rc, "http.access_log: %s: no program reads this FIFO", path);
     return rc == 0 ? 0 : fs_error_set(error, rc, "http.access_log: %s: %s", path, strerror(-rc));
 }
 

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/line_writer.h"
 #include "server/settings.h"
+
+#define FLUSH_PATIENCE_US 200000u /* for a reader of standard error that takes nothing */
 
 int fs_server_create(const struct fs_settings *settings, struct fs_server **server,
                      struct fs_error *error)
@@ -56,6 +59,13 @@ static void set_state(struct fs_server *server, enum fs_server_state state)
     pthread_mutex_unlock(&server->mutex);
 }
 
+/* So that what was logged stands before what the program prints next. */
+static void flush_log(struct fs_server *server)
+{
+    if (server->log_writer)
+        fs_line_writer_flush(server->log_writer, FLUSH_PATIENCE_US);
+}
+
 static enum fs_server_state state_of(struct fs_server *server)
 {
     enum fs_server_state state;
@@ -85,6 +95,7 @@ int fs_server_start(struct fs_server *server, struct fs_error *error)
         return 0;
     }
     set_state(server, fs_server_close(server) == -EBUSY ? FS_SERVER_GIVEN_UP : FS_SERVER_STOPPED);
+    flush_log(server);
     return rc;
 }
 
@@ -141,6 +152,7 @@ int fs_server_stop(struct fs_server *server)
     rc = fs_server_close(server);
     if (rc != -EBUSY)
         fs_log_info(&server->log, "server", "stopped");
+    flush_log(server);
     set_state(server, rc == -EBUSY ? FS_SERVER_GIVEN_UP : FS_SERVER_STOPPED);
     return rc;
 }
@@ -162,6 +174,7 @@ void fs_server_destroy(struct fs_server *server)
     free(server->admin_token_file);
     free(server->summary);
     free(server->examples);
+    fs_line_writer_destroy(server->log_writer);
     fs_settings_destroy(server->settings);
     pthread_cond_destroy(&server->moved);
     pthread_mutex_destroy(&server->mutex);

@@ -78,6 +78,9 @@ struct fs_server {
     struct fs_listener *listeners; /* main ones, then the admin's */
     size_t listener_count;         /* opened so far */
 
+    /* owned until destroy */
+    struct fs_line_writer *log_writer; /* of standard error; NULL: a log callback, or not started */
+
     /* owned until destroy: told to the embedder */
     char **addresses; /* main ones, NULL-ended */
     char *admin_address;

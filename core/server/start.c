@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/line_writer.h"
 #include "http/access_log.h"
 #include "server/http2_proof.h"
 #include "server/server.h"
@@ -27,6 +29,15 @@ static void to_embedder(void *data, enum fs_log_level level, const char *line)
     server->log_callback(server->log_data, levels[level], line);
 }
 
+static void report_dropped_lines(void *data, uint64_t dropped, int error)
+{
+    struct fs_server *server = data;
+
+    fs_log_warning(&server->log, "server", "log: %llu line(s) dropped: %s",
+                   (unsigned long long)dropped,
+                   error ? strerror(error) : "standard error is read too slowly");
+}
+
 static int open_config(struct fs_server *server, struct fs_error *error)
 {
     int rc = fs_settings_finish(server->settings, &server->config, error);
@@ -35,6 +46,12 @@ static int open_config(struct fs_server *server, struct fs_error *error)
         return rc;
     fs_log_init(&server->log, server->config->log_level, server->config->log_format,
                 server->log_callback ? to_embedder : NULL, server);
+    if (!server->log_callback && !server->log_writer)
+        rc = fs_line_writer_create(STDERR_FILENO, FS_LOG_BUFFER_LEN, report_dropped_lines, server,
+                                   &server->log_writer);
+    if (rc != 0)
+        return fs_error_set(error, rc, "log: no thread to write it: %s", strerror(-rc));
+    fs_log_set_writer(&server->log, server->log_writer);
     return 0;
 }
 
@@ -45,7 +62,11 @@ static int open_access_log(struct fs_server *server, struct fs_error *error)
 
     if (strcmp(target, "off") == 0)
         return 0;
-    rc = fs_access_log_open(target, server->config->log_format, &server->access_log);
+    rc = fs_access_log_open(target, server->config->log_format, &server->log, &server->access_log);
+    if (rc == -ENXIO)
+        return fs_error_set(
+            error, -EINVAL,
+            "http.access_log: %s: no program reads this FIFO: start its reader first", target);
     if (rc != 0)
         return fs_error_set(error, rc, "http.access_log: %s: %s", target, strerror(-rc));
     return 0;

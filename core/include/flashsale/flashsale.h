@@ -113,7 +113,8 @@ enum fs_server_log_level {
     FS_SERVER_ERROR
 };
 
-/* Called from any thread of the server, also from several at once. */
+/* Called from any thread of the server, also from several at once and from event loops: a callback that
+ * waits, for a reader or a disk, stops the server. */
 typedef void fs_server_log(void *data, enum fs_server_log_level level, const char *line);
 
 /* settings: copied; may be destroyed at once.  Opens nothing yet. */

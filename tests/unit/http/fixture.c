@@ -381,7 +381,7 @@ static void open_server(struct fixture *fixture)
     atomic_store(&server->ready, true);
     snprintf(log_path, sizeof(log_path), "%s/access.log", fixture->dir);
     if (fixture->options.has_access_log)
-        REQUIRE(fs_access_log_open(log_path, FS_LOG_JSON, &server->access_log) == 0);
+        REQUIRE(fs_access_log_open(log_path, FS_LOG_JSON, &fixture->log, &server->access_log) == 0);
     REQUIRE(fs_http_server_init(server) == 0);
 }
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "client.h"
+#include "http/access_log.h"
 #include "fixture.h"
 #include "support/suite.h"
 
@@ -516,6 +517,7 @@ static void each_access_is_one_line_of_json(void)
                &answer);
     client_ask(fixture.main_path, "GET /inventory/sold HTTP/1.1\r\nHost: a\r\n\r\n", &answer);
     FS_CHECK(fixture_is_quiet(&fixture));
+    fs_access_log_flush(fixture.server.access_log);
     snprintf(path, sizeof(path), "%s/access.log", fixture.dir);
     log = fopen(path, "r");
     FS_REQUIRE(log != NULL);
