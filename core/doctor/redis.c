@@ -307,7 +307,7 @@ void fs_doctor_redis(const struct fs_doctor *doctor)
     for (size_t i = 0; i < urls->count && rc == 0; i++)
         rc = fs_topology_add(topology, urls->items[i], &error);
     if (rc == 0)
-        rc = fs_topology_resolve(topology, &error);
+        rc = fs_topology_resolve(topology, NULL, NULL, &error);
     if (rc != 0)
         fs_doctor_tell(doctor, FS_FINDING_PROBLEM, TOPIC, "address", "Correct redis.urls.", "%s",
                        error.text);

@@ -2,11 +2,9 @@
 #include "store/cluster_ask.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/text.h"
 #include "store/session.h"
@@ -21,8 +19,8 @@ void fs_cluster_node_at(const struct fs_node *seed, const struct fs_cluster_node
     snprintf(into->name, sizeof(into->name), strchr(node->host, ':') ? "[%.110s]:%d" : "%.110s:%d",
              node->host, node->port);
     if (node->address[0]) {
-        memcpy(into->addresses[0], node->address, sizeof(into->addresses[0]));
-        into->address_count = 1;
+        memcpy(into->at.list[0], node->address, sizeof(into->at.list[0]));
+        into->at.count = 1;
     }
 }
 
@@ -108,7 +106,7 @@ static int ask_info(const struct fs_node *node, redisContext *session, struct fs
 static int ask_slots(const struct fs_node *node, redisContext *session,
                      struct fs_cluster_view *view, struct fs_error *error)
 {
-    const char *asked_host = node->address_count > 0 ? node->addresses[0] : "127.0.0.1";
+    const char *asked_host = node->at.count > 0 ? node->at.list[0] : "127.0.0.1";
     redisReply *reply = fs_session_ask(session, "CLUSTER", "SLOTS", (char *)NULL);
     struct fs_reply slots;
     int rc;
@@ -129,15 +127,10 @@ static int ask_slots(const struct fs_node *node, redisContext *session,
 /* A name that nobody resolves leaves its node without an address: not to be reached. */
 static void resolve(struct fs_cluster_node *node)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
+    struct fs_addresses found;
 
-    if (node->address[0] || getaddrinfo(node->host, NULL, &hints, &found) != 0)
-        return;
-    if (getnameinfo(found->ai_addr, found->ai_addrlen, node->address, sizeof(node->address), NULL,
-                    0, NI_NUMERICHOST) != 0)
-        node->address[0] = '\0';
-    freeaddrinfo(found);
+    if (!node->address[0] && fs_lookup_system(NULL, node->host, &found) == 0)
+        memcpy(node->address, found.list[0], sizeof(node->address));
 }
 
 int fs_cluster_ask(const struct fs_node *node, uint64_t timeout_us, struct fs_cluster_view *view,

@@ -220,15 +220,17 @@ static void tune_socket(const struct fs_connection *connection, int fd)
                (int)(connection->settings->stall_timeout_us / 1000));
 }
 
-static redisAsyncContext *begin_connect(const struct fs_connection *connection)
+static redisAsyncContext *begin_connect(struct fs_connection *connection)
 {
     const struct fs_node *node = connection->node;
     uint32_t attempt = connection->failure_count;
 
     if (node->path)
         return redisAsyncConnectUnix(node->path);
-    assert(node->address_count > 0);
-    return redisAsyncConnect(node->addresses[attempt % node->address_count], node->port);
+    assert(node->at.count > 0);
+    memcpy(connection->address, node->at.list[attempt % node->at.count],
+           sizeof(connection->address));
+    return redisAsyncConnect(connection->address, node->port);
 }
 
 static void start_connecting(struct fs_connection *connection, uint64_t now_us)

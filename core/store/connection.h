@@ -137,10 +137,11 @@ struct fs_connection {
 
     /* changing */
     enum fs_connection_state state;
-    struct fs_link waiting; /* requests, in the order of their replies */
-    struct fs_link again;   /* requests whose script Redis did not know, to be sent by source */
-    struct fs_link held;    /* requests with a reply that waits for replicas; see confirm.h */
-    struct fs_link free;    /* requests given back, last used at the end */
+    char address[FS_NODE_ADDRESS_SIZE]; /* of the last attempt to connect; "": a unix socket */
+    struct fs_link waiting;             /* requests, in the order of their replies */
+    struct fs_link again; /* requests whose script Redis did not know, to be sent by source */
+    struct fs_link held;  /* requests with a reply that waits for replicas; see confirm.h */
+    struct fs_link free;  /* requests given back, last used at the end */
     uint32_t requests_touched;
     uint32_t in_flight;    /* requests in waiting, again, held, answers and parked */
     uint64_t first_due_us; /* no call is due before it */

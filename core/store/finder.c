@@ -99,6 +99,8 @@ static bool candidate(const struct fs_finder *finder, unsigned index, struct fs_
     if (index >= finder->seeds->node_count)
         return false;
     *node = finder->seeds->nodes[index]; /* its texts are borrowed */
+    if (node->host) /* its name may have moved; what cannot be looked up stays where it was */
+        (void)fs_lookup_system(NULL, node->host, &node->at);
     return true;
 }
 
@@ -154,7 +156,7 @@ static int look_at_cluster(struct fs_finder *finder, struct fs_error *error)
         struct fs_node node;
         int rc;
 
-        if (!candidate(finder, at, &node) || (!node.path && node.address_count == 0))
+        if (!candidate(finder, at, &node) || (!node.path && node.at.count == 0))
             continue;
         rc = fs_cluster_ask(&node, finder->timeout_us, &finder->view, error);
         if (rc == 0)

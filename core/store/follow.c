@@ -1,6 +1,10 @@
-/* A connection that was lost is made anew only after the sentinels have been asked since: a primary that
+/* A connection that was lost is made again only after the sentinels have been asked since: a primary that
  * was deposed while it was away comes back as one, until the sentinels find it, and would sell by itself
- * meanwhile.  For the same reason the finder asks them every second, lost connection or not. */
+ * meanwhile.  For the same reason the finder asks them every second, lost connection or not.
+ *
+ * The name of a server is looked up before each connect as well, but a resolver that is slow holds up a
+ * connect for LOOK_UP_US only: then the address that the name had last is tried, and left when the name
+ * turns out to have moved. */
 #include "store/follow.h"
 
 #include <errno.h>
@@ -10,11 +14,14 @@
 #include "base/clock.h"
 
 #define LOOK_US 10000u
+#define LOOK_UP_US 200000u
 
-int fs_follow_init(struct fs_follow *follow, struct fs_places *places, struct fs_finder *finder)
+int fs_follow_init(struct fs_follow *follow, struct fs_places *places, struct fs_finder *finder,
+                   struct fs_resolver *resolver)
 {
     *follow = (struct fs_follow){.places = places,
                                  .finder = finder,
+                                 .resolver = resolver,
                                  .map = malloc(sizeof(struct fs_cluster_map)),
                                  .look_at_us = UINT64_MAX};
     return follow->map ? 0 : -ENOMEM;
@@ -26,25 +33,63 @@ void fs_follow_dispose(struct fs_follow *follow)
     follow->map = NULL;
 }
 
-static void move(struct fs_place *place, const struct fs_cluster_node *to, uint64_t now_us)
+static bool is_named(const struct fs_follow *follow, const struct fs_place *place)
 {
-    if (!to->address[0] || (place->node.address_count > 0 && place->node.port == to->port &&
-                            strcmp(place->node.addresses[0], to->address) == 0))
-        return;
-    fs_topology_move(&place->node, to->address, to->port);
-    if (place->connection.context)
-        fs_connection_fail(&place->connection, "the primary is now at %s", place->node.name);
-    else
-        place->connection.retry_at_us = now_us;
+    return follow->resolver && place->node.host && !fs_lookup_is_numeric(place->node.host);
 }
 
-/* Whether a connection is missing that the sentinels decide about. */
+static void take_over_found(struct fs_follow *follow, uint64_t now_us)
+{
+    follow->found = fs_finder_copy(follow->finder, follow->map);
+    for (unsigned i = 0; i < follow->places->count; i++) {
+        struct fs_place *place = follow->places->list[i];
+
+        if (place->node.sentinels)
+            fs_place_move(place, follow->map->nodes[i].address, follow->map->nodes[i].port, now_us);
+    }
+}
+
+/* A connection stays when its address is still one of the name's. */
+static void take_over_resolved(struct fs_follow *follow, uint64_t now_us)
+{
+    follow->resolved = fs_resolver_generation(follow->resolver);
+    for (unsigned i = 0; i < follow->places->count; i++) {
+        struct fs_place *place = follow->places->list[i];
+        struct fs_connection *connection = &place->connection;
+        struct fs_addresses now;
+
+        if (!is_named(follow, place))
+            continue;
+        (void)fs_resolver_copy(follow->resolver, i, &now);
+        if (now.count == 0 || fs_addresses_same(&now, &place->node.at))
+            continue;
+        place->node.at = now;
+        if (!connection->context)
+            connection->retry_at_us = now_us;
+        else if (!fs_addresses_have(&now, connection->address))
+            fs_connection_fail(connection, "its name has moved from %s to %s", connection->address,
+                               now.list[0]);
+    }
+}
+
+/* When what decides about a place was asked last. */
+static bool was_asked_since(const struct fs_follow *follow, const struct fs_place *place,
+                            unsigned index, uint64_t now_us)
+{
+    if (place->node.sentinels)
+        return fs_finder_looked_at_us(follow->finder, index) >= place->away_since_us;
+    return fs_resolver_looked_at_us(follow->resolver, index) >= place->away_since_us ||
+           now_us >= place->away_since_us + LOOK_UP_US;
+}
+
+/* Whether a connection is missing that the sentinels or a name decide about. */
 static bool hold(struct fs_follow *follow, unsigned index, uint64_t now_us)
 {
     struct fs_place *place = follow->places->list[index];
     struct fs_connection *connection = &place->connection;
 
-    if (!place->node.sentinels || connection->state == FS_CONNECTION_READY) {
+    if ((!place->node.sentinels && !is_named(follow, place)) ||
+        connection->state == FS_CONNECTION_READY) {
         place->is_away = false;
         return false;
     }
@@ -52,8 +97,7 @@ static bool hold(struct fs_follow *follow, unsigned index, uint64_t now_us)
         place->is_away = true;
         place->away_since_us = now_us;
     }
-    if (connection->state == FS_CONNECTION_DOWN &&
-        fs_finder_looked_at_us(follow->finder, index) < place->away_since_us &&
+    if (connection->state == FS_CONNECTION_DOWN && !was_asked_since(follow, place, index, now_us) &&
         connection->retry_at_us < now_us + LOOK_US)
         connection->retry_at_us = now_us + LOOK_US;
     if (connection->state != FS_CONNECTION_DOWN)
@@ -61,28 +105,40 @@ static bool hold(struct fs_follow *follow, unsigned index, uint64_t now_us)
     return true;
 }
 
+static void ask_again(const struct fs_follow *follow)
+{
+    if (follow->finder)
+        fs_finder_ask(follow->finder);
+    if (follow->resolver)
+        fs_resolver_ask(follow->resolver);
+}
+
+static bool is_news(const struct fs_follow *follow)
+{
+    return (follow->finder && fs_finder_generation(follow->finder) != follow->found) ||
+           (follow->resolver && fs_resolver_generation(follow->resolver) != follow->resolved);
+}
+
 void fs_follow_look_after(struct fs_follow *follow, uint64_t now_us)
 {
     struct fs_places *places = follow->places;
     bool is_missing = false;
 
-    if (fs_finder_generation(follow->finder) != follow->generation) {
-        follow->generation = fs_finder_copy(follow->finder, follow->map);
-        for (unsigned i = 0; i < places->count; i++)
-            if (places->list[i]->node.sentinels)
-                move(places->list[i], &follow->map->nodes[i], now_us);
-    }
+    if (follow->finder && fs_finder_generation(follow->finder) != follow->found)
+        take_over_found(follow, now_us);
+    if (follow->resolver && fs_resolver_generation(follow->resolver) != follow->resolved)
+        take_over_resolved(follow, now_us);
     for (unsigned i = 0; i < places->count; i++) {
         is_missing |= hold(follow, i, now_us);
         is_missing |= places->list[i]->connection.is_readonly;
         places->list[i]->connection.is_readonly = false;
     }
     if (is_missing)
-        fs_finder_ask(follow->finder);
+        ask_again(follow);
     follow->look_at_us = is_missing ? now_us + LOOK_US : UINT64_MAX;
 }
 
 uint64_t fs_follow_next_due_us(const struct fs_follow *follow)
 {
-    return fs_finder_generation(follow->finder) != follow->generation ? 0 : follow->look_at_us;
+    return is_news(follow) ? 0 : follow->look_at_us;
 }

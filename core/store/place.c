@@ -60,7 +60,7 @@ static bool is_at(const struct fs_place *place, const struct fs_cluster_node *no
 {
     return place->node.port == node->port &&
            (strcmp(place->host, node->host) == 0 ||
-            (place->node.address_count > 0 && strcmp(place->node.addresses[0], node->host) == 0));
+            (place->node.at.count > 0 && strcmp(place->node.at.list[0], node->host) == 0));
 }
 
 static unsigned find(const struct fs_places *places, const struct fs_cluster_node *node)
@@ -105,6 +105,18 @@ static unsigned make(struct fs_places *places, const struct fs_node *node)
     return index;
 }
 
+void fs_place_move(struct fs_place *place, const char *address, int port, uint64_t now_us)
+{
+    if (!address[0] || (place->node.at.count > 0 && place->node.port == port &&
+                        strcmp(place->node.at.list[0], address) == 0))
+        return;
+    fs_topology_move(&place->node, address, port);
+    if (place->connection.context)
+        fs_connection_fail(&place->connection, "the primary is now at %s", place->node.name);
+    else
+        place->connection.retry_at_us = now_us;
+}
+
 unsigned fs_places_take(struct fs_places *places, const struct fs_node *seed,
                         const struct fs_cluster_node *node, uint64_t now_us)
 {
@@ -122,6 +134,8 @@ unsigned fs_places_take(struct fs_places *places, const struct fs_node *seed,
         return FS_PLACE_NONE;
     place = places->list[index];
     place->used_at_us = now_us;
+    fs_place_move(place, node->address, node->port,
+                  now_us); /* a name that has another address now */
     if (place->connection.is_resting) {
         place->connection.is_resting = false;
         place->connection.retry_at_us = now_us;

@@ -45,6 +45,10 @@ int fs_places_add(struct fs_places *places, const struct fs_node *node);
 unsigned fs_places_take(struct fs_places *places, const struct fs_node *seed,
                         const struct fs_cluster_node *node, uint64_t now_us);
 
+/* Another address of the same server: a connection to the old one ends, and one that is missing is made
+ * at once.  address "" and the one that it has already: nothing.  [loop] */
+void fs_place_move(struct fs_place *place, const char *address, int port, uint64_t now_us);
+
 /* Who is not wanted and has not been named for a while goes to rest.  [loop] */
 void fs_places_rest(struct fs_places *places, uint64_t now_us);
 

@@ -15,6 +15,7 @@
 #include "store/managed.h"
 #include "store/newcomer.h"
 #include "store/redis_store.h"
+#include "store/resolver.h"
 #include "store/session.h"
 
 #define TIMEOUT_US_DEFAULT 1000000u
@@ -39,8 +40,9 @@ struct fs_redis {
 
     /* owned */
     struct fs_topology topology;
-    struct fs_topology seeds; /* of a cluster: what the user named */
-    struct fs_finder *finder; /* of a cluster; NULL: none */
+    struct fs_topology seeds;     /* of a cluster: what the user named */
+    struct fs_finder *finder;     /* of a cluster; NULL: none */
+    struct fs_resolver *resolver; /* of names that may move; NULL: none */
     struct fs_managed *managed[FS_STORE_NODES_MAX];
     unsigned managed_count;
 };
@@ -78,6 +80,25 @@ static int start_private(struct fs_redis *redis, const struct fs_redis_options *
     return node->password ? 0 : -ENOMEM;
 }
 
+/* A name may be there a moment later than we are: that of a pod, say. */
+static int resolve_names(struct fs_redis *redis, const struct fs_redis_options *options,
+                         struct fs_error *error)
+{
+    const struct timespec pause = {.tv_nsec = ASK_PAUSE_MS * 1000000l};
+    uint64_t until_us = fs_clock_now_us() + redis->start_timeout_us;
+    int rc;
+
+    while ((rc = fs_topology_resolve(&redis->topology, options->lookup, options->lookup_data,
+                                     error)) != 0) {
+        if (options->is_cut && atomic_load(options->is_cut))
+            return -EINTR;
+        if (fs_clock_now_us() >= until_us)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    return rc;
+}
+
 static int find_servers(struct fs_redis *redis, const struct fs_redis_options *options,
                         struct fs_error *error)
 {
@@ -87,7 +108,7 @@ static int find_servers(struct fs_redis *redis, const struct fs_redis_options *o
     for (size_t i = 0; i < options->url_count && rc == 0; i++)
         rc = fs_topology_add(&redis->topology, options->urls[i], error);
     if (options->url_count > 0)
-        return rc == 0 ? fs_topology_resolve(&redis->topology, error) : rc;
+        return rc == 0 ? resolve_names(redis, options, error) : rc;
     if (private_count > FS_STORE_NODES_MAX) {
         snprintf(error->text, sizeof(error->text), "at most %u private Redis servers",
                  FS_STORE_NODES_MAX);
@@ -184,7 +205,7 @@ static int check_replicas(struct fs_redis *redis)
         struct fs_node node;
 
         fs_cluster_node_at(&redis->seeds.nodes[0], &map->replicas[i], &node);
-        if (node.address_count == 0)
+        if (node.at.count == 0)
             continue;
         durability = fs_newcomer_check(&node, true, redis->connect_timeout_us, redis->log);
         if (durability != 0 && durability < redis->durability)
@@ -254,9 +275,21 @@ static int check_named(struct fs_redis *redis, const _Atomic bool *is_cut, struc
     return rc == 0 ? check_replicas(redis) : rc;
 }
 
+/* The threads that look where servers are while the loops run. */
+static int follow_servers(struct fs_redis *redis, const struct fs_redis_options *options)
+{
+    const struct fs_resolver_options names = {.topology = &redis->topology,
+                                              .lookup = options->lookup,
+                                              .lookup_data = options->lookup_data,
+                                              .log = redis->log};
+    int rc = redis->topology.is_cluster ? 0 : fs_resolver_create(&names, &redis->resolver);
+
+    return rc == 0 && redis->finder ? fs_finder_start(redis->finder) : rc;
+}
+
 static int check_servers(struct fs_redis *redis, const _Atomic bool *is_cut, struct fs_error *error)
 {
-    int rc = 0;
+    int rc;
 
     if (redis->managed_count > 0)
         return check_each(redis, is_cut, error);
@@ -266,7 +299,7 @@ static int check_servers(struct fs_redis *redis, const _Atomic bool *is_cut, str
     } else {
         rc = check_named(redis, is_cut, error);
     }
-    return rc == 0 && redis->finder ? fs_finder_start(redis->finder) : rc;
+    return rc;
 }
 
 int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **redis,
@@ -291,6 +324,8 @@ int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **re
     rc = find_servers(new, options, error);
     if (rc == 0)
         rc = check_servers(new, options->is_cut, error);
+    if (rc == 0)
+        rc = follow_servers(new, options);
     if (rc != 0) {
         fs_redis_destroy(new);
         return rc;
@@ -309,6 +344,7 @@ void fs_redis_destroy(struct fs_redis *redis)
 {
     fs_redis_stop_private(redis);
     fs_finder_destroy(redis->finder);
+    fs_resolver_destroy(redis->resolver);
     fs_topology_dispose(&redis->topology);
     fs_topology_dispose(&redis->seeds);
     free(redis);
@@ -354,6 +390,7 @@ int fs_redis_open(struct fs_redis *redis, struct fs_poller *poller, struct fs_me
 {
     const struct fs_redis_store_options options = {.topology = &redis->topology,
                                                    .finder = redis->finder,
+                                                   .resolver = redis->resolver,
                                                    .poller = poller,
                                                    .metrics = metrics,
                                                    .log = redis->log,

@@ -36,6 +36,8 @@ struct fs_redis_options {
     unsigned wait_replicas;      /* default 0: replicas that have it before a command is answered */
     uint64_t start_timeout_us;   /* default 10 s: for a server to answer, without loading time */
     const _Atomic bool *is_cut;  /* NULL, or borrowed until destroy: set, no start or stop waits */
+    fs_lookup *lookup;           /* NULL: fs_lookup_system; of servers that are named one by one */
+    void *lookup_data;           /* borrowed until destroy */
     struct fs_log *log;          /* borrowed until destroy */
 };
 

@@ -181,10 +181,11 @@ static int open_places(struct fs_redis_store *store, const struct fs_redis_store
     if (!options->topology->is_cluster) {
         for (unsigned i = 0; i < options->topology->node_count && rc == 0; i++)
             rc = fs_places_add(&store->places, &options->topology->nodes[i]);
-        if (rc != 0 || !options->finder)
+        if (rc != 0 || (!options->finder && !options->resolver))
             return rc;
         store->follow = malloc(sizeof(*store->follow));
-        return store->follow ? fs_follow_init(store->follow, &store->places, options->finder)
+        return store->follow ? fs_follow_init(store->follow, &store->places, options->finder,
+                                              options->resolver)
                              : -ENOMEM;
     }
     store->route = malloc(sizeof(*store->route));

@@ -22,13 +22,14 @@ struct fs_redis_store {
     struct fs_answers answers;
     struct fs_places places;  /* one a node */
     struct fs_route *route;   /* of a cluster; NULL: independent servers */
-    struct fs_follow *follow; /* of servers that sentinels name; NULL: none */
+    struct fs_follow *follow; /* of servers that may move; NULL: none */
 };
 
 /* What create() is to know of its loop and of the configuration. */
 struct fs_redis_store_options {
     const struct fs_topology *topology; /* borrowed until destroy */
     struct fs_finder *finder;           /* of a cluster or of sentinels, borrowed; NULL: none */
+    struct fs_resolver *resolver;       /* of servers that have names, borrowed; NULL: none */
     struct fs_poller *poller;           /* borrowed until destroy */
     struct fs_metrics *metrics;         /* borrowed until destroy */
     struct fs_log *log;                 /* borrowed until destroy */

@@ -116,8 +116,8 @@ static unsigned place_of(struct fs_route *route, const struct fs_request *reques
     struct fs_cluster_node node = {.port = redirect->port};
     struct fs_text host = redirect->host;
 
-    if (host.len == 0 && answered_by->address_count > 0)
-        host = fs_text_of(answered_by->addresses[0]);
+    if (host.len == 0 && answered_by->at.count > 0)
+        host = fs_text_of(answered_by->at.list[0]);
     if (host.len == 0 || host.len >= sizeof(node.host))
         return FS_PLACE_NONE;
     memcpy(node.host, host.data, host.len);

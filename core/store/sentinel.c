@@ -5,11 +5,9 @@
 #include "store/sentinel.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/text.h"
 #include "store/cluster_ask.h"
@@ -26,29 +24,15 @@ __attribute__((format(printf, 2, 3))) static int again(struct fs_error *error, c
     return -EAGAIN;
 }
 
-/* Numeric, of a name or an address. */
-static bool resolve(const char *host, char address[FS_NODE_ADDRESS_SIZE])
-{
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    bool is_found = getaddrinfo(host, NULL, &hints, &found) == 0;
-
-    is_found = is_found && getnameinfo(found->ai_addr, found->ai_addrlen, address,
-                                       FS_NODE_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) == 0;
-    if (found)
-        freeaddrinfo(found);
-    return is_found;
-}
-
 static int open_sentinel(const struct fs_node *node, unsigned index, uint64_t timeout_us,
                          redisContext **session, struct fs_error *error)
 {
     const char *host = node->sentinels->list[index].host;
-    struct fs_node sentinel = {.port = node->sentinels->list[index].port, .address_count = 1};
+    struct fs_node sentinel = {.port = node->sentinels->list[index].port};
     int rc;
 
     snprintf(sentinel.name, sizeof(sentinel.name), "%.100s:%d (a sentinel)", host, sentinel.port);
-    if (!resolve(host, sentinel.addresses[0]))
+    if (fs_lookup_system(NULL, host, &sentinel.at) != 0)
         return again(error, "the sentinel %s has no address", sentinel.name);
     rc = fs_session_open(&sentinel, timeout_us, session, error);
     if (rc != -EACCES || !node->password)
@@ -62,6 +46,7 @@ static int ask_address(const struct fs_node *node, unsigned index, redisContext 
                        struct fs_cluster_node *found, struct fs_error *error)
 {
     const struct fs_sentinels *sentinels = node->sentinels;
+    struct fs_addresses addresses = {.count = 0};
     redisReply *reply = fs_session_ask(session, "SENTINEL", "get-master-addr-by-name",
                                        sentinels->master, (char *)NULL);
     uint64_t port = 0;
@@ -78,11 +63,12 @@ static int ask_address(const struct fs_node *node, unsigned index, redisContext 
                        : "the sentinel at %s:%d does not say where %s is",
                    sentinels->list[index].host, sentinels->list[index].port, sentinels->master);
     else if (reply->element[0]->len >= sizeof(found->host) ||
-             !resolve(reply->element[0]->str, found->address))
+             fs_lookup_system(NULL, reply->element[0]->str, &addresses) != 0)
         rc = again(error, "the primary %s has no address: the sentinels call it %.200s",
                    sentinels->master, reply->element[0]->str);
     else
         memcpy(found->host, reply->element[0]->str, reply->element[0]->len);
+    memcpy(found->address, addresses.list[0], sizeof(found->address));
     found->port = (int)port;
     if (reply)
         freeReplyObject(reply);

@@ -95,9 +95,9 @@ int fs_session_open(const struct fs_node *node, uint64_t timeout_us, redisContex
     if (node->path) {
         opened = redisConnectUnixWithTimeout(node->path, timeout);
     } else {
-        for (unsigned i = 0; i < node->address_count && (!opened || opened->err); i++) {
+        for (unsigned i = 0; i < node->at.count && (!opened || opened->err); i++) {
             fs_session_close(opened);
-            opened = redisConnectWithTimeout(node->addresses[i], node->port, timeout);
+            opened = redisConnectWithTimeout(node->at.list[i], node->port, timeout);
         }
     }
     if (!opened || opened->err) {

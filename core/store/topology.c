@@ -5,14 +5,12 @@
  * with the same key names. */
 #include "store/topology.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "base/text.h"
@@ -295,45 +293,29 @@ int fs_topology_add(struct fs_topology *topology, const char *url, struct fs_err
     return rc;
 }
 
-static int node_resolve(struct fs_node *node, struct fs_error *error)
+int fs_topology_resolve(struct fs_topology *topology, fs_lookup *lookup, void *lookup_data,
+                        struct fs_error *error)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    int rc = getaddrinfo(node->host, NULL, &hints, &found);
+    for (unsigned i = 0; i < topology->node_count; i++) {
+        struct fs_node *node = &topology->nodes[i];
+        int rc = node->host
+                     ? (lookup ? lookup : fs_lookup_system)(lookup_data, node->host, &node->at)
+                     : 0;
 
-    if (rc != 0) {
-        refuse(error, "the Redis server %s has no address: %s", node->name, gai_strerror(rc));
-        return -EHOSTUNREACH;
+        if (rc != 0) {
+            refuse(error, "the Redis server %s has no address: %s", node->name, gai_strerror(rc));
+            return -EHOSTUNREACH;
+        }
     }
-    node->address_count = 0;
-    for (const struct addrinfo *at = found; at && node->address_count < FS_STORE_ADDRESSES_MAX;
-         at = at->ai_next)
-        if (getnameinfo(at->ai_addr, at->ai_addrlen, node->addresses[node->address_count],
-                        FS_NODE_ADDRESS_SIZE, NULL, 0, NI_NUMERICHOST) == 0)
-            node->address_count++;
-    freeaddrinfo(found);
-    if (node->address_count > 0)
-        return 0;
-    refuse(error, "the Redis server %s has no address that can be used", node->name);
-    return -EHOSTUNREACH;
-}
-
-int fs_topology_resolve(struct fs_topology *topology, struct fs_error *error)
-{
-    int rc = 0;
-
-    for (unsigned i = 0; i < topology->node_count && rc == 0; i++)
-        if (topology->nodes[i].host)
-            rc = node_resolve(&topology->nodes[i], error);
-    return rc;
+    return 0;
 }
 
 void fs_topology_move(struct fs_node *node, const char *address, int port)
 {
     if (!address[0])
         return;
-    snprintf(node->addresses[0], sizeof(node->addresses[0]), "%s", address);
-    node->address_count = 1;
+    snprintf(node->at.list[0], sizeof(node->at.list[0]), "%s", address);
+    node->at.count = 1;
     node->port = port;
     snprintf(node->name, sizeof(node->name), strchr(address, ':') ? "[%s]:%d" : "%s:%d", address,
              port);

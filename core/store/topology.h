@@ -6,9 +6,9 @@
 #include <flashsale/strategy.h>
 
 #include "base/limits.h"
+#include "store/lookup.h"
 
-#define FS_NODE_NAME_SIZE 128   /* of a name for people, with its NUL */
-#define FS_NODE_ADDRESS_SIZE 64 /* of a numeric address, with its NUL */
+#define FS_NODE_NAME_SIZE 128 /* of a name for people, with its NUL */
 #define FS_STORE_SLOT_COUNT 16384u
 
 /* Who knows where a primary is now. */
@@ -21,7 +21,7 @@ struct fs_sentinels {
     } list[FS_STORE_SENTINELS_MAX];
 };
 
-/* One server.  Constant once it is in a topology, but the address of one that sentinels name. */
+/* One server.  Constant once it is in a topology, but the addresses of one that may move. */
 struct fs_node {
     char name[FS_NODE_NAME_SIZE]; /* "redis-1:6379", "unix:/run/redis.sock": never a password */
     char *host;                   /* owned; NULL: a unix socket, or sentinels tell */
@@ -30,9 +30,7 @@ struct fs_node {
     char *password;               /* owned; NULL: none */
     int port;
     unsigned database;
-    /* Numeric, of the host, in the resolver's order; none for a unix socket. */
-    char addresses[FS_STORE_ADDRESSES_MAX][FS_NODE_ADDRESS_SIZE];
-    unsigned address_count;
+    struct fs_addresses at;         /* of the host; none for a unix socket */
     struct fs_sentinels *sentinels; /* owned; NULL: none */
 };
 
@@ -50,9 +48,10 @@ struct fs_topology {
  * Returns 0, -EINVAL with a sentence, -ENOSPC beyond FS_STORE_NODES_MAX, -ENOMEM.  [main] */
 int fs_topology_add(struct fs_topology *topology, const char *url, struct fs_error *error);
 
-/* Asks the resolver for every host; blocks.  Loops never do: a name that moves is seen by the next
- * start.  Returns 0, or -EHOSTUNREACH with a sentence.  [main] */
-int fs_topology_resolve(struct fs_topology *topology, struct fs_error *error);
+/* Looks up the name of every server; blocks, so loops never do it (resolver.h follows names that move).
+ * lookup NULL: fs_lookup_system.  Returns 0, or -EHOSTUNREACH with a sentence.  [main] */
+int fs_topology_resolve(struct fs_topology *topology, fs_lookup *lookup, void *lookup_data,
+                        struct fs_error *error);
 
 /* Gives a node that sentinels name its address, and the name of it; address "": nothing.  */
 void fs_topology_move(struct fs_node *node, const char *address, int port);

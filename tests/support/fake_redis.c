@@ -136,8 +136,12 @@ static void *run(void *data)
 
 void fs_fake_redis_start(struct fs_fake_redis *fake)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    uint8_t loopback = fake->loopback ? fake->loopback : 1;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)fake->wanted_port),
+                                  .sin_addr = {htonl((INADDR_LOOPBACK & ~0xffu) | loopback)}};
     socklen_t len = sizeof(address);
+    const int one = 1;
 
     fake->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     fake->wake_fd = eventfd(0, EFD_CLOEXEC);
@@ -149,12 +153,13 @@ void fs_fake_redis_start(struct fs_fake_redis *fake)
         fake->clients[i].len = 0;
     }
     if (fake->listen_fd < 0 || fake->wake_fd < 0 ||
+        setsockopt(fake->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
         bind(fake->listen_fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
         listen(fake->listen_fd, 64) != 0 ||
         getsockname(fake->listen_fd, (struct sockaddr *)&address, &len) != 0)
         die("no socket");
     fake->port = ntohs(address.sin_port);
-    snprintf(fake->url, sizeof(fake->url), "redis://127.0.0.1:%d", fake->port);
+    snprintf(fake->url, sizeof(fake->url), "redis://127.0.0.%u:%d", loopback, fake->port);
     if (pthread_create(&fake->thread, NULL, run, fake) != 0)
         die("no thread");
 }

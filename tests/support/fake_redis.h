@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define FS_FAKE_REDIS_WORDS 16u
 #define FS_FAKE_REDIS_CLIENTS 16u
@@ -25,6 +26,8 @@ struct fs_fake_redis {
     atomic_uint accepted_count; /* connections */
     atomic_bool is_replica;     /* what INFO says */
     bool is_alone;              /* set before: INFO says that it is no node of a cluster */
+    uint8_t loopback;           /* set before: it listens on 127.0.0.<loopback>; 0: 127.0.0.1 */
+    int wanted_port;            /* set before: its port; 0: a free one */
 
     int listen_fd;
     int wake_fd;

@@ -49,7 +49,7 @@ bool fs_link_open(struct fs_link_fixture *link, const struct fs_link_options *op
     for (size_t i = 0; i < 4 && options->urls[i]; i++)
         if (fs_topology_add(&link->topology, options->urls[i], &error) != 0)
             abort();
-    if (fs_topology_resolve(&link->topology, &error) != 0 ||
+    if (fs_topology_resolve(&link->topology, NULL, NULL, &error) != 0 ||
         fs_redis_store_create(&wanted, &link->redis) != 0)
         abort();
     link->store = &link->redis->store;
@@ -67,6 +67,7 @@ bool fs_link_open_found(struct fs_link_fixture *link, const struct fs_link_optio
                                       .in_flight_max = options->in_flight_max,
                                       .start_timeout_us = options->start_timeout_us,
                                       .wait_replicas = options->wait_replicas,
+                                      .lookup = options->lookup,
                                       .log = &link->log};
     struct fs_error error = {.text = ""};
 

@@ -53,6 +53,7 @@ struct fs_link_options {
     uint32_t in_flight_max;      /* 0: 1024 */
     uint64_t start_timeout_us;   /* 0: as redis.h */
     unsigned wait_replicas;
+    fs_lookup *lookup; /* of fs_link_open_found(); NULL: the system's */
 };
 
 /* Opens, and turns until it is ready for at most wait_ms; false: it is not. */

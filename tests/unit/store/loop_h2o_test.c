@@ -66,7 +66,7 @@ static bool open_link(const char *url)
     loop = h2o_evloop_create();
     fs_loop_h2o_init(&poller, loop);
     return fs_topology_add(&topology, url, &error) == 0 &&
-           fs_topology_resolve(&topology, &error) == 0 &&
+           fs_topology_resolve(&topology, NULL, NULL, &error) == 0 &&
            fs_redis_store_create(&options, &redis) == 0 && until_ready(FS_LINK_PATIENCE_MS);
 }
 

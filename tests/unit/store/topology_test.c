@@ -72,7 +72,7 @@ static void sentinels_are_read_with_the_name_of_their_primary(void)
     FS_CHECK_STR(node->sentinels->master, "m");
     fs_topology_move(&topology.nodes[topology.node_count - 1], "10.0.0.1", 7000);
     FS_CHECK_STR(node->name, "10.0.0.1:7000");
-    FS_CHECK_STR(node->addresses[0], "10.0.0.1");
+    FS_CHECK_STR(node->at.list[0], "10.0.0.1");
     fs_topology_dispose(&topology);
 }
 
@@ -140,12 +140,12 @@ static void more_servers_than_the_limit_are_refused(void)
 static void names_become_numeric_addresses(void)
 {
     FS_REQUIRE(add("redis://localhost:1") != NULL);
-    FS_CHECK_INT(fs_topology_resolve(&topology, &error), 0);
-    FS_CHECK(topology.nodes[0].address_count >= 1);
-    FS_CHECK(strcmp(topology.nodes[0].addresses[0], "127.0.0.1") == 0 ||
-             strcmp(topology.nodes[0].addresses[0], "::1") == 0);
+    FS_CHECK_INT(fs_topology_resolve(&topology, NULL, NULL, &error), 0);
+    FS_CHECK(topology.nodes[0].at.count >= 1);
+    FS_CHECK(strcmp(topology.nodes[0].at.list[0], "127.0.0.1") == 0 ||
+             strcmp(topology.nodes[0].at.list[0], "::1") == 0);
     FS_REQUIRE(add("redis://no-such-host.invalid:1") != NULL);
-    FS_CHECK(fs_topology_resolve(&topology, &error) != 0);
+    FS_CHECK(fs_topology_resolve(&topology, NULL, NULL, &error) != 0);
     FS_CHECK_CONTAINS(error.text, "no-such-host.invalid:1 has no address");
     fs_topology_dispose(&topology);
 }
