@@ -18,15 +18,16 @@
 
 #include <flashsale/strategy.h>
 
-struct sim_lua;   /* a Lua interpreter with the scripts that it has compiled; one serves all stores */
+#include "sim/memory.h"
+
+struct sim_lua; /* a Lua interpreter with the scripts that it has compiled; one serves all stores */
 struct sim_store; /* one server */
 
 /* A reply and the memory behind it.  Zero it to init; texts and items are valid until it is disposed
  * or used for another command. */
 struct sim_reply {
     struct fs_reply reply; /* errors are FS_REPLY_REFUSED or FS_REPLY_ERROR, as core/store says */
-    struct sim_block *blocks;
-    struct sim_block *block;
+    struct sim_memory memory;
 };
 
 void sim_reply_dispose(struct sim_reply *reply);
