@@ -1,8 +1,8 @@
-"""The plan's five scenarios as Locust load shapes, read from scenarios/<name>.yaml when it is there.
+"""The five reference scenarios as Locust load shapes, read from scenarios/<name>.yaml when it is there.
 
 The files are those of flashsale-bench, which checks them strictly (`flashsale bench validate`); here
 only what Locust can do is taken from them: stages, mix, think time, quantities, products.  Without the
-files, as in a container that has the locustfile alone, the plan's own numbers below stand.
+files, as in a container that has the locustfile alone, the numbers below stand.
 """
 import dataclasses
 import pathlib
@@ -35,8 +35,8 @@ class Scenario:
     products: list = dataclasses.field(default_factory=lambda: [str(n) for n in range(1, 11)])
 
 
-# The plan's table.
-PLAN = {
+# The reference scenarios.
+REFERENCE = {
     "baseline": Scenario("baseline", [Stage(0, 60, 1)], purchase=1, inventory=1, quantity=(1, 1),
                          products=["1"]),
     "load": Scenario("load", [Stage(30, 120, 100), Stage(30, 120, 500), Stage(60, 300, 1000)]),
@@ -92,9 +92,9 @@ def scenario(name, profile="full"):
     path = FOLDER / f"{name}.yaml"
     if re.fullmatch(r"[A-Za-z0-9_-]+", name) and path.is_file():
         return read(path, profile)
-    if name in PLAN:
-        return PLAN[name]
-    there = sorted({*PLAN, *(p.stem for p in FOLDER.glob("*.yaml"))})
+    if name in REFERENCE:
+        return REFERENCE[name]
+    there = sorted({*REFERENCE, *(p.stem for p in FOLDER.glob("*.yaml"))})
     raise ValueError(f"no scenario '{name}'; there are {', '.join(there)}")
 
 
@@ -155,7 +155,7 @@ SHAPES = {shape.scenario_name: shape for shape in (BaselineShape, LoadShape, Spi
 
 
 def shape(name, profile="full"):
-    """The class for a scenario; one is made for a file that is none of the plan's five."""
+    """The class for a scenario; one is made for a file that is none of the five."""
     scenario(name, profile)  # says now what is wrong, not when the run starts
     base = SHAPES.get(name, ScenarioShape)
     return type(base.__name__, (base,), {"scenario_name": name, "profile": profile,

@@ -1,8 +1,8 @@
-"""The plan's load as a Locust file: each user logs in once, then looks (weight 3) and buys (weight 7).
+"""The reference load as a Locust file: each user logs in once, then looks (weight 3) and buys (weight 7).
 
     locust -f load_tests/locustfile.py --host http://127.0.0.1:8000            web UI on port 8089
     locust -f load_tests/locustfile.py --host http://127.0.0.1:8000 --headless \
-           -u 1000 -r 50 -t 60s --csv results/locust                           the plan's command
+           -u 1000 -r 50 -t 60s --csv results/locust                           the reference command
     locust ... --headless --scenario spike [--scenario-profile ci]             a scenario's load shape
 
 A scenario is one of baseline, load, spike, stress, soak, or another file of load_tests/scenarios with
@@ -51,13 +51,13 @@ def add_options(parser):
     parser.add_argument("--scenario", default="", env_var="LOCUST_SCENARIO", include_in_web_ui=False,
                         help="load shape: baseline, load, spike, stress, soak, or a file of scenarios/")
     parser.add_argument("--scenario-profile", default="full", env_var="LOCUST_SCENARIO_PROFILE",
-                        include_in_web_ui=False, help="smoke, ci or full (as the plan has it)")
+                        include_in_web_ui=False, help="smoke, ci or full (the reference size)")
 
 
 NAME = argument("--scenario", "LOCUST_SCENARIO")
 PROFILE = argument("--scenario-profile", "LOCUST_SCENARIO_PROFILE") or "full"
 try:
-    SCENARIO = locust_shapes.scenario(NAME, PROFILE) if NAME else locust_shapes.PLAN["load"]
+    SCENARIO = locust_shapes.scenario(NAME, PROFILE) if NAME else locust_shapes.REFERENCE["load"]
     if NAME:  # Locust takes the one shape class that it finds here
         Shape = locust_shapes.shape(NAME, PROFILE)
         Shape.__module__ = __name__

@@ -152,6 +152,28 @@ static int add_all(struct fs_chosen *chosen, const struct folder *folder, enum f
     return worst;
 }
 
+/* Names separated by commas; "all" among them means each of the folder. */
+static int add_names(struct fs_chosen *chosen, const struct folder *folder, const char *list,
+                     enum fs_profile profile, FILE *err)
+{
+    int worst = 0;
+
+    for (const char *rest = list; rest;) {
+        const char *comma = strchr(rest, ',');
+        char name[FS_SCENARIO_NAME_SIZE];
+        size_t len = comma ? (size_t)(comma - rest) : strlen(rest);
+        int rc;
+
+        snprintf(name, sizeof(name), "%.*s", (int)(len < sizeof(name) ? len : sizeof(name) - 1),
+                 rest);
+        rc = strcmp(name, "all") == 0 ? add_all(chosen, folder, profile, err)
+                                      : add_name(chosen, folder, name, profile, err);
+        worst = rc != 0 ? rc : worst;
+        rest = comma ? comma + 1 : NULL;
+    }
+    return worst;
+}
+
 static bool is_path(const char *word)
 {
     return strchr(word, '/') != NULL || is_scenario_file(word);
@@ -176,10 +198,8 @@ int fs_choose_scenarios(struct fs_chosen *chosen, const char *const *words, size
             rc = read_folder(&folder, err);
         if (rc == 0 && is_path(words[i]))
             rc = add_file(chosen, words[i], profile, err);
-        else if (rc == 0 && strcmp(words[i], "all") == 0)
-            rc = add_all(chosen, &folder, profile, err);
         else if (rc == 0)
-            rc = add_name(chosen, &folder, words[i], profile, err);
+            rc = add_names(chosen, &folder, words[i], profile, err);
         worst = rc != 0 ? rc : worst;
     }
     return worst;

@@ -115,7 +115,7 @@ static const struct fs_check *worst_of(const struct fs_run *run, const struct fs
     for (size_t i = 0; i < run->check_count; i++) {
         const struct fs_check *check = &run->checks[i];
 
-        if (!check->is_plan || check->summary->subject != first->summary->subject ||
+        if (!check->is_default || check->summary->subject != first->summary->subject ||
             strcmp(check->metric, first->metric) != 0 || isnan(check->actual))
             continue;
         ++*count;
@@ -130,10 +130,11 @@ static bool is_first_of_kind(const struct fs_run *run, size_t index)
     const struct fs_check *check = &run->checks[index];
 
     for (size_t i = 0; i < index; i++)
-        if (run->checks[i].is_plan && run->checks[i].summary->subject == check->summary->subject &&
+        if (run->checks[i].is_default &&
+            run->checks[i].summary->subject == check->summary->subject &&
             strcmp(run->checks[i].metric, check->metric) == 0)
             return false;
-    return check->is_plan;
+    return check->is_default;
 }
 
 static void print_kpi(FILE *out, const struct fs_run *run, const struct fs_check *check)
@@ -153,7 +154,7 @@ static void print_kpi(FILE *out, const struct fs_run *run, const struct fs_check
 static bool has_known_kpi(const struct fs_run *run)
 {
     for (size_t i = 0; i < run->check_count; i++)
-        if (run->checks[i].is_plan && !isnan(run->checks[i].actual))
+        if (run->checks[i].is_default && !isnan(run->checks[i].actual))
             return true;
     return false;
 }
@@ -162,7 +163,7 @@ static void print_kpis(FILE *out, const struct fs_run *run)
 {
     if (!has_known_kpi(run))
         return;
-    fputs("\nThe plan's KPIs, each with its worst scenario\n", out);
+    fputs("\nDefault targets, each with its worst scenario\n", out);
     for (size_t k = 0; k < run->subject_count; k++)
         for (size_t i = 0; i < run->check_count; i++)
             if (run->checks[i].summary->subject == &run->subjects[k] && is_first_of_kind(run, i))
@@ -180,7 +181,7 @@ static void print_failed_checks(FILE *out, const struct fs_run *run)
                     fs_subject_title(check->summary->subject, title),
                     check->summary->scenario->name, check->metric, check->actual,
                     fs_figure_unit(check->metric), check->comparison, check->target,
-                    check->is_plan ? "plan" : "scenario");
+                    check->is_default ? "default" : "scenario");
     }
 }
 
@@ -208,7 +209,7 @@ static void print_troubles(FILE *out, const struct fs_run *run)
         has_any = has_any || has_trouble(&run->records[i]);
     if (!has_any)
         return;
-    fputs("\nNot as it should be\n", out);
+    fputs("\nProblems\n", out);
     for (size_t i = 0; i < run->record_count; i++) {
         const struct fs_record *record = &run->records[i];
         char title[256];
@@ -255,12 +256,13 @@ static json_t *cell_of(const struct fs_summary *summary)
 
 static json_t *check_of(const struct fs_check *check)
 {
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "strategy",
-        check->summary->subject->strategy, "variant", check->summary->subject->variant, "scenario",
-        check->summary->scenario->name, "metric", check->metric, "comparison", check->comparison,
-        "target", fs_json_number(check->target), "actual", fs_json_number(check->actual), "status",
-        fs_threshold_status_name(check->status), "source", check->is_plan ? "plan" : "scenario");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s}", "strategy",
+                     check->summary->subject->strategy, "variant", check->summary->subject->variant,
+                     "scenario", check->summary->scenario->name, "metric", check->metric,
+                     "comparison", check->comparison, "target", fs_json_number(check->target),
+                     "actual", fs_json_number(check->actual), "status",
+                     fs_threshold_status_name(check->status), "source",
+                     check->is_default ? "default" : "scenario");
 }
 
 void fs_table_print_json(FILE *out, const struct fs_run *run, int exit_code)

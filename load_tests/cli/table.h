@@ -4,7 +4,7 @@
 
 #include "run/run.h"
 
-/* Strategies side by side for each scenario; the plan's KPIs with pass or fail; what went wrong. */
+/* Strategies side by side for each scenario; the default targets with pass or fail; problems. */
 void fs_table_print(FILE *out, const struct fs_run *run);
 
 /* {folder, exit_code, cells: [...], thresholds: [...]}. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "run/buckets.h"
 #include "run/cell_files.h"
 #include "run/measure.h"
 #include "run/process.h"
@@ -279,6 +280,8 @@ static int write_files(struct cell *cell)
 {
     int rc = fs_cell_write_latencies(cell->folder, &cell->load);
 
+    if (rc == 0)
+        rc = fs_buckets_write(cell->folder, cell->record, &cell->load);
     if (rc == 0 && cell->server.node_count > 0)
         rc = fs_cell_write_redis(cell->folder, cell->info_before, cell->info_after,
                                  cell->server.node_count);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "run/buckets.h"
 #include "run/json_file.h"
 #include "run/whole_file.h"
 
@@ -25,76 +26,25 @@ void fs_timeseries_write_head(FILE *file)
           file);
 }
 
-struct sold_order {
-    const char *id;
-    int64_t units;
-};
-
-static int compare_orders(const void *a, const void *b)
-{
-    return strcmp(((const struct sold_order *)a)->id, ((const struct sold_order *)b)->id);
-}
-
-/* Orders by their ids, to find how many units a cancel gave back.  NULL: no memory, or none. */
-static struct sold_order *sort_orders(const struct fs_history *history, size_t *count)
-{
-    struct sold_order *orders = calloc(history->count + 1, sizeof(*orders));
-
-    *count = 0;
-    for (size_t i = 0; orders && i < history->count; i++) {
-        const struct fs_operation *operation = fs_history_at(history, i);
-
-        if (operation->kind == FS_OPERATION_PURCHASE && operation->answer == FS_ANSWER_OK &&
-            operation->order_id[0] != '\0')
-            orders[(*count)++] = (struct sold_order){operation->order_id, operation->quantity};
-    }
-    if (orders)
-        qsort(orders, *count, sizeof(*orders), compare_orders);
-    return orders;
-}
-
-/* Units that the operation took (negative: gave back), as far as its answer tells. */
-static int64_t units_taken(const struct fs_operation *operation, const struct sold_order *orders,
-                           size_t order_count)
-{
-    const struct sold_order wanted = {operation->order_id, 0};
-    const struct sold_order *found;
-
-    if (operation->answer != FS_ANSWER_OK || operation->replayed)
-        return 0;
-    switch (operation->kind) {
-    case FS_OPERATION_PURCHASE:
-        return operation->quantity;
-    case FS_OPERATION_RESTOCK:
-        return -(int64_t)operation->quantity;
-    case FS_OPERATION_CANCEL:
-        found =
-            orders ? bsearch(&wanted, orders, order_count, sizeof(*orders), compare_orders) : NULL;
-        return found ? -found->units : 0;
-    default:
-        return 0;
-    }
-}
-
 /* Units left at the end of each second, by the answers; malloc'd.  NULL: no memory. */
 static int64_t *stock_by_second(const struct fs_record *record, const struct fs_load_result *load)
 {
     int64_t left = record->scenario->stock * (int64_t)record->scenario->product_count;
     int64_t *seconds = calloc(load->second_count + 1, sizeof(*seconds));
     bool has_cancels = record->scenario->mix.cancel > 0;
-    struct sold_order *orders = NULL;
+    struct fs_sold_order *orders = NULL;
     size_t order_count = 0;
 
     if (!seconds)
         return NULL;
     if (has_cancels)
-        orders = sort_orders(&load->history, &order_count);
+        orders = fs_orders_sort(&load->history, &order_count);
     for (size_t i = 0; i < load->history.count; i++) {
         const struct fs_operation *operation = fs_history_at(&load->history, i);
         size_t second = operation->answered_us / 1000000;
 
         seconds[second < load->second_count ? second : load->second_count] +=
-            units_taken(operation, orders, order_count);
+            fs_units_taken(operation, orders, order_count);
     }
     for (size_t i = 0; i < load->second_count; i++)
         seconds[i] = left -= seconds[i];

@@ -1,10 +1,10 @@
-/* The plan's KPIs beside the figures.
+/* The default targets beside the figures.
  *
- * The plan asks for sold purchases a second, which only a run whose stock outlasts it can show: they
+ * Purchases sold per second have a target, which only a run whose stock outlasts it can show: they
  * are checked where users do not think between purchases and the stock does not end.  Contention is
- * asked for at the plan's request rate, so it is shown for each run and fails none.  A stress run goes
+ * asked for at the request rate of the reference scenarios, so it is shown for each run and fails none.  A stress run goes
  * on until something gives: there the response time is what is looked for and no failure.  A sale that
- * is to sell out leaves no unit: the plan's "exactly 100 sold". */
+ * is to sell out leaves no unit: "exactly 100 sold". */
 #include "run/kpi.h"
 
 #include <math.h>
@@ -111,7 +111,7 @@ static void add_accuracy(struct fs_check *checks, size_t *count, const struct fs
     struct fs_check *check =
         add(checks, count, summary, fs_figure_column(FS_FIGURE_ACCURACY_OK), "==", 1);
 
-    check->is_plan = true;
+    check->is_default = true;
     if (summary->violations > 0)
         check->actual = 0;
     else if (summary->audited_reps > 0 && summary->proven_reps == summary->audited_reps)
@@ -131,7 +131,7 @@ static void add_sold_out(struct fs_check *checks, size_t *count, const struct fs
     if (!summary->scenario->sells_out || scenario_has(summary->scenario, left))
         return;
     check = add(checks, count, summary, left, "==", 0);
-    check->is_plan = true;
+    check->is_default = true;
     check->actual = summary->max[FS_FIGURE_LEFT];
     decide(check, false);
 }
@@ -151,7 +151,7 @@ size_t fs_checks_make(const struct fs_summary *summary, struct fs_check checks[F
             continue;
         check = add(checks, &count, summary, fs_figure_column(kpis[i].figure), kpis[i].comparison,
                     kpis[i].target);
-        check->is_plan = true;
+        check->is_default = true;
         decide(check, kpis[i].is_reported_only || is_stress);
     }
     for (size_t i = 0; i < scenario->threshold_count; i++) {
@@ -187,6 +187,6 @@ void fs_check_write(FILE *file, const struct fs_check *check)
     fs_csv_text(&csv, fs_figure_unit(check->metric));
     fs_csv_number(&csv, check->actual, figure < FS_FIGURE_COUNT ? fs_figure_digits(figure) : 3);
     fs_csv_text(&csv, fs_threshold_status_name(check->status));
-    fs_csv_text(&csv, check->is_plan ? "plan" : "scenario");
+    fs_csv_text(&csv, check->is_default ? "default" : "scenario");
     fs_csv_end(&csv);
 }

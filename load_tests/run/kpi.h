@@ -1,4 +1,4 @@
-/* Thresholds: the plan's for every run, and each scenario's own. */
+/* Thresholds: the default targets for every run, and each scenario's own. */
 #ifndef FS_BENCH_KPI_H
 #define FS_BENCH_KPI_H
 
@@ -14,7 +14,7 @@ struct fs_check {
     double target;
     double actual; /* NaN: unknown */
     enum fs_threshold_status status;
-    bool is_plan; /* of the plan; else of the scenario */
+    bool is_default; /* one of the default targets; else of the scenario */
 };
 
 #define FS_CHECKS_MAX (FS_SCENARIO_THRESHOLDS_MAX + 16u) /* of one summary */
@@ -26,7 +26,7 @@ const char *fs_threshold_status_name(enum fs_threshold_status status);
 bool fs_compare(double actual, const char *comparison, double target);
 
 /* Checks one summary by its medians; accuracy by all repetitions.  A scenario's own threshold stands
- * in for the plan's of the same metric.  Without a valid repetition nothing is known: such rows are
+ * in for the default target of the same metric.  Without a valid repetition nothing is known: such rows are
  * reported, not failed, and the run is invalid by itself.  Returns how many checks there are. */
 size_t fs_checks_make(const struct fs_summary *summary, struct fs_check checks[FS_CHECKS_MAX]);
 

@@ -8,7 +8,7 @@
 
 #define SECONDS_MIN 20u  /* fewer: a tenth means nothing */
 #define BACK_IN_A_ROW 3u /* one good second may be luck */
-#define WATCHED_MIN 10u  /* the plan's time to recover */
+#define WATCHED_MIN 10u  /* the target of the recovery time */
 #define CALM_FACTOR 2.0  /* of the P99 before */
 #define CALM_US 5000.0   /* or so much more than it */
 #define TOP_SHARE 0.98   /* of the most users */

@@ -7,8 +7,8 @@ from scipy import stats
 
 from . import text
 
-PLAN_P99_MS = 500.0
-PLAN_ERROR_RATE = 0.001
+DEFAULT_P99_MS = 500.0
+DEFAULT_ERROR_RATE = 0.001
 ANSWERED_SHARE_MIN = 0.95
 RECOVERY_S_MAX = 10
 BACK_IN_A_ROW = 3           # good seconds: one alone may be luck
@@ -37,7 +37,7 @@ class Breaking:
 
 
 def target(cell, metric, default):
-    """The cell's own upper target of a metric, else the plan's."""
+    """The cell's own upper target of a metric, else the default."""
     rows = cell.results.thresholds
     rows = cell.results.part(rows, (cell.strategy, cell.variant, cell.scenario))
     own = rows[(rows["metric"] == metric) & rows["comparison"].isin(["<", "<="])]
@@ -70,8 +70,8 @@ def steps(cell):
 
 def breaking_point(cell):
     """The first step that crosses the P99 or error target or answers under 95 %; None: none did."""
-    p99_max = target(cell, "latency_p99_ms", PLAN_P99_MS)
-    errors_max = target(cell, "error_rate", PLAN_ERROR_RATE)
+    p99_max = target(cell, "latency_p99_ms", DEFAULT_P99_MS)
+    errors_max = target(cell, "error_rate", DEFAULT_ERROR_RATE)
     before = None
     for step in steps(cell):
         reasons = []

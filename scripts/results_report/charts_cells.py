@@ -136,7 +136,7 @@ def _stress_p99(cells, palette):
             axes.plot([s.users for s in steps], [s.p99_ms for s in steps],
                       marker=palette.marker(cell.label), **palette.line(cell.label))
             known += [s.p99_ms for s in steps]
-        limit = min(analysis.target(c, "latency_p99_ms", analysis.PLAN_P99_MS) for c in cells)
+        limit = min(analysis.target(c, "latency_p99_ms", analysis.DEFAULT_P99_MS) for c in cells)
         log_axis(axes, "y", min(known + [limit]), max(known + [limit]))
         axes.axhline(limit, color=TARGET, linewidth=1.2, linestyle=(0, (3, 3)))
         axes.annotate(f"target {limit:,.0f} ms", (0.01, limit), (0, 4), color=TARGET, fontsize=8.5,

@@ -1,7 +1,7 @@
 """Charts of a results folder with time, or what was offered, along the x axis.
 
-A line is the median over a cell's repetitions in each second; the band reaches from the lowest to
-the highest repetition."""
+A line is the median over a cell's repetitions in each second, of a run of up to 5 s in each 10 ms; the
+band reaches from the lowest to the highest repetition."""
 import numpy
 from matplotlib import ticker
 
@@ -14,18 +14,18 @@ DRAINED = 0.1  # of the stock: less is no picture worth a look
 ENDED = 0.6  # a last second with less than this of the one before it is not a whole second
 
 
-def _by_second(cell, column):
-    """(seconds, median, lowest, highest repetition), without unknown and unfinished seconds."""
-    seconds = cell.seconds.dropna(subset=["second", column])
-    if column in ("answered", "users") and len(seconds):
-        answered = seconds.groupby("second")["answered"].median()
+def _over_time(cell, column):
+    """(seconds since the start, median, lowest, highest repetition), without what is unknown or not whole."""
+    table, step = cell.moments(column)
+    table = table.dropna(subset=["until_s", column])
+    if step == 1 and column in ("answered", "users") and len(table):
+        answered = table.groupby("until_s")["answered"].median()
         if len(answered) > 1 and answered.iloc[-1] < ENDED * answered.iloc[-2]:
-            seconds = seconds[seconds["second"] < answered.index[-1]]
-    if not len(seconds):
+            table = table[table["until_s"] < answered.index[-1]]
+    if not len(table):
         return None
-    grouped = seconds.groupby("second")[column]
-    table = grouped.agg(["median", "min", "max"])
-    return table.index.to_numpy(), table["median"], table["min"], table["max"]
+    found = table.groupby("until_s")[column].agg(["median", "min", "max"])
+    return found.index.to_numpy(), found["median"], found["min"], found["max"]
 
 
 def _smooth(line, most=240):
@@ -47,11 +47,11 @@ def _lines(axes, cells, palette, column, scale=1.0, minutes=False, start=None):
     Returns the highest value, None when there is none."""
     top = None
     for cell in cells:
-        line = _by_second(cell, column)
+        line = _over_time(cell, column)
         if line is None:
             continue
         times, middle, low, high = _smooth(line)
-        times = (times + 1) / (60 if minutes else 1)
+        times = times / (60 if minutes else 1)
         if start is not None:
             times = numpy.insert(times, 0, 0)
             middle, low, high = (numpy.insert(numpy.asarray(v), 0, start(cell))
@@ -96,8 +96,16 @@ def throughput(results, palette):
 
 
 def users(results, palette):
-    return Chart("users", "Users over time", "Users at work in each second.",
-                 _panels(results, palette, "users", "users"), palette.marks(results.labels))
+    """Users of a closed load; where requests start by the clock or all at once, those in flight."""
+    panels = []
+    for name in results.scenarios:
+        cells = results.of_scenario(name)
+        closed = any(len(c.seconds) and c.seconds["users"].max() > 0 for c in cells)
+        column, label = ("users", "users") if closed else ("in_flight", "requests in flight")
+        panels += [p for p in _panels(results, palette, column, label) if p.title == name]
+    return Chart("users", "Users over time",
+                 "Users at work. Where all requests are released at once, or start by the clock, "
+                 "requests in flight.", panels, palette.marks(results.labels))
 
 
 def error_rate(results, palette):

@@ -7,7 +7,7 @@ import math
 
 from . import analysis, text
 
-CONTENTION = 0.30           # the plan's target for locks
+CONTENTION = 0.30           # the default target for locks
 LOCK_WAIT_SHARE = 0.25      # of a purchase's P99
 LINE_MIN = 5                # purchases in front of one that waits for its turn at the lock
 CORE_BUSY = 85.0            # percent of a core, in the busiest seconds

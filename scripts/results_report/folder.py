@@ -33,6 +33,10 @@ THRESHOLD_COLUMNS = """strategy variant scenario metric comparison target unit a
 source""".split()
 RESOURCE_COLUMNS = """second process cpu_percent cpu_user_s cpu_sys_s rss_mib voluntary_switches
 involuntary_switches net_rx_bytes net_tx_bytes disk_read_bytes disk_write_bytes fds threads""".split()
+BUCKET_COLUMNS = "ms in_flight offered answered sold_units errors stock_left".split()
+BUCKET_MS = 10
+LEVELS = ["stock_left", "in_flight"]  # of the bucket's end; the other columns count within it
+SHORT_S = 5  # a run up to here is drawn in buckets, where it has them
 REDIS_COLUMNS = """second node connections_received ops_per_s rejected_connections used_memory_mib
 fragmentation_ratio locks_live""".split()
 KEY = ["strategy", "variant", "scenario"]
@@ -116,6 +120,18 @@ class Cell:
 
     def resources(self):
         return self._files("resources.csv", ["second", "process"], RESOURCE_COLUMNS, ["process"])
+
+    def moments(self, column):
+        """(table with "rep", "until_s" and the column as it was then, its step in s): the buckets of a
+        short run, else its seconds. A count of a bucket is given per second. A repetition that ended
+        before the longest keeps its last stock, and nothing happens in it any more."""
+        buckets = self._files("buckets.csv", ["ms"], BUCKET_COLUMNS, [])
+        if column not in BUCKET_COLUMNS or not len(buckets) or buckets["ms"].max() > SHORT_S * 1000:
+            return self.seconds.assign(until_s=self.seconds["second"] + 1), 1.0
+        by_rep = buckets.pivot(index="ms", columns="rep", values=column)
+        by_rep = by_rep.ffill() if column in LEVELS else by_rep.fillna(0) * (1000 / BUCKET_MS)
+        table = by_rep.melt(value_name=column, ignore_index=False).reset_index()
+        return table.assign(until_s=table["ms"] / 1000), BUCKET_MS / 1000
 
     def redis(self):
         return self._files("redis.csv", ["second", "node"], REDIS_COLUMNS, ["node"])

@@ -1,4 +1,4 @@
-"""Breaking points, recovery and drift: what the plan asks of single scenarios, found in their seconds."""
+"""Breaking points, recovery and drift: targets of single scenarios, found in their seconds."""
 import math
 
 from . import analysis, text
@@ -23,7 +23,7 @@ def _recovery(back):
 
 
 def missed(results):
-    """The plan's targets that no single figure shows, and that were missed; in words."""
+    """Targets that no single figure shows, and that were missed; in words."""
     found = []
     judged = set(results.thresholds["metric"])  # those are among the targets
     for cell in _of(results, "soak") if "slowdown" not in judged else []:

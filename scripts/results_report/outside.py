@@ -2,7 +2,7 @@
 
 Both become one Sample: seconds with users, answers, errors and percentiles, and a row a kind of
 request.  Purchases carry their outcome in the request's name ("/purchase/[id] sold_out"), as
-load_tests/locustfile.py and the JMeter plan name them."""
+load_tests/locustfile.py and the JMeter file name them."""
 import dataclasses
 import pathlib
 
@@ -14,7 +14,7 @@ from .document import Bullets, Heading, Picture, Table, Text
 from .figures import (MUTED, SERIES, TARGET, Chart, Mark, Panel, from_zero, log_axis, nothing, plain)
 
 QUANTILES = [("p50", "P50", "o"), ("p95", "P95", "s"), ("p99", "P99", "D"), ("max", "longest", "|")]
-PLAN = [("tps_sold", ">=", 100.0), ("latency_p50_ms", "<", 100.0), ("latency_p99_ms", "<", 500.0),
+DEFAULT_TARGETS = [("tps_sold", ">=", 100.0), ("latency_p50_ms", "<", 100.0), ("latency_p99_ms", "<", 500.0),
         ("error_rate", "<", 0.001)]
 JTL_COLUMNS = ["timeStamp", "elapsed", "label", "responseCode", "success", "allThreads"]
 LOCUST_OWN = {"second": "Timestamp", "users": "User Count", "answered": "Total Request Count",
@@ -122,7 +122,7 @@ CODES = {"200": "sold", "400": "sold_out", "409": "user_limit", "503": "busy"}
 
 
 def _with_outcome(label, code, failed):
-    """JMeter's plan does not name outcomes; what passed its assertions is told by the status."""
+    """JMeter's file does not name outcomes; what passed its assertions is told by the status."""
     if "/purchase" not in label or " " in label:
         return label
     return f"{label} {'error' if failed else CODES.get(code, code)}"
@@ -139,7 +139,7 @@ def _outcome(name):
 
 
 def figures_of(sample):
-    """The plan's KPIs as far as this tool can tell them."""
+    """The default targets as far as this tool can tell them."""
     bought = _purchases(sample)
     sold = bought[[_outcome(n) == "sold" for n in bought["name"]]] if len(bought) else bought
     total, errors = sample.kinds["count"].sum(), sample.kinds["errors"].sum()
@@ -234,7 +234,7 @@ def build(sample):
     rows = [[text.name_of(metric), text.figure(metric, known.get(metric)),
              f"{comparison} {text.figure(metric, target)}",
              _judge(metric, known.get(metric), comparison, target, sold_out)]
-            for metric, comparison, target in PLAN]
+            for metric, comparison, target in DEFAULT_TARGETS]
     failed = [row[0] for row in rows if row[3] == "fail"]
     open_ones = [row[0] for row in rows if row[3].startswith("not ")]
     passed = "**INCOMPLETE**: nothing could be judged." if len(open_ones) == len(rows) else \
@@ -249,7 +249,7 @@ def build(sample):
               Heading("Summary"), Bullets([f"Source: {pathlib.Path(sample.source).name}.",
                                            *(f"{note}." for note in sample.notes)]),
               Heading("Targets"), Table(["metric", "value", "target", "status"], rows,
-                                        "The plan's KPIs. Times are those of the slowest outcome of "
+                                        "Default targets. Times are those of the slowest outcome of "
                                         "a purchase, so the whole is not slower.")]
     if len(sample.kinds):
         blocks += [Heading("Requests"), Table(

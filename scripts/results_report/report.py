@@ -7,8 +7,9 @@ from .document import Bullets, Heading, Picture, Table, Text
 from .folder import VIOLATIONS, label_of
 
 OTHERS_MAX = 40.0           # percent of a core: the kernel's own threads take some for disk and network
-PLAN_TARGETS = ["tps_sold", "latency_p50_ms", "latency_p99_ms", "error_rate", "lock_contention",
+DEFAULT_TARGETS = ["tps_sold", "latency_p50_ms", "latency_p99_ms", "error_rate", "lock_contention",
                 "accuracy_ok"]
+DEFAULT_SOURCES = ["default", "plan"]  # "plan" in folders of before 2026-12
 SIDE = [("tps_sold", ">accepted/s"), ("answered_per_s", ">answered/s"), ("latency_p50_ms", ">P50 ms"),
         ("latency_p95_ms", ">P95 ms"), ("latency_p99_ms", ">P99 ms"), ("latency_p999_ms", ">P99.9 ms"),
         ("error_rate", ">errors"), ("lock_contention", ">lock contention")]
@@ -26,12 +27,12 @@ def build(results):
     name = results.manifest.get("name") or results.path.name
     blocks = verdict(results, found)
     blocks += summary(results)
-    blocks += targets(results)
+    blocks += accuracy(results)
     blocks += side_by_side(results)
+    blocks += targets(results)
     blocks += bottlenecks(results, found)
     blocks += recommendations(found)
     blocks += long_runs.blocks(results)
-    blocks += accuracy(results)
     blocks += [Heading("Plots")] + [Picture(chart) for chart in charts]
     blocks += environment(results)
     blocks += how_to_read()
@@ -190,7 +191,7 @@ def targets(results):
     if not len(table):
         return [Heading("Targets"), Text("No targets were recorded (thresholds.csv).")]
     table = table.reset_index(drop=True)
-    rank = {name: at for at, name in enumerate(PLAN_TARGETS)}
+    rank = {name: at for at, name in enumerate(DEFAULT_TARGETS)}
     rows = []
     keys = ["source", "metric", "comparison", "target", "unit", "strategy", "variant"]
     for key, part in table.groupby(keys, sort=False, dropna=False):
@@ -203,16 +204,17 @@ def targets(results):
         same = len(part) > 1 and part["actual"].nunique() == 1
         where = "everywhere" if same else worst["scenario"] if len(part) == 1 else \
             f"worst: {worst['scenario']}"
-        rows.append((key[0] != "plan", rank.get(key[1], 99), key[1], label_of(key[5], key[6]),
+        rows.append((key[0] not in DEFAULT_SOURCES, rank.get(key[1], 99), key[1], label_of(key[5], key[6]),
                      [text.name_of(key[1]), label_of(key[5], key[6]),
                       f"{_measured(worst)} ({where})", _target(worst), status, key[0]]))
     rows = [row[-1] for row in sorted(rows, key=lambda row: row[:4])]
     columns = ["metric", "strategy", "value", "target", "status", "set by"]
-    plan = [row[:5] for row in rows if row[5] == "plan"]
-    own = [row for row in rows if row[5] != "plan"]
+    default = [row[:5] for row in rows if row[5] in DEFAULT_SOURCES]
+    own = [row for row in rows if row[5] not in DEFAULT_SOURCES]
     blocks = [Heading("Targets")]
-    if plan:
-        blocks.append(Table(columns[:5], plan, "The plan's KPIs. Value: the worst over the scenarios."))
+    if default:
+        blocks.append(Table(columns[:5], default, "Default targets (load_tests/README.md says where each comes "
+                                                  "from). Value: the worst over the scenarios."))
     if own:
         blocks.append(Table(columns[:5], [row[:5] for row in own], "Targets of single scenarios.",
                             folded=len(own) > 24))
@@ -234,15 +236,15 @@ def side_by_side(results):
     sides = [s for s in SIDE if results.runs[s[0]].notna().any() or s[0] != "lock_contention"]
     rows = []
     for cell in results.cells:
-        row = [cell.scenario, cell.label]
+        durability = next(filter(None, cell.runs["durability"]), text.NONE)
+        valid = f"{cell.valid_reps} of {cell.reps}" if cell.valid_reps else f"invalid: 0 of {cell.reps}"
+        row = [cell.scenario, cell.label, _accuracy_word(cell), durability, valid]
         for metric, _ in sides + costs:
             value = cell.value(metric)
             row.append(text.percent(value) if metric in text.PERCENT else text.number(value))
-        durability = next(filter(None, cell.runs["durability"]), text.NONE)
-        valid = f"{cell.valid_reps} of {cell.reps}" if cell.valid_reps else f"invalid: 0 of {cell.reps}"
-        rows.append(row + [_accuracy_word(cell), durability, valid])
-    columns = ["scenario", "strategy"] + [name for _, name in sides + costs] + \
-              ["accurate", "durability", "valid runs"]
+        rows.append(row)
+    columns = ["scenario", "strategy", "accurate", "durability", "valid runs"] + \
+              [name for _, name in sides + costs]
     return [Heading("Strategies side by side"),
             Table(columns, rows, "Medians of the valid repetitions. Accepted are purchases that got "
                                  "units; answered are all requests.")]

@@ -169,7 +169,7 @@ def check_tables(bench, folder):
                for row in accuracy), accuracy
     thresholds = bench.rows("thresholds.csv")
     assert {row["status"] for row in thresholds} <= {"pass", "reported"}
-    assert {"plan", "scenario"} == {row["source"] for row in thresholds}
+    assert {"default", "scenario"} == {row["source"] for row in thresholds}
     series = bench.rows("timeseries.csv")
     assert sum(int(row["sold"]) for row in series) == 40
     assert series[-1]["stock_left"] == "0"
@@ -210,6 +210,12 @@ def test_each_of_our_scenarios_can_be_listed_and_validated(bench):
     done = bench("validate", *sorted(SCENARIOS.glob("*.yaml")))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(": fine") == len(names)
+
+
+def test_scenarios_can_be_listed_with_commas(bench):
+    done = bench("run", "-s", "rush,throughput,no_such", "--strategy", "v1")
+    assert done.returncode == 2
+    assert "there is no scenario no_such" in done.stderr and "rush" not in done.stderr
 
 
 def test_a_mistake_in_a_scenario_is_told_with_its_place_before_anything_starts(bench):

@@ -149,12 +149,12 @@ def write_cell(home, model, scenario, rows, values, rng):
 
 
 def thresholds(runs):
-    """The plan's KPIs over each cell's medians (here: its first run)."""
-    plan = [("tps_sold", ">=", 100, "/s"), ("latency_p50_ms", "<", 100, "ms"),
+    """The default targets over each cell's medians (here: its first run)."""
+    targets = [("tps_sold", ">=", 100, "/s"), ("latency_p50_ms", "<", 100, "ms"),
             ("latency_p99_ms", "<", 500, "ms"), ("error_rate", "<", 0.001, "ratio"),
             ("lock_contention", "<", 0.3, "ratio"), ("accuracy_ok", "==", 1, "ratio")]
     for run in runs:
-        for metric, comparison, target, unit in plan:
+        for metric, comparison, target, unit in targets:
             actual = run[metric]
             if run["rep"] != 1 or actual == "" or (metric == "tps_sold" and run["scenario"] == "rush"):
                 continue
@@ -162,7 +162,7 @@ def thresholds(runs):
             status = "reported" if metric == "lock_contention" else "pass" if good else "fail"
             yield {**{k: run[k] for k in folder.KEY}, "metric": metric, "comparison": comparison,
                    "target": target, "unit": unit, "actual": actual, "status": status,
-                   "source": "plan"}
+                   "source": "default"}
 
 
 def make(path, scenarios=("rush", "throughput"), strategies=STRATEGIES, reps=5, length=12, seed=1):

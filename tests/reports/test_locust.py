@@ -124,14 +124,14 @@ print(json.dumps([asked[0] == asked[1], slept, [a.verdict for a in script],
 
 def test_the_five_scenarios_of_the_plan_are_shapes():
     told = in_locust("print(json.dumps({n: [s.SHAPES[n].__name__, sum(x.ramp_s + x.hold_s for x in "
-                     "s.PLAN[n].stages), max(x.target for x in s.PLAN[n].stages)] for n in s.PLAN}))")
+                     "s.REFERENCE[n].stages), max(x.target for x in s.REFERENCE[n].stages)] for n in s.REFERENCE}))")
     assert told == {"baseline": ["BaselineShape", 60, 1], "load": ["LoadShape", 660, 1000],
                     "spike": ["SpikeShape", 125, 1000], "stress": ["StressShape", 3000, 5000],
                     "soak": ["SoakShape", 3630, 500]}
 
 
 def test_users_follow_ramp_and_hold():
-    told = in_locust("print(json.dumps([s.users_at(s.PLAN['spike'].stages, t) "
+    told = in_locust("print(json.dumps([s.users_at(s.REFERENCE['spike'].stages, t) "
                      "for t in (0, 29, 32.5, 35, 94, 95, 124, 125)]))")
     assert told == [10, 10, 505, 1000, 1000, 10, 10, None]
 
@@ -160,6 +160,6 @@ def test_the_files_of_the_plans_scenarios_say_what_the_plan_says():
 def shape(one): return [sum(x.ramp_s + x.hold_s for x in one.stages), max(x.target for x in one.stages),
                         one.purchase / (one.purchase + one.inventory), one.think_s, one.quantity,
                         one.products]
-print(json.dumps({n: [shape(s.scenario(n)), shape(s.PLAN[n])] for n in s.PLAN}))""")
-    for name, (file, plan) in told.items():
-        assert file == plan, name
+print(json.dumps({n: [shape(s.scenario(n)), shape(s.REFERENCE[n])] for n in s.REFERENCE}))""")
+    for name, (file, reference) in told.items():
+        assert file == reference, name

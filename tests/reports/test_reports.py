@@ -55,14 +55,16 @@ def test_every_picture_in_the_markdown_is_there(written):
     assert all((written / name).is_file() for name in pictures)
 
 
-def test_the_markdown_follows_the_plans_template_with_the_verdict_first(written):
+def test_accuracy_durability_and_validity_come_before_speed(written):
     lines = (written / "report.md").read_text().splitlines()
     assert lines[2].startswith("**FAIL: ")
     headings = [line[3:] for line in lines if line.startswith("## ")]
-    wanted = ["Summary", "Targets", "Strategies side by side", "Bottlenecks found", "Recommendations",
-              "Accuracy", "Plots", "Environment", "How to read this"]
+    wanted = ["Summary", "Accuracy", "Strategies side by side", "Targets", "Bottlenecks found",
+              "Recommendations", "Plots", "Environment", "How to read this"]
     assert [h for h in headings if h in wanted] == wanted
     assert "| metric | strategy | value | target | status |" in lines
+    side = next(line for line in lines if line.startswith("| scenario | strategy |"))
+    assert side.startswith("| scenario | strategy | accurate | durability | valid runs | accepted/s")
     assert not re.search(r"\bnan\b|\bNone\b(?!:)", "\n".join(lines))
 
 
@@ -196,7 +198,7 @@ def test_no_targets_are_no_pass(tmp_path):
 @pytest.mark.parametrize("scenario, model, length, words", [
     ("soak", {"drift": 0.5}, 60, r"slow-down of v3 in soak \(4\d\.\d %, target < 10 %\)"),
     ("spike", {"stuck": True}, 60, r"recovery of v3 in spike \(not within the run, target < 10 s\)")])
-def test_what_the_plan_asks_of_long_runs_is_in_the_verdict(tmp_path, scenario, model, length, words):
+def test_missed_targets_of_long_runs_are_in_the_verdict(tmp_path, scenario, model, length, words):
     whole = blocks_of(make(tmp_path / "bad", {"capacity": 2500, **model}, [scenario], length=length))
     verdict = whole.splitlines()[2]
     assert "**FAIL" in verdict and re.search(words, verdict), verdict
@@ -299,3 +301,16 @@ def test_a_manifest_without_machine_pinning_and_versions_is_enough(tmp_path):
         del manifest[name]
     (path / "manifest.json").write_text(json.dumps(manifest))
     assert "## Environment" in blocks_of(path)
+
+
+def test_a_short_run_is_drawn_in_buckets_of_10_ms(tmp_path):
+    path = make(tmp_path, scenarios=["rush"], length=1)
+    cell = folder.Results(path).cells[0]
+    rows = ["ms,in_flight,offered,answered,sold_units,errors,stock_left",
+            "10,1000,1000,0,0,0,100", "20,900,0,100,100,0,0", "30,0,0,900,0,0,0"]
+    (cell.folders()[0] / "buckets.csv").write_text("\n".join(rows) + "\n")
+    cell = folder.Results(path).cells[0]
+    table, step = cell.moments("stock_left")
+    assert step == 0.01 and list(table["stock_left"]) == [100, 0, 0]
+    assert list(cell.moments("answered")[0]["answered"]) == [0, 10000, 90000]
+    assert cell.moments("users")[1] == 1

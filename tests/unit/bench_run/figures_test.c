@@ -221,9 +221,9 @@ static void the_scenarios_threshold_stands_in_for_the_plans(void)
     const struct fs_check *p50 = find_check(checks, count, "latency_p50_ms");
 
     FS_REQUIRE(p99 != NULL && p50 != NULL);
-    FS_CHECK(p99->target == 250 && !p99->is_plan);
-    FS_CHECK_INT(p99->status, FS_THRESHOLD_FAIL); /* 300 ms would pass the plan's 500 */
-    FS_CHECK(p50->target == 100 && p50->is_plan);
+    FS_CHECK(p99->target == 250 && !p99->is_default);
+    FS_CHECK_INT(p99->status, FS_THRESHOLD_FAIL); /* 300 ms would pass the default of 500 */
+    FS_CHECK(p50->target == 100 && p50->is_default);
     FS_CHECK_INT(p50->status, FS_THRESHOLD_FAIL);
 }
 
@@ -239,7 +239,7 @@ static void v1_must_sell_a_hundred_a_second(void)
     record.values[FS_FIGURE_TPS_SOLD] = 100;
     count = check_all(&record, 1, &summary, checks);
     FS_CHECK_INT(find_check(checks, count, "tps_sold")->status, FS_THRESHOLD_PASS);
-    record.subject = &v2; /* of v2 the plan asks nothing there */
+    record.subject = &v2; /* v2 has no default target there */
     count = check_all(&record, 1, &summary, checks);
     FS_CHECK(find_check(checks, count, "tps_sold") == NULL);
 }
