@@ -9,6 +9,18 @@
 
 #define TERMS_SIZE 4096u /* at first; grows */
 
+static void fail_frozen(struct fs_exchange *exchange, const struct fs_sale_trouble *trouble)
+{
+    struct fs_buffer detail = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
+
+    if (trouble->state != 0) {
+        fs_buffer_add_format(&detail, "The sale is %s: ", fs_answer_state(trouble->state));
+        fs_buffer_add(&detail, trouble->reason);
+        fs_buffer_add_format(&detail, ". %s", fs_answer_next_step(trouble->state));
+    }
+    fs_exchange_fail(exchange, FS_PROBLEM_SALE_FROZEN, (struct fs_text){detail.data, detail.len});
+}
+
 static void on_sale_end(struct fs_op *op, void *data)
 {
     struct fs_exchange *exchange = fs_exchange_of_op(data);
@@ -18,8 +30,8 @@ static void on_sale_end(struct fs_op *op, void *data)
         fs_exchange_fail(exchange, FS_PROBLEM_TOO_MANY_SALES, (struct fs_text){0});
         return;
     }
-    if (op->outcome.verdict == FS_CLOSED) { /* and of a change that nothing but a reset helps */
-        fs_exchange_fail(exchange, FS_PROBLEM_SALE_FROZEN, (struct fs_text){0});
+    if (op->outcome.verdict == FS_CLOSED) { /* and of a change that the sale is frozen or lost */
+        fail_frozen(exchange, &op->trouble);
         return;
     }
     if (op->outcome.verdict != FS_DONE || !op->has_sale) {
@@ -28,7 +40,7 @@ static void on_sale_end(struct fs_op *op, void *data)
     }
     fs_catalogue_add(exchange->http->catalogue, op->sale.product);
     body = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
-    fs_answer_add_sale(&body, &op->sale);
+    fs_answer_add_sale(&body, &op->sale, &op->trouble);
     if (op->outcome.replayed)
         fs_exchange_header(exchange, FS_TEXT("idempotency-replayed"), FS_TEXT("true"));
     fs_exchange_reply_json(exchange, &body);
@@ -50,6 +62,7 @@ static void on_list_end(struct fs_op *op, void *data)
 {
     struct fs_exchange *exchange = fs_exchange_of_op(data);
     struct fs_buffer body;
+    size_t at = 0; /* of the next trouble */
 
     if (op->outcome.verdict != FS_DONE) {
         fs_exchange_fail_verdict(exchange, &op->outcome, false);
@@ -58,9 +71,13 @@ static void on_list_end(struct fs_op *op, void *data)
     body = fs_exchange_buffer(exchange, (exchange->sale_count + 1) * FS_ANSWER_SIZE);
     fs_buffer_add(&body, FS_TEXT("{\"products\":["));
     for (size_t i = 0; i < exchange->sale_count; i++) {
+        const struct fs_sale_trouble *trouble = NULL;
+
         if (i > 0)
             fs_buffer_add(&body, FS_TEXT(","));
-        fs_answer_add_sale(&body, &exchange->sales[i]);
+        if (at < exchange->trouble_count && exchange->troubles[at].sale == i)
+            trouble = &exchange->troubles[at++].trouble;
+        fs_answer_add_sale(&body, &exchange->sales[i], trouble);
     }
     fs_buffer_add(&body, FS_TEXT("]}"));
     fs_exchange_reply_json(exchange, &body);
@@ -68,7 +85,8 @@ static void on_list_end(struct fs_op *op, void *data)
 
 void fs_serve_products(struct fs_exchange *exchange)
 {
-    static const struct fs_op_client client = {.on_end = on_list_end, .on_sale = fs_keep_sale};
+    static const struct fs_op_client client = {
+        .on_end = on_list_end, .on_sale = fs_keep_sale, .on_trouble = fs_keep_trouble};
     struct fs_op *op = fs_exchange_take_op(exchange, FS_OP_LIST, &client);
 
     if (op)

@@ -45,6 +45,12 @@ const char *fs_answer_state(enum fs_sale_state state)
         return "paused";
     case FS_SALE_NOT_OPEN:
         return "not_open";
+    case FS_SALE_FROZEN:
+        return "frozen";
+    case FS_SALE_LOST:
+        return "lost";
+    case FS_SALE_FOREIGN:
+        return "foreign";
     case FS_SALE_CLOSED:
     default:
         return "closed";
@@ -68,12 +74,47 @@ void fs_answer_add_purchase(struct fs_buffer *buffer, const struct fs_order_id *
     fs_buffer_add(buffer, FS_TEXT("}"));
 }
 
-static void add_member(struct fs_buffer *buffer, const char *name, int64_t value)
+const char *fs_answer_next_step(enum fs_sale_state state)
+{
+    switch (state) {
+    case FS_SALE_FROZEN:
+        return "Audit the sale, then reset it to sell again: flashsale stock audit ID; flashsale "
+               "stock "
+               "set ID N --reset.";
+    case FS_SALE_LOST:
+        return "Restore the store's data from a copy, or reset the sale: flashsale stock set ID N "
+               "--reset.";
+    case FS_SALE_FOREIGN:
+        return "Start the server with the stores, their order and the strategy that the data "
+               "belongs "
+               "to, or point it at empty stores.";
+    default:
+        return "";
+    }
+}
+
+static void add_name(struct fs_buffer *buffer, const char *name)
 {
     fs_buffer_add(buffer, FS_TEXT(",\""));
     fs_buffer_add(buffer, fs_text_of(name));
     fs_buffer_add(buffer, FS_TEXT("\":"));
+}
+
+static void add_member(struct fs_buffer *buffer, const char *name, int64_t value)
+{
+    add_name(buffer, name);
     fs_buffer_add_i64(buffer, value);
+}
+
+/* Of a sale that is lost nothing is known: null. */
+static void add_units(struct fs_buffer *buffer, const char *name, int64_t value,
+                      const struct fs_sale_info *sale)
+{
+    add_name(buffer, name);
+    if (sale->state != FS_SALE_LOST && sale->state != FS_SALE_FOREIGN)
+        fs_buffer_add_i64(buffer, value);
+    else
+        fs_buffer_add(buffer, FS_TEXT("null"));
 }
 
 static void add_state(struct fs_buffer *buffer, enum fs_sale_state state)
@@ -87,24 +128,35 @@ void fs_answer_add_inventory(struct fs_buffer *buffer, const struct fs_sale_info
 {
     fs_buffer_add(buffer, FS_TEXT("{\"product_id\":"));
     fs_answer_add_product(buffer, sale->product);
-    add_member(buffer, "stock", sale->units_left);
-    add_member(buffer, "initial", sale->units_initial);
+    add_units(buffer, "stock", sale->units_left, sale);
+    add_units(buffer, "initial", sale->units_initial, sale);
     add_state(buffer, sale->state);
     fs_buffer_add(buffer, FS_TEXT("}"));
 }
 
-void fs_answer_add_sale(struct fs_buffer *buffer, const struct fs_sale_info *sale)
+void fs_answer_add_trouble(struct fs_buffer *buffer, const struct fs_sale_trouble *trouble)
+{
+    fs_buffer_add(buffer, FS_TEXT(",\"reason\":"));
+    fs_buffer_add_json(buffer, trouble->reason);
+    fs_buffer_add(buffer, FS_TEXT(",\"since\":"));
+    fs_answer_add_time(buffer, trouble->since_ms);
+    fs_buffer_add(buffer, FS_TEXT(",\"next_step\":"));
+    fs_buffer_add_json(buffer, fs_text_of(fs_answer_next_step(trouble->state)));
+}
+
+void fs_answer_add_sale(struct fs_buffer *buffer, const struct fs_sale_info *sale,
+                        const struct fs_sale_trouble *trouble)
 {
     fs_buffer_add(buffer, FS_TEXT("{\"product_id\":"));
     fs_answer_add_product(buffer, sale->product);
-    add_member(buffer, "stock", sale->units_left);
-    add_member(buffer, "initial", sale->units_initial);
-    add_member(buffer, "restocked", sale->units_restocked);
-    add_member(buffer, "sold", sale->units_sold);
-    add_member(buffer, "in_transit", sale->units_in_transit);
+    add_units(buffer, "stock", sale->units_left, sale);
+    add_units(buffer, "initial", sale->units_initial, sale);
+    add_units(buffer, "restocked", sale->units_restocked, sale);
+    add_units(buffer, "sold", sale->units_sold, sale);
+    add_units(buffer, "in_transit", sale->units_in_transit, sale);
     add_state(buffer, sale->state);
-    add_member(buffer, "per_user_max", sale->units_per_buyer_max);
-    add_member(buffer, "max_quantity", sale->units_per_order_max);
+    add_units(buffer, "per_user_max", sale->units_per_buyer_max, sale);
+    add_units(buffer, "max_quantity", sale->units_per_order_max, sale);
     fs_buffer_add(buffer, FS_TEXT(",\"opens_at\":"));
     fs_answer_add_time(buffer, sale->opens_at_ms);
     fs_buffer_add(buffer, FS_TEXT(",\"closes_at\":"));
@@ -113,6 +165,8 @@ void fs_answer_add_sale(struct fs_buffer *buffer, const struct fs_sale_info *sal
     fs_buffer_add_u64(buffer, sale->epoch);
     fs_buffer_add(buffer, FS_TEXT(",\"sequence\":"));
     fs_buffer_add_u64(buffer, sale->sequence);
+    if (trouble && trouble->state != 0)
+        fs_answer_add_trouble(buffer, trouble);
     fs_buffer_add(buffer, FS_TEXT("}"));
 }
 

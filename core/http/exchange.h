@@ -18,6 +18,12 @@ struct fs_shard_row {
     int64_t units_left;
 };
 
+/* Why a sale of a list sells nothing. */
+struct fs_trouble_row {
+    size_t sale; /* its number in the list */
+    struct fs_sale_trouble trouble;
+};
+
 struct fs_exchange {
     /* constant after begin */
     struct fs_http *http;                   /* borrowed */
@@ -55,6 +61,10 @@ struct fs_exchange {
     size_t shard_count;
     size_t shard_capacity;
     size_t sale_capacity;
+    struct fs_trouble_row *troubles; /* rows of a list beside them, in the order of their sales */
+    size_t trouble_count;
+    size_t trouble_capacity;
+    uint64_t probed_us;     /* when a readiness check that lists was asked */
     struct fs_buffer terms; /* rows of an audit, as JSON members */
     bool is_sound;
 

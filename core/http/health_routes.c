@@ -8,6 +8,7 @@
 #include "http/answer.h"
 #include "metrics/prometheus.h"
 
+#define TROUBLES_SHOWN_MAX 32u
 #define LOOP_STALE_US 5000000u /* each loop turns once a second even when nothing happens */
 
 void fs_serve_livez(struct fs_exchange *exchange)
@@ -28,14 +29,38 @@ void fs_serve_livez(struct fs_exchange *exchange)
     fs_exchange_reply(exchange, 200, FS_TEXT("application/json"), FS_TEXT("{\"status\":\"live\"}"));
 }
 
-static void reply_ready(struct fs_exchange *exchange, uint64_t asked_us)
+static bool is_verbose(const struct fs_exchange *exchange)
+{
+    return fs_text_equals(exchange->query, FS_TEXT("verbose")) ||
+           fs_text_equals(exchange->query, FS_TEXT("verbose=1"));
+}
+
+/* The sales that sell nothing until an operator acts; the first ones, where there are many. */
+static void add_troubles(struct fs_buffer *body, const struct fs_exchange *exchange)
+{
+    fs_buffer_add(body, FS_TEXT(",\"sales_in_trouble\":"));
+    fs_buffer_add_u64(body, exchange->trouble_count);
+    fs_buffer_add(body, FS_TEXT(",\"sales\":["));
+    for (size_t i = 0; i < exchange->trouble_count && i < TROUBLES_SHOWN_MAX; i++) {
+        const struct fs_trouble_row *row = &exchange->troubles[i];
+
+        fs_buffer_add(body, i > 0 ? FS_TEXT(",{\"product_id\":") : FS_TEXT("{\"product_id\":"));
+        fs_answer_add_product(body, exchange->sales[row->sale].product);
+        fs_buffer_add_format(body, ",\"state\":\"%s\"", fs_answer_state(row->trouble.state));
+        fs_answer_add_trouble(body, &row->trouble);
+        fs_buffer_add(body, FS_TEXT("}"));
+    }
+    fs_buffer_add(body, FS_TEXT("]"));
+}
+
+/* has_list: the sales were listed. */
+static void reply_ready(struct fs_exchange *exchange, uint64_t asked_us, bool has_list)
 {
     const struct fs_http_server *server = exchange->http->server;
-    struct fs_buffer body = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
+    struct fs_buffer body = fs_exchange_buffer(exchange, (1 + TROUBLES_SHOWN_MAX) * FS_ANSWER_SIZE);
 
     fs_buffer_add(&body, FS_TEXT("{\"status\":\"ready\""));
-    if (fs_text_equals(exchange->query, FS_TEXT("verbose")) ||
-        fs_text_equals(exchange->query, FS_TEXT("verbose=1"))) {
+    if (is_verbose(exchange)) {
         fs_buffer_add(&body, FS_TEXT(",\"version\":"));
         fs_buffer_add_json(&body, fs_text_of(server->version));
         fs_buffer_add(&body, FS_TEXT(",\"strategy\":"));
@@ -48,20 +73,47 @@ static void reply_ready(struct fs_exchange *exchange, uint64_t asked_us)
         fs_answer_add_time(&body, server->started_at_ms);
         fs_buffer_add(&body, FS_TEXT(",\"answered_us\":"));
         fs_buffer_add_u64(&body, fs_clock_now_us() - asked_us);
+        if (has_list)
+            add_troubles(&body, exchange);
     }
     fs_buffer_add(&body, FS_TEXT("}"));
     fs_exchange_reply_json(exchange, &body);
+}
+
+static void on_troubles_end(struct fs_op *op, void *data)
+{
+    struct fs_exchange *exchange = fs_exchange_of_op(data);
+
+    reply_ready(exchange, exchange->probed_us, op->outcome.verdict == FS_DONE);
+}
+
+/* A frozen sale does not make the server unready: every server refuses it alike, and the others sell. */
+static void list_troubles(struct fs_exchange *exchange, uint64_t probed_us)
+{
+    static const struct fs_op_client client = {
+        .on_end = on_troubles_end, .on_sale = fs_keep_sale, .on_trouble = fs_keep_trouble};
+    struct fs_op *op = fs_op_take(exchange->http->ops, FS_OP_LIST, &client, exchange);
+
+    if (!op) {
+        reply_ready(exchange, probed_us, false);
+        return;
+    }
+    exchange->probed_us = probed_us;
+    exchange->op = op;
+    fs_op_submit(op);
 }
 
 static void on_probe_end(struct fs_op *op, void *data)
 {
     struct fs_exchange *exchange = fs_exchange_of_op(data);
 
-    if (op->outcome.verdict == FS_DONE)
-        reply_ready(exchange, op->submitted_us);
-    else
+    if (op->outcome.verdict != FS_DONE)
         fs_exchange_fail(exchange, FS_PROBLEM_NOT_READY,
                          FS_TEXT("The strategy could not decide a purchase now."));
+    else if (is_verbose(exchange))
+        list_troubles(exchange, op->submitted_us);
+    else
+        reply_ready(exchange, op->submitted_us, false);
 }
 
 void fs_serve_readyz(struct fs_exchange *exchange)
@@ -92,6 +144,9 @@ static struct fs_prometheus_sale *stocks(struct fs_exchange *exchange)
             (struct fs_prometheus_sale){.product = exchange->sales[i].product,
                                         .units_left = exchange->sales[i].units_left,
                                         .units_in_transit = exchange->sales[i].units_in_transit};
+    for (size_t i = 0; i < exchange->trouble_count; i++)
+        rows[exchange->troubles[i].sale].trouble =
+            fs_answer_state(exchange->troubles[i].trouble.state);
     return rows;
 }
 
@@ -159,8 +214,10 @@ static void on_stocks_end(struct fs_op *op, void *data)
 /* Counts are worth most when the store is gone: without an op or an answer they come alone. */
 void fs_serve_metrics(struct fs_exchange *exchange)
 {
-    static const struct fs_op_client client = {
-        .on_end = on_stocks_end, .on_sale = fs_keep_sale, .on_shard = fs_keep_shard};
+    static const struct fs_op_client client = {.on_end = on_stocks_end,
+                                               .on_sale = fs_keep_sale,
+                                               .on_shard = fs_keep_shard,
+                                               .on_trouble = fs_keep_trouble};
     struct fs_op *op = fs_op_take(exchange->http->ops, FS_OP_LIST, &client, exchange);
 
     if (!op) {

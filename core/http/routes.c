@@ -130,3 +130,26 @@ void fs_keep_shard(struct fs_op *op, void *data, uint32_t shard, int64_t units_l
     exchange->shards[exchange->shard_count++] = (struct fs_shard_row){
         .sale = exchange->sale_count - 1, .shard = shard, .units_left = units_left};
 }
+
+void fs_keep_trouble(struct fs_op *op, void *data, const struct fs_sale_trouble *trouble)
+{
+    struct fs_exchange *exchange = data;
+    h2o_mem_pool_t *pool = &exchange->req->pool;
+    struct fs_trouble_row *kept;
+
+    if (exchange->sale_count == 0 ||
+        !fs_text_equals(exchange->sales[exchange->sale_count - 1].product, op->sale.product))
+        return;
+    if (exchange->trouble_count == exchange->trouble_capacity) {
+        size_t capacity = exchange->trouble_capacity ? 2 * exchange->trouble_capacity : 8;
+
+        kept = h2o_mem_alloc_pool(pool, capacity * sizeof(*kept));
+        if (exchange->trouble_count > 0)
+            memcpy(kept, exchange->troubles, exchange->trouble_count * sizeof(*kept));
+        exchange->troubles = kept;
+        exchange->trouble_capacity = capacity;
+    }
+    kept = &exchange->troubles[exchange->trouble_count++];
+    *kept = (struct fs_trouble_row){.sale = exchange->sale_count - 1, .trouble = *trouble};
+    kept->trouble.reason.data = h2o_strdup(pool, trouble->reason.data, trouble->reason.len).base;
+}

@@ -41,5 +41,6 @@ bool fs_idempotency_key_is_valid(struct fs_text key);
 /* For readers of op rows: keeps each sale in the request's pool.  [loop] */
 void fs_keep_sale(struct fs_op *op, void *exchange, const struct fs_sale_info *sale);
 void fs_keep_shard(struct fs_op *op, void *exchange, uint32_t shard, int64_t units_left);
+void fs_keep_trouble(struct fs_op *op, void *exchange, const struct fs_sale_trouble *trouble);
 
 #endif

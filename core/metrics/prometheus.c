@@ -254,18 +254,36 @@ static void add_stock(struct fs_buffer *out, const char *name, struct fs_text pr
     add(out, "\n");
 }
 
+/* Of a lost sale nothing is known; elsewhere less than 0 units are a fault that must be seen. */
+static bool is_known(const struct fs_prometheus_sale *sale)
+{
+    return !sale->trouble || sale->units_left >= 0;
+}
+
 static void add_sales(struct fs_buffer *out, const struct fs_prometheus_scrape *scrape)
 {
     size_t count = scrape->sales ? scrape->sale_count : 0;
 
     add_head(out, "inventory_stock_current", "Units left of a product.", GAUGE);
     for (size_t i = 0; i < count; i++)
-        add_stock(out, "inventory_stock_current", scrape->sales[i].product,
-                  scrape->sales[i].units_left);
+        if (is_known(&scrape->sales[i]))
+            add_stock(out, "inventory_stock_current", scrape->sales[i].product,
+                      scrape->sales[i].units_left);
     add_head(out, "flashsale_inventory_in_transit", "Units on their way between shards.", GAUGE);
     for (size_t i = 0; i < count; i++)
-        add_stock(out, "flashsale_inventory_in_transit", scrape->sales[i].product,
-                  scrape->sales[i].units_in_transit);
+        if (is_known(&scrape->sales[i]))
+            add_stock(out, "flashsale_inventory_in_transit", scrape->sales[i].product,
+                      scrape->sales[i].units_in_transit);
+    add_head(out, "flashsale_sale_trouble", "Sales that sell nothing until an operator acts.",
+             GAUGE);
+    for (size_t i = 0; i < count; i++) {
+        if (!scrape->sales[i].trouble)
+            continue;
+        add(out, "flashsale_sale_trouble");
+        add_label(out, "{", "product_id", scrape->sales[i].product);
+        add_label(out, ",", "state", fs_text_of(scrape->sales[i].trouble));
+        add(out, "} 1\n");
+    }
     add_head(out, "shard_stock_current", "Units left of a product on one shard.", GAUGE);
     for (size_t i = 0; i < scrape->shard_count; i++) {
         add(out, "shard_stock_current");

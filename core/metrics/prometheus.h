@@ -9,8 +9,9 @@
 /* One sale as the scrape saw it; shards: FS_TEXT-like borrowed rows, none but for sharded stock. */
 struct fs_prometheus_sale {
     struct fs_text product;
-    int64_t units_left;
+    int64_t units_left; /* below 0 in trouble: not known */
     int64_t units_in_transit;
+    const char *trouble; /* "frozen", "lost" or "foreign"; NULL: none */
 };
 
 struct fs_prometheus_shard {

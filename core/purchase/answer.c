@@ -108,6 +108,24 @@ static void ops_tell_shard(struct fs_op *op, struct fs_text product, uint32_t sh
         op->client->on_shard(op, op->data, shard, units_left);
 }
 
+static void ops_tell_trouble(struct fs_op *op, const struct fs_sale_trouble *trouble)
+{
+    struct fs_text reason = trouble->reason;
+
+    assert_open(op);
+    assert(op->kind != FS_OP_PROBE && trouble->state >= FS_SALE_FROZEN);
+    if (op->answered)
+        return;
+    if (reason.len > sizeof(op->reason))
+        reason.len = sizeof(op->reason);
+    if (reason.len > 0)
+        memcpy(op->reason, reason.data, reason.len);
+    op->trouble = *trouble;
+    op->trouble.reason = (struct fs_text){op->reason, reason.len};
+    if (op->client->on_trouble)
+        op->client->on_trouble(op, op->data, &op->trouble);
+}
+
 #define BIT(verdict) (1u << (verdict))
 #define NO_ANSWER (BIT(FS_BUSY) | BIT(FS_UNAVAILABLE) | BIT(FS_UNDETERMINED))
 
@@ -166,6 +184,7 @@ void fs_ops_offer(struct fs_host *host)
     host->tell_order = ops_tell_order;
     host->tell_term = ops_tell_term;
     host->tell_shard = ops_tell_shard;
+    host->tell_trouble = ops_tell_trouble;
     host->complete = fs_op_complete;
     host->asked = ops_asked;
 }

@@ -132,6 +132,7 @@ struct fs_op *fs_op_take(struct fs_ops *ops, enum fs_op_kind kind,
     op->data = data;
     op->outcome = (struct fs_outcome){0};
     op->has_sale = op->has_order = false;
+    op->trouble.state = 0;
     ops->in_flight++;
     count_in_flight(ops);
     return op;

@@ -46,6 +46,8 @@ struct fs_op_client {
     void (*on_term)(struct fs_op *op, void *data, struct fs_text name, int64_t value);
     void (*on_shard)(struct fs_op *op, void *data, uint32_t shard,
                      int64_t units_left); /* of op->sale */
+    void (*on_trouble)(struct fs_op *op, void *data,
+                       const struct fs_sale_trouble *trouble); /* of op->sale, of a list */
 };
 
 /* An op is [loop]: nothing in it is shared with another thread. */
@@ -81,8 +83,10 @@ struct fs_op {
     /* the answer */
     struct fs_outcome outcome;
     bool has_sale, has_order;
-    struct fs_sale_info sale;   /* texts point into product */
-    struct fs_order_info found; /* texts point into product, buyer, order */
+    struct fs_sale_info sale;       /* texts point into product */
+    struct fs_order_info found;     /* texts point into product, buyer, order */
+    struct fs_sale_trouble trouble; /* state 0: none was told; the text points into reason */
+    char reason[FS_REASON_LEN_MAX];
 
     _Alignas(max_align_t) unsigned char state[]; /* the strategy's, zeroed at submit */
 };

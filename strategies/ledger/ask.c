@@ -15,10 +15,12 @@ struct fs_ledger_ask *fs_ledger_ask_of(struct fs_call *call)
 void fs_ledger_ask_end(struct fs_ledger_ask *state, enum fs_verdict verdict)
 {
     const struct fs_outcome outcome = {.verdict = verdict,
-                                       .state = verdict == FS_CLOSED ? FS_SALE_PAUSED : 0,
+                                       .state = verdict == FS_CLOSED ? FS_SALE_FROZEN : 0,
                                        .store_trips = state->trips,
                                        .units_left = -1};
 
+    if (verdict == FS_CLOSED)
+        fs_ledger_tell_trouble(state->worker->ledger, state->op, state->product);
     state->worker->ledger->host->complete(state->op, &outcome);
 }
 
@@ -55,7 +57,19 @@ void fs_ledger_ask_tell(struct fs_ledger_ask *state, const struct fs_sale_info *
 
     told.product = state->product;
     state->worker->ledger->host->tell_sale(state->op, &told);
+    if (told.state >= FS_SALE_FROZEN)
+        fs_ledger_tell_trouble(state->worker->ledger, state->op, state->product);
     state->worker->ledger->host->complete(state->op, &outcome);
+}
+
+void fs_ledger_ask_tell_missing(struct fs_ledger_ask *state)
+{
+    struct fs_sale_info lost = fs_ledger_lost_sale(state->product);
+
+    if (fs_ledger_is_sale_lost(state->worker->ledger, state->product))
+        fs_ledger_ask_tell(state, &lost, false);
+    else
+        fs_ledger_ask_end(state, FS_UNKNOWN);
 }
 
 void fs_ledger_ask_tell_order(struct fs_ledger_ask *state, struct fs_order_info *info)
@@ -252,9 +266,13 @@ static void count_done(struct fs_call *call, const struct fs_reply *reply)
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
     struct fs_ledger_sale sale;
 
+    if (reply->kind == FS_REPLY_NIL) {
+        fs_ledger_ask_tell_missing(state);
+        return;
+    }
     if (!read_sale(state, reply, &sale))
         return;
-    fs_ledger_note_read(state->worker, state->product, sale.info.epoch);
+    fs_ledger_note_found(state->worker, state->product, &sale);
     fs_ledger_ask_tell(state, &sale.info, false);
 }
 

@@ -47,8 +47,8 @@ void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name, ui
  * something else.  0: nothing yet, it is asked for again a little later. */
 enum fs_verdict fs_ledger_change_failed(struct fs_ledger_ask *state, const struct fs_reply *reply);
 
-/* Whether it does nothing but set the sale's state, which a frozen sale takes. */
-bool fs_ledger_change_is_of_state(const struct fs_sale_change *change);
+/* Whether it does nothing but pause or close the sale, which a frozen sale takes. */
+bool fs_ledger_change_is_stop(const struct fs_sale_change *change);
 
 /* What the files of ask share */
 
@@ -67,7 +67,10 @@ void fs_ledger_ask_missing(struct fs_ledger_ask *state);
 /* Tells the order that was looked up, of which info has what its record says, and ends the op with it. */
 void fs_ledger_ask_tell_order(struct fs_ledger_ask *state, struct fs_order_info *info);
 
-/* Tells the sale and ends the op with it. */
+/* Ends a count of a sale that the store does not have: FS_UNKNOWN, or the sale as lost. */
+void fs_ledger_ask_tell_missing(struct fs_ledger_ask *state);
+
+/* Tells the sale, and why it sells nothing, and ends the op with it. */
 void fs_ledger_ask_tell(struct fs_ledger_ask *state, const struct fs_sale_info *info,
                         bool is_replayed);
 

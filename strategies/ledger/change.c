@@ -75,6 +75,10 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
                           (long long)FS_LEDGER_UNITS_MAX);
         fs_ledger_ask_end(state, FS_UNAVAILABLE);
     } else if (code == FS_LEDGER_FROZEN) {
+        if (reply->item_count == 1)
+            fs_ledger_is_sale_lost(ledger, state->product);
+        else if (fs_ledger_read_sale(reply->items + 1, reply->item_count - 1, &sale))
+            fs_ledger_note_found(state->worker, state->product, &sale);
         fs_ledger_ask_end(state, FS_CLOSED);
     } else if (code != FS_DONE && code != FS_DONE + REPLAYED) {
         fs_ledger_ask_end(state, (enum fs_verdict)code);
@@ -101,11 +105,11 @@ static struct fs_text kind_of(enum fs_change_kind kind)
     return FS_LEDGER_TEXT("");
 }
 
-bool fs_ledger_change_is_of_state(const struct fs_sale_change *change)
+bool fs_ledger_change_is_stop(const struct fs_sale_change *change)
 {
-    return change->kind == FS_CHANGE_UPDATE && change->units_add == 0 &&
-           change->units_per_buyer_max < 0 && change->units_per_order_max < 0 &&
-           change->opens_at_ms < 0 && change->closes_at_ms < 0;
+    return change->kind == FS_CHANGE_UPDATE && change->state != FS_SALE_OPEN &&
+           change->units_add == 0 && change->units_per_buyer_max < 0 &&
+           change->units_per_order_max < 0 && change->opens_at_ms < 0 && change->closes_at_ms < 0;
 }
 
 void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name, uint64_t epoch,

@@ -17,7 +17,7 @@
 --       13 units_max  that may ever be in one epoch
 -- Returns  {code, then the fields of sale.lua and the time where there is a sale}
 --       code: enum fs_verdict, + 100 when this change was made before; 302: more than units_max;
---       300: the sale is frozen or lost, and this is neither a reset nor a change of its state alone
+--       300: the sale is frozen or lost, and this neither resets it nor only pauses or closes it
 -- Cost  1 TIME, 4 to 6 reads, 2 to 6 writes
 --
 -- Every check comes before the first write.  A change takes a new fence, so that a holder of the
@@ -61,12 +61,12 @@ elseif kind == 'create' and old[1] then
     return {EXISTS}
 end
 if kind == 'update' and (old[6] or tonumber(old[1]) < known) then
-    local other = ARGV[4] ~= '0'
+    local other = ARGV[4] ~= '0' or ARGV[9] == '1'
     for i = 5, 8 do
         other = other or ARGV[i] ~= '-1'
     end
     if other then
-        return {FROZEN}
+        return answer(FROZEN)
     end
 end
 

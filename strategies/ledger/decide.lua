@@ -111,7 +111,9 @@ if tonumber(of_epoch) ~= epoch then
 end
 elsewhere = int(elsewhere)
 if behind or int(sale[11]) < int(moves) then
-    redis.call('HSET', KEYS[1], 'frozen', 'behind')
+    local clock = redis.call('TIME')
+    redis.call('HSET', KEYS[1], 'frozen',
+        'behind@' .. string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000)))
     return refuse_all(epoch, 'F')
 end
 local bought = redis.call('HMGET', KEYS[3], unpack(people))

@@ -3,8 +3,10 @@
 #include "ledger.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 #include "host.h"
+#include "record.h"
 
 static struct fs_ledger_epoch *find_epoch(struct fs_ledger *ledger, struct fs_text product)
 {
@@ -49,6 +51,11 @@ static void set_frozen(struct fs_ledger *ledger, struct fs_ledger_epoch *entry, 
         return;
     was_frozen = is_sale_frozen(ledger, entry);
     entry->is_frozen = is_frozen;
+    if (!is_frozen) {
+        entry->is_lost = false;
+        entry->since_ms = 0;
+        entry->reason_len = 0;
+    }
     if (is_sale_frozen(ledger, entry) == was_frozen)
         return;
     if (!was_frozen)
@@ -57,6 +64,26 @@ static void set_frozen(struct fs_ledger *ledger, struct fs_ledger_epoch *entry, 
         ledger->frozen_count--;
     if (FS_LEDGER_HOST_HAS(host, sales_frozen))
         host->sales_frozen(host, ledger->frozen_count);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What is known first of a trouble stays.  since_ms 0: now.  Holding the mutex. */
+static void set_reason(struct fs_ledger_epoch *entry, struct fs_text reason, int64_t since_ms)
+{
+    if (entry->reason_len > 0)
+        return;
+    if (reason.len > sizeof(entry->reason))
+        reason.len = sizeof(entry->reason);
+    entry->reason_len = (uint8_t)reason.len;
+    memcpy(entry->reason, reason.data, reason.len);
+    entry->since_ms = since_ms > 0 ? since_ms : now_ms();
 }
 
 uint64_t fs_ledger_note_epoch(struct fs_ledger *ledger, struct fs_text product, uint64_t epoch)
@@ -119,6 +146,10 @@ static void tell_lost(struct fs_ledger *ledger, struct fs_ledger_epoch *entry)
                           "%s: the store has lost the sale of %.*s: reset it to sell again",
                           ledger->name, (int)sale.len, sale.data);
     set_frozen(ledger, entry, true);
+    if (!entry->is_lost)
+        entry->reason_len = 0;
+    entry->is_lost = true;
+    set_reason(entry, FS_LEDGER_TEXT("the store does not have the sale any more"), 0);
 }
 
 bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product)
@@ -133,8 +164,24 @@ bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product)
     return entry != NULL;
 }
 
-bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
-                           bool (*has)(const void *data, struct fs_text product), const void *data)
+size_t fs_ledger_known_sales(struct fs_ledger *ledger, char *chars, struct fs_text *names,
+                             size_t max)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&ledger->mutex);
+    for (size_t i = 0; i < ledger->epoch_count && count < max; i++) {
+        const struct fs_text sale = sale_of(&ledger->epochs[i]);
+
+        memcpy(chars, sale.data, sale.len);
+        names[count++] = (struct fs_text){chars, sale.len};
+        chars += sale.len;
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+    return count;
+}
+
+bool fs_ledger_is_sale_lost(struct fs_ledger *ledger, struct fs_text product)
 {
     bool is_lost = false;
 
@@ -142,7 +189,7 @@ bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
     for (size_t i = 0; i < ledger->epoch_count; i++) {
         struct fs_ledger_epoch *entry = &ledger->epochs[i];
 
-        if (has(data, sale_of(entry)))
+        if (!fs_ledger_same(sale_of(entry), product))
             continue;
         is_lost = true;
         tell_lost(ledger, entry);
@@ -204,6 +251,9 @@ void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product)
             ledger->name, (int)product.len, product.data, (int)entry->witness_len, entry->witness,
             entry->witness_sequence, entry->epoch);
         set_frozen(ledger, entry, true);
+        set_reason(entry,
+                   FS_LEDGER_TEXT("the store has lost orders or changes that were acknowledged"),
+                   0);
     }
     pthread_mutex_unlock(&ledger->mutex);
 }
@@ -217,6 +267,62 @@ void fs_ledger_note_frozen(struct fs_ledger *ledger, struct fs_text product, boo
     if (entry)
         set_frozen(ledger, entry, is_frozen);
     pthread_mutex_unlock(&ledger->mutex);
+}
+
+void fs_ledger_note_sale(struct fs_ledger *ledger, struct fs_text product,
+                         const struct fs_ledger_sale *sale)
+{
+    struct fs_ledger_epoch *entry;
+
+    if (!sale->is_frozen)
+        return;
+    pthread_mutex_lock(&ledger->mutex);
+    entry = find_epoch(ledger, product);
+    if (entry) {
+        set_frozen(ledger, entry, true);
+        set_reason(entry, (struct fs_text){sale->reason, sale->reason_len}, sale->frozen_at_ms);
+        if (!entry->is_lost && sale->frozen_at_ms > 0)
+            entry->since_ms = sale->frozen_at_ms; /* found before this process saw it */
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+}
+
+bool fs_ledger_get_trouble(struct fs_ledger *ledger, struct fs_text product,
+                           struct fs_sale_trouble *trouble, char reason[FS_LEDGER_REASON_LEN_MAX])
+{
+    const struct fs_ledger_epoch *found = NULL;
+
+    pthread_mutex_lock(&ledger->mutex);
+    for (size_t i = 0; i < ledger->epoch_count; i++) {
+        const struct fs_ledger_epoch *entry = &ledger->epochs[i];
+
+        if (entry->is_frozen && fs_ledger_same(sale_of(entry), product) &&
+            (!found || (entry->is_lost && !found->is_lost)))
+            found = entry;
+    }
+    if (found) {
+        memcpy(reason, found->reason, found->reason_len);
+        *trouble = (struct fs_sale_trouble){
+            .state = found->is_lost ? FS_SALE_LOST : FS_SALE_FROZEN,
+            .reason = {reason, found->reason_len},
+            .since_ms = found->since_ms,
+        };
+        if (found->reason_len == 0)
+            trouble->reason =
+                FS_LEDGER_TEXT("a script on it failed, or the store has lost a part of it");
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+    return found != NULL;
+}
+
+void fs_ledger_tell_trouble(struct fs_ledger *ledger, struct fs_op *op, struct fs_text product)
+{
+    char reason[FS_LEDGER_REASON_LEN_MAX];
+    struct fs_sale_trouble trouble;
+
+    if (FS_LEDGER_HOST_HAS(ledger->host, tell_trouble) &&
+        fs_ledger_get_trouble(ledger, product, &trouble, reason))
+        ledger->host->tell_trouble(op, &trouble);
 }
 
 void fs_ledger_share_seen(struct fs_ledger_product *product)

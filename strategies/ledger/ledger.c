@@ -8,6 +8,7 @@
 
 #include "decision.h"
 #include "host.h"
+#include "record.h"
 
 #define HEAD_MAX 16u /* keys and arguments before the ops of a batch */
 
@@ -122,6 +123,13 @@ void fs_ledger_note_read(struct fs_ledger_worker *worker, struct fs_text product
 
     if (!known || known->seen_epoch < epoch)
         fs_ledger_note_epoch(worker->ledger, product, epoch);
+}
+
+void fs_ledger_note_found(struct fs_ledger_worker *worker, struct fs_text product,
+                          const struct fs_ledger_sale *sale)
+{
+    fs_ledger_note_read(worker, product, sale->info.epoch);
+    fs_ledger_note_sale(worker->ledger, product, sale);
 }
 
 struct fs_ledger_product *fs_ledger_product_take(struct fs_ledger_worker *worker,

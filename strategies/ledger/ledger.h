@@ -23,6 +23,10 @@ struct fs_ledger_epoch {
     char witness[FS_ORDER_LEN_MAX];
     uint64_t changed_sequence; /* of the last change that was told; 0: none in this epoch */
     bool is_frozen; /* or lost: it answers nothing until it is reset; logged and counted */
+    bool is_lost;
+    int64_t since_ms; /* when it was found frozen or lost; 0: not known */
+    uint8_t reason_len;
+    char reason[FS_LEDGER_REASON_LEN_MAX];
     uint8_t product_len;
     char product[FS_LEDGER_NAME_LEN_MAX];
 };
@@ -163,14 +167,22 @@ void fs_ledger_forget(struct fs_ledger *ledger, struct fs_text product);
  * [loop] */
 void fs_ledger_note_read(struct fs_ledger_worker *worker, struct fs_text product, uint64_t epoch);
 
+/* The same of a sale that was read, with its trouble where it has one.  [loop] */
+struct fs_ledger_sale;
+void fs_ledger_note_found(struct fs_ledger_worker *worker, struct fs_text product,
+                          const struct fs_ledger_sale *sale);
+
 /* Whether a sale that the store does not have was known to this process, so that the store has lost it;
  * logged the first time.  [any] */
 bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product);
 
-/* Whether there is such a sale among those of which has() says no.  It is given the sale of a shard, and
- * is called with the mutex held.  [any] */
-bool fs_ledger_is_any_lost(struct fs_ledger *ledger,
-                           bool (*has)(const void *data, struct fs_text product), const void *data);
+/* Whether any part of the sale was known to this process; all of them are then lost.  [any] */
+bool fs_ledger_is_sale_lost(struct fs_ledger *ledger, struct fs_text product);
+
+/* Copies the names of at most max sales that this process knows: a sale of several shards is there
+ * several times.  chars: FS_PRODUCT_LEN_MAX bytes for each.  Returns how many.  [any] */
+size_t fs_ledger_known_sales(struct fs_ledger *ledger, char *chars, struct fs_text *names,
+                             size_t max);
 
 /* Copies what is known of the next sale that has a witness, or was changed, each in its turn.  False:
  * there is none.
@@ -187,6 +199,18 @@ void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product);
 /* Takes note that a sale that is known is frozen in the store, or is not any more, for the metrics.
  * [any] */
 void fs_ledger_note_frozen(struct fs_ledger *ledger, struct fs_text product, bool is_frozen);
+
+/* The same of what was read of a sale, or of a part of it, with the reason and the time.  [any] */
+void fs_ledger_note_sale(struct fs_ledger *ledger, struct fs_text product,
+                         const struct fs_ledger_sale *sale);
+
+/* Why the sale, or a part of it, sells nothing: copied, with its text into reason.  False: this process
+ * knows of no trouble.  [any] */
+bool fs_ledger_get_trouble(struct fs_ledger *ledger, struct fs_text product,
+                           struct fs_sale_trouble *trouble, char reason[FS_LEDGER_REASON_LEN_MAX]);
+
+/* Tells the host so for the op, where the host listens and there is something to say.  [loop] */
+void fs_ledger_tell_trouble(struct fs_ledger *ledger, struct fs_op *op, struct fs_text product);
 
 /* What this worker and the others have seen of the product becomes one: the higher epoch, and in it
  * the later witness.  Once a batch.  [loop] */

@@ -33,6 +33,7 @@
 #define FS_LEDGER_SALES_MAX 1000u       /* that may be created: as many as a server shows */
 #define FS_LEDGER_EPOCHS_MAX 4096u      /* sales, or shards of them, whose epochs are kept */
 #define FS_LEDGER_LIST_MAX 4096u        /* names that list() reads */
+#define FS_LEDGER_REASON_LEN_MAX 120u   /* bytes kept of the reason why a sale is frozen */
 #define FS_LEDGER_RETRY_MS 10u          /* between two asks for what may have been decided */
 #define FS_LEDGER_PRODUCT_BUCKETS 1024u /* a power of two; of one worker's table */
 

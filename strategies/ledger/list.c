@@ -1,7 +1,7 @@
 /* Lists every sale: the names, then the sales a few at a time.
  *
  * Each sale is read at an instant of its own.  A product whose sale was never made, or is made just
- * now, is skipped; one that this process knows and the store does not makes the list unavailable. */
+ * now, is skipped; one that this process knows and the store does not is told as lost. */
 #include "ask.h"
 
 #include <stdlib.h>
@@ -35,32 +35,25 @@ struct list {
     struct row rows[];             /* of the names */
 };
 
-static bool has_row(const void *data, struct fs_text product)
-{
-    const struct list *list = data;
-    size_t found = fs_ledger_names_find(list->names, product);
-
-    return found < list->names->count && list->rows[found].is_there;
-}
-
 static void end_list(struct list *list)
 {
     struct fs_ledger_ask *ask = list->ask;
     const struct fs_host *host = ask->worker->ledger->host;
 
-    if (!list->has_failed)
-        list->has_failed = fs_ledger_is_any_lost(ask->worker->ledger, has_row, list);
     for (size_t i = 0; !list->has_failed && i < list->names->count; i++) {
         const struct fs_text product = list->names->list[i];
         struct row *row = &list->rows[i];
 
-        row->sale.info.product = product;
-        if (!row->is_there)
+        if (row->is_there)
+            fs_ledger_note_found(ask->worker, product, &row->sale);
+        else if (fs_ledger_is_sale_lost(ask->worker->ledger, product))
+            row->sale.info = fs_ledger_lost_sale(product);
+        else
             continue;
-        fs_ledger_note_read(ask->worker, product, row->sale.info.epoch);
-        if (row->sale.is_frozen)
-            fs_ledger_note_frozen(ask->worker->ledger, product, true);
+        row->sale.info.product = product;
         host->tell_sale(ask->op, &row->sale.info);
+        if (row->sale.info.state >= FS_SALE_FROZEN)
+            fs_ledger_tell_trouble(ask->worker->ledger, ask->op, product);
     }
     fs_ledger_ask_end(ask, list->has_failed ? FS_UNAVAILABLE : FS_DONE);
     fs_ledger_names_destroy(list->names);
@@ -103,7 +96,8 @@ static void row_done(struct fs_call *call, const struct fs_reply *reply)
 /* NULL: no memory, or more names than may be. */
 static struct list *make_list(struct fs_ledger_ask *ask, const struct fs_reply *reply)
 {
-    struct fs_ledger_names *names = fs_ledger_names_read(reply, FS_LEDGER_LIST_MAX);
+    struct fs_ledger_names *names =
+        fs_ledger_names_read(ask->worker->ledger, reply, FS_LEDGER_LIST_MAX);
     struct list *list;
 
     if (!names)

@@ -38,23 +38,34 @@ void fs_ledger_names_add(struct fs_ledger_worker *worker, struct fs_call *call, 
     worker->ledger->host->script(worker->loop, call, &fs_ledger_name, deadline_us, 1, 3, argv);
 }
 
-struct fs_ledger_names *fs_ledger_names_read(const struct fs_reply *reply, size_t max)
+static void drop_doubles(struct fs_ledger_names *names)
 {
-    size_t count = reply->item_count;
+    size_t count = 0;
+
+    for (size_t i = 0; i < names->count; i++)
+        if (count == 0 || !fs_ledger_same(names->list[i], names->list[count - 1]))
+            names->list[count++] = names->list[i];
+    names->count = count;
+}
+
+struct fs_ledger_names *fs_ledger_names_read(struct fs_ledger *ledger, const struct fs_reply *reply,
+                                             size_t max)
+{
+    size_t room = reply->item_count + FS_LEDGER_EPOCHS_MAX;
     struct fs_ledger_names *names;
     char *at;
 
-    if (count > max)
+    if (reply->item_count > max)
         return NULL;
-    names = calloc(1, sizeof(*names) + count * sizeof(names->list[0]));
+    names = calloc(1, sizeof(*names) + room * sizeof(names->list[0]));
     if (!names)
         return NULL;
-    at = names->chars = malloc(count * FS_PRODUCT_LEN_MAX + 1);
+    at = names->chars = malloc(room * FS_PRODUCT_LEN_MAX);
     if (!names->chars) {
         free(names);
         return NULL;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < reply->item_count; i++) {
         struct fs_text name = reply->items[i].text;
 
         if (reply->items[i].kind != FS_REPLY_TEXT || name.len > FS_PRODUCT_LEN_MAX)
@@ -63,7 +74,10 @@ struct fs_ledger_names *fs_ledger_names_read(const struct fs_reply *reply, size_
         names->list[names->count++] = (struct fs_text){at, name.len};
         at += name.len;
     }
+    names->count +=
+        fs_ledger_known_sales(ledger, at, names->list + names->count, FS_LEDGER_EPOCHS_MAX);
     qsort(names->list, names->count, sizeof(names->list[0]), compare);
+    drop_doubles(names);
     return names;
 }
 

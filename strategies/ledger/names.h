@@ -17,8 +17,10 @@ void fs_ledger_names_ask(struct fs_ledger_worker *worker, struct fs_call *call);
 void fs_ledger_names_add(struct fs_ledger_worker *worker, struct fs_call *call, struct fs_text name,
                          uint64_t deadline_us);
 
-/* NULL: no memory, or more than max; destroyed by the caller.  What is no name of ours is left out. */
-struct fs_ledger_names *fs_ledger_names_read(const struct fs_reply *reply, size_t max);
+/* The names of the reply and those that this process knows, each once.  NULL: no memory, or more than
+ * max in the reply; destroyed by the caller.  What is no name of ours is left out. */
+struct fs_ledger_names *fs_ledger_names_read(struct fs_ledger *ledger, const struct fs_reply *reply,
+                                             size_t max);
 void fs_ledger_names_destroy(struct fs_ledger_names *names);
 
 /* Which of them it is; names->count: none. */

@@ -33,6 +33,47 @@ static enum fs_sale_state state_at(const struct fs_sale_info *info, int64_t now_
     return FS_SALE_OPEN;
 }
 
+/* "moved|number" and "building|number": a move, which ends by itself, and no trouble. */
+static bool is_of_move(struct fs_text mark)
+{
+    static const char *const words[] = {"moved|", "building|"};
+    int64_t number;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t len = strlen(words[i]);
+
+        if (mark.len > len && memcmp(mark.data, words[i], len) == 0)
+            return fs_ledger_read_number((struct fs_text){mark.data + len, mark.len - len},
+                                         &number) &&
+                   number > 0;
+    }
+    return false;
+}
+
+/* "why@Unix ms", or "why" alone as older versions wrote it. */
+static void read_reason(struct fs_ledger_sale *sale, struct fs_text mark)
+{
+    const struct fs_text behind = FS_LEDGER_TEXT("behind");
+    const char *at = memrchr(mark.data, '@', mark.len);
+
+    sale->frozen_at_ms = 0;
+    if (at &&
+        fs_ledger_read_number((struct fs_text){at + 1, (size_t)(mark.data + mark.len - at) - 1},
+                              &sale->frozen_at_ms))
+        mark.len = (size_t)(at - mark.data);
+    if (fs_ledger_same(mark, behind))
+        mark = FS_LEDGER_TEXT("the store has lost orders or changes that were acknowledged");
+    sale->reason_len = (uint8_t)(mark.len < sizeof(sale->reason) ? mark.len : sizeof(sale->reason));
+    memcpy(sale->reason, mark.data, sale->reason_len);
+}
+
+static enum fs_sale_state frozen_state(const struct fs_ledger_sale *sale, struct fs_text mark)
+{
+    if (!is_of_move(mark))
+        return FS_SALE_FROZEN;
+    return sale->info.state == FS_SALE_OPEN ? FS_SALE_PAUSED : state_at(&sale->info, sale->now_ms);
+}
+
 bool fs_ledger_read_sale(const struct fs_reply *items, size_t count, struct fs_ledger_sale *sale)
 {
     int64_t numbers[NOW + 1] = {0};
@@ -60,10 +101,26 @@ bool fs_ledger_read_sale(const struct fs_reply *items, size_t count, struct fs_l
         .opens_at_ms = numbers[OPENS],
         .closes_at_ms = numbers[CLOSES],
     };
-    sale->info.state = sale->is_frozen && sale->info.state == FS_SALE_OPEN
-                           ? FS_SALE_PAUSED
-                           : state_at(&sale->info, sale->now_ms);
+    sale->reason_len = 0;
+    sale->frozen_at_ms = 0;
+    if (sale->is_frozen)
+        read_reason(sale, items[FROZEN].text);
+    sale->info.state = sale->is_frozen ? frozen_state(sale, items[FROZEN].text)
+                                       : state_at(&sale->info, sale->now_ms);
     return true;
+}
+
+struct fs_sale_info fs_ledger_lost_sale(struct fs_text product)
+{
+    return (struct fs_sale_info){.product = product,
+                                 .state = FS_SALE_LOST,
+                                 .units_initial = -1,
+                                 .units_restocked = -1,
+                                 .units_left = -1,
+                                 .units_sold = -1,
+                                 .units_in_transit = -1,
+                                 .units_per_buyer_max = -1,
+                                 .units_per_order_max = -1};
 }
 
 /* Takes the part before the next "|" off rest. */

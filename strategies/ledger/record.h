@@ -4,10 +4,16 @@
 
 #include <flashsale/strategy.h>
 
+#include "limits.h"
+
 struct fs_ledger_sale {
     struct fs_sale_info info; /* without its product */
-    bool is_frozen;           /* told as FS_SALE_PAUSED: it does not sell */
-    int64_t now_ms;           /* the store's clock when it was read */
+    bool is_frozen;       /* it does not sell: told as FS_SALE_FROZEN, or as FS_SALE_PAUSED while
+                             it is being moved */
+    int64_t now_ms;       /* the store's clock when it was read */
+    int64_t frozen_at_ms; /* 0: not known */
+    uint8_t reason_len;   /* why it is frozen */
+    char reason[FS_LEDGER_REASON_LEN_MAX];
 };
 
 /* How many items sale.lua gives. */
@@ -15,6 +21,9 @@ struct fs_ledger_sale {
 
 /* The items of sale.lua.  False: they are not what they should be; *sale is then undefined. */
 bool fs_ledger_read_sale(const struct fs_reply *items, size_t count, struct fs_ledger_sale *sale);
+
+/* A sale of which nothing is known but that the store has lost it. */
+struct fs_sale_info fs_ledger_lost_sale(struct fs_text product);
 
 /* An order record, see decide.lua.  buyer points into record; product and order are left empty.
  * False: it is no record. */

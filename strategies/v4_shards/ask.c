@@ -78,6 +78,7 @@ static void give_read(struct fs_v4_ask *state, struct fs_v4_read *read)
 static void on_read_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
 {
     state->is_blind = !fs_v4_place_is_known(placed);
+    state->is_lost = placed == FS_V4_LOST;
     read_now(state);
 }
 
@@ -90,6 +91,7 @@ static void on_held_placed(struct fs_v4_ask *state, enum fs_v4_placed placed)
 
     state->held = NULL;
     state->is_blind = !fs_v4_place_is_known(placed);
+    state->is_lost = placed == FS_V4_LOST;
     if (placed == FS_V4_PLACED && (is_there || state->sale != read->sale)) {
         fs_v4_read_end(read);
         read_now(state);
@@ -254,6 +256,8 @@ struct fs_sale_info fs_v4_ask_sum(const struct fs_v4_read *read, bool is_exact)
     struct fs_sale_info sum = fs_v4_read_sum(read);
     int64_t rest = sum.units_initial + sum.units_restocked - sum.units_sold;
 
+    if (fs_v4_read_is_frozen(read))
+        sum.state = FS_SALE_FROZEN;
     if (is_exact)
         return sum;
     /* A unit that was given back at one shard and sold at another meanwhile counts twice. */
@@ -294,7 +298,11 @@ static void on_sum(struct fs_v4_read *read)
     fs_v4_ask_drop(state);
     for (unsigned k = 0; k < fs_v4_sale_shard_count(read->sale); k++)
         is_there = is_there && read->views[k].is_there;
-    if (fs_v4_read_tell_lost(read) || fs_v4_read_is_headless(read)) {
+    if (fs_v4_read_tell_lost(read) || state->is_lost) {
+        sum = fs_ledger_lost_sale(state->ask.product);
+        fs_v4_read_end(read);
+        state->summed(state, &sum, FS_DONE);
+    } else if (fs_v4_read_is_headless(read)) {
         fs_v4_read_end(read);
         state->summed(state, NULL, FS_UNAVAILABLE);
     } else if (truth->is_answered && !truth->is_there) {

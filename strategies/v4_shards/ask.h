@@ -22,6 +22,7 @@ struct fs_v4_ask {
     bool is_blind;        /* nobody said where the sale is: its READ is as if nobody had answered */
     bool is_confirmed;    /* that the sale is not there */
     bool is_looked_at;    /* before it is changed: nothing of it is lost */
+    bool is_lost;         /* the sale was moved, and where to is lost */
     bool is_frozen;       /* some of it, as it was looked at */
     uint32_t moved;       /* enum fs_v4_moved of the move that it waits for, 0: not yet */
     struct fs_v4_read *held;     /* a READ that is believed when the place is the same; owned */

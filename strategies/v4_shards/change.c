@@ -50,7 +50,7 @@ static void settle_done(struct fs_v4_ask *state, const struct fs_sale_info *sum,
 {
     struct fs_v4_sale *sale = state->sale;
 
-    if (!sum) {
+    if (!sum || sum->state == FS_SALE_LOST) {
         fs_v4_ask_end(state, verdict == FS_UNKNOWN ? verdict : FS_UNDETERMINED);
         return;
     }
@@ -231,7 +231,7 @@ static void on_looked_at(struct fs_v4_read *read)
     state->is_looked_at = true;
     state->is_frozen = fs_v4_read_is_frozen(read);
     fs_v4_read_end(read);
-    if (is_lost || (state->is_frozen && !fs_ledger_change_is_of_state(&state->ask.change)))
+    if (is_lost || (state->is_frozen && !fs_ledger_change_is_stop(&state->ask.change)))
         fs_v4_ask_end(state, FS_CLOSED);
     else
         find_place(state);

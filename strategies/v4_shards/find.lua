@@ -18,7 +18,9 @@ elseif record then
     return {1, record}
 end
 if not shard[2] and shard[1] == ARGV[2] and not has_witness(KEYS[2], ARGV[3], ARGV[4]) then
-    redis.call('HSET', KEYS[1], 'frozen', 'behind')
+    local clock = redis.call('TIME')
+    redis.call('HSET', KEYS[1], 'frozen',
+        'behind@' .. string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000)))
     return {3, ''}
 end
 return {shard[2] and 3 or 0, ''}

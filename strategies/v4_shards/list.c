@@ -17,6 +17,7 @@ struct row {
     struct fs_v4_ask *state;
     struct fs_sale_info info;
     bool is_found;
+    bool is_lost;
     bool is_behind; /* to be read again, alone */
 };
 
@@ -99,6 +100,8 @@ static void tell_rows(struct fs_v4_ask *state)
         row->info.product = row->name;
         if (row->is_found) {
             fs_v4_host(worker)->tell_sale(state->ask.op, &row->info);
+            if (row->info.state >= FS_SALE_FROZEN)
+                fs_ledger_tell_trouble(worker->ledger.ledger, state->ask.op, row->name);
             tell_shards(state, row);
         }
     }
@@ -117,10 +120,14 @@ static void on_row(struct fs_v4_read *read)
     list->is_failed = list->is_failed || !read->is_whole;
     row->is_found = read->is_whole && truth->is_there;
     row->is_behind = fs_v4_read_is_suspect(read);
-    list->is_failed = list->is_failed || (!row->is_behind && fs_v4_read_tell_lost(read));
-    for (unsigned k = 1; row->is_found && k < fs_v4_sale_shard_count(read->sale); k++)
+    if (!row->is_behind && fs_v4_read_tell_lost(read)) {
+        row->info = fs_ledger_lost_sale(row->name);
+        row->is_found = row->is_lost = true;
+    }
+    for (unsigned k = 1; row->is_found && !row->is_lost && k < fs_v4_sale_shard_count(read->sale);
+         k++)
         row->is_behind = row->is_behind || fs_v4_read_is_behind(read, k);
-    if (row->is_found && !row->is_behind) {
+    if (row->is_found && !row->is_lost && !row->is_behind) {
         row->info = fs_v4_ask_sum(read, fs_v4_read_is_proof(read));
         keep_shards(row, read);
     }
@@ -136,6 +143,14 @@ static void on_row_placed(void *data, enum fs_v4_placed placed)
     struct fs_v4_sale *before = row->sale;
     struct fs_v4_sale *sale = fs_v4_sale_take(worker, row->name);
 
+    if (placed == FS_V4_LOST) {
+        row->info = fs_ledger_lost_sale(row->name);
+        row->is_found = row->is_lost = true;
+        state->list->pending_count--;
+        fs_v4_sale_leave(before);
+        read_rows(state);
+        return;
+    }
     if (fs_v4_place_is_known(placed) && sale && fs_v4_read_begin(sale, 0, on_row, row)) {
         fs_v4_sale_leave(before);
         return;
@@ -161,16 +176,6 @@ static bool read_row(struct row *row, struct fs_v4_worker *worker)
     return true;
 }
 
-/* One that is to be read again says then whether it is lost. */
-static bool has_row(const void *data, struct fs_text product)
-{
-    const struct fs_v4_list *list = data;
-    size_t found = fs_ledger_names_find(list->names, product);
-
-    return found < list->names->count &&
-           (list->rows[found].is_found || list->rows[found].is_behind);
-}
-
 static void read_rows(struct fs_v4_ask *state)
 {
     struct fs_v4_worker *worker = (struct fs_v4_worker *)(void *)state->ask.worker;
@@ -188,7 +193,16 @@ static void read_rows(struct fs_v4_ask *state)
     if (list->pending_count > 0)
         return;
     state->ask.trips++;
-    if (list->is_failed || fs_ledger_is_any_lost(worker->ledger.ledger, has_row, list)) {
+    for (size_t i = 0; i < list->names->count && !list->is_failed; i++) {
+        struct row *row = &list->rows[i];
+
+        if (row->is_found || row->is_behind ||
+            !fs_ledger_is_sale_lost(worker->ledger.ledger, row->name))
+            continue;
+        row->info = fs_ledger_lost_sale(row->name);
+        row->is_found = true;
+    }
+    if (list->is_failed) {
         end_list(state, FS_UNAVAILABLE);
         return;
     }
@@ -197,9 +211,9 @@ static void read_rows(struct fs_v4_ask *state)
 }
 
 /* NULL: no memory, or more names than may be. */
-static struct fs_v4_list *make_list(const struct fs_reply *reply)
+static struct fs_v4_list *make_list(struct fs_ledger *ledger, const struct fs_reply *reply)
 {
-    struct fs_ledger_names *names = fs_ledger_names_read(reply, FS_LEDGER_SALES_MAX);
+    struct fs_ledger_names *names = fs_ledger_names_read(ledger, reply, FS_LEDGER_SALES_MAX);
     struct fs_v4_list *list;
 
     if (!names)
@@ -223,7 +237,7 @@ static void names_done(struct fs_call *call, const struct fs_reply *reply)
         fs_ledger_ask_fail(&state->ask, reply);
         return;
     }
-    state->list = make_list(reply);
+    state->list = make_list(state->ask.worker->ledger, reply);
     if (state->list)
         read_rows(state);
     else

@@ -37,7 +37,9 @@ if shard[1] ~= ARGV[3] or shard[2] ~= '3' or (shard[4] or '0') ~= ARGV[4] or
     return {0, 0, 0, 0}
 end
 if not has_witness(KEYS[2], ARGV[5], ARGV[6]) then
-    redis.call('HSET', KEYS[1], 'frozen', 'behind')
+    local clock = redis.call('TIME')
+    redis.call('HSET', KEYS[1], 'frozen',
+        'behind@' .. string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000)))
     return {0, 0, 0, 0}
 end
 redis.call('HSET', KEYS[1], 'frozen', 'moved|' .. ARGV[2], 'moves', moves)

@@ -35,7 +35,9 @@ local function credit()
     elseif ahead == 0 then
         return 2, tonumber(first), tonumber(last), moves, left
     elseif ahead > 1 then
-        redis.call('HSET', KEYS[1], 'frozen', 'behind')
+        local clock = redis.call('TIME')
+        redis.call('HSET', KEYS[1], 'frozen',
+            'behind@' .. string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000)))
         return 0, 0, 0, 0, 0
     end
     left, moves, last = left + units, moves + 1, seq + (#ARGV - 8) / 3

@@ -157,8 +157,8 @@ static void note_view(const struct fs_v4_view *view)
     fs_v4_stock_note(read->sale, shard, mark_of(view), view->sale.info.units_left);
     fs_ledger_batch_epoch(product, view->sale.info.epoch);
     fs_ledger_batch_clock(product, view->sale.now_ms - (int64_t)(read->begin_us / 1000));
-    if (view->sale.is_frozen && !view->is_moved)
-        fs_ledger_note_frozen(product->worker->ledger, product->name, true);
+    if (!view->is_moved)
+        fs_ledger_note_sale(product->worker->ledger, product->name, &view->sale);
 }
 
 static void on_view(struct fs_call *call, const struct fs_reply *reply)

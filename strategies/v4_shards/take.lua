@@ -26,7 +26,9 @@ if shard[1] ~= ARGV[1] or shard[3] then
     return {2, '', 0, 0, 0}
 end
 if (tonumber(shard[4]) or 0) < tonumber(ARGV[5]) or not has_witness(KEYS[2], ARGV[6], ARGV[7]) then
-    redis.call('HSET', KEYS[1], 'frozen', 'behind')
+    local clock = redis.call('TIME')
+    redis.call('HSET', KEYS[1], 'frozen',
+        'behind@' .. string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000)))
     return {2, '', 0, 0, 0}
 end
 local epoch, number, pending = string.match(shard[5] or '', '^(%d+)|(%d+)|(%d)|')

@@ -37,10 +37,35 @@ def check_sells_in_a_new_epoch(server, buyer, others=()):
         one.audit("tv")
 
 
+def check_trouble(server, product, state):
+    """Every place where an operator looks names the sale, its state, the reason and the way out."""
+    sales = server.admin_ask("GET", "/admin/products").json()["products"]
+    row = next(sale for sale in sales if sale["product_id"] == product)
+    assert row == server.admin_ask("GET", f"/admin/products/{product}").json()
+    assert row["state"] == state and row["reason"] and row["since"], row
+    assert "--reset" in row["next_step"], row
+    ready = server.admin_ask("GET", "/readyz?verbose", token="")
+    assert ready.status == 200, "other sales sell"
+    named = {sale["product_id"]: sale for sale in ready.json()["sales"]}
+    assert ready.json()["sales_in_trouble"] == len(named), ready
+    assert set(named) == {sale["product_id"] for sale in sales if "next_step" in sale}
+    assert all(named[product][member] == row[member]
+               for member in ("state", "reason", "since", "next_step")), ready
+    metrics = server.admin_ask("GET", "/metrics", token="").body.decode()
+    assert f'flashsale_sale_trouble{{product_id="{product}",state="{state}"}} 1' in metrics
+    for change in ({"state": "open"}, {"state": "open", "closes_at": None}):
+        answer = server.admin_ask("PATCH", f"/admin/products/{product}", change)
+        assert (answer.status, answer.code) == (409, "sale_frozen"), answer
+        assert state in answer.json()["detail"] and row["reason"] in answer.json()["detail"], answer
+    assert all("next_step" not in sale for sale in sales if sale["state"] == "open"), sales
+
+
 def check_nothing_but_a_reset_helps(server):
-    for answer in (server.ask("GET", "/inventory/tv"),
-                   server.admin_ask("GET", "/admin/products/tv/audit")):
-        assert (answer.status, answer.code) == (503, "unavailable"), answer
+    answer = server.admin_ask("GET", "/admin/products/tv/audit")
+    assert (answer.status, answer.code) == (503, "unavailable"), answer
+    answer = server.ask("GET", "/inventory/tv")
+    assert answer.json() == {"product_id": "tv", "stock": None, "initial": None, "state": "lost"}
+    check_trouble(server, "tv", "lost")
     for method, body in (("PUT", {"stock": 5}), ("PATCH", {"add": 5}), ("PATCH", {"per_user_max": 1})):
         answer = server.admin_ask(method, "/admin/products/tv", body)
         assert (answer.status, answer.code) == (409, "sale_frozen"), answer
@@ -194,9 +219,12 @@ def test_a_frozen_sale_says_so_in_the_metrics_and_the_log(make_server, folder, v
         assert 1 <= len(lines) <= 4, f"told {len(lines)} times: {server.log()}"
         text = server.admin_ask("GET", "/metrics", token="").body.decode()
         assert "flashsale_sales_frozen 1" in text.splitlines(), "no metric of a freeze to alert on"
+        assert server.ask("GET", "/inventory/tv").json()["state"] == "frozen"
+        check_trouble(server, "tv", "frozen")
         check_sells_in_a_new_epoch(server, buyer)
         text = server.admin_ask("GET", "/metrics", token="").body.decode()
         assert "flashsale_sales_frozen 0" in text.splitlines()
+        assert "flashsale_sale_trouble{" not in text
         for product in ("1", "2"):
             assert server.buy(product, buyer).status == 200, "another sale is frozen, too"
 

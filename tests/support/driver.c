@@ -72,6 +72,9 @@ static void on_end(struct fs_op *op, void *data)
         request->found.buyer = request_text(request->buyer);
         request->found.order = request_text(request->order);
     }
+    request->trouble = op->trouble;
+    memcpy(request->reason, op->reason, sizeof(request->reason));
+    request->trouble.reason.data = request->reason;
     if (!request->abandoned) {
         job->in_flight--;
         job->ended++;

@@ -47,7 +47,10 @@ struct fs_request {
     bool has_sale, has_order;
     struct fs_sale_info sale;   /* texts point into the request */
     struct fs_order_info found; /* texts point into the request */
-    size_t row_count;           /* rows told, also those for which there was no room */
+    struct fs_sale_trouble
+        trouble; /* state 0: none was told; of a list, of its last sale in trouble */
+    char reason[FS_REASON_LEN_MAX];
+    size_t row_count; /* rows told, also those for which there was no room */
     uint64_t asked_at_us;
     uint64_t ended_at_us;
 

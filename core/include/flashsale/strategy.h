@@ -68,9 +68,20 @@ enum fs_verdict {
 };
 #define FS_VERDICT_COUNT 14 /* one more than the last, for tables */
 
-/* FS_SALE_NOT_OPEN is only ever an answer: the sale is open but its window has not begun.  A sale
- * whose window is over answers FS_SALE_CLOSED. */
-enum fs_sale_state { FS_SALE_OPEN = 1, FS_SALE_PAUSED, FS_SALE_CLOSED, FS_SALE_NOT_OPEN };
+/* What follows FS_SALE_CLOSED is only ever an answer; nobody may set it.  A sale whose window is over
+ * answers FS_SALE_CLOSED. */
+enum fs_sale_state {
+    FS_SALE_OPEN = 1,
+    FS_SALE_PAUSED,
+    FS_SALE_CLOSED,
+    FS_SALE_NOT_OPEN, /* open, but its window has not begun */
+    FS_SALE_FROZEN,   /* the store has lost a part of what was acknowledged, or a script failed */
+    FS_SALE_LOST,     /* the store has lost the sale */
+    FS_SALE_FOREIGN   /* the store's data belongs to another layout, strategy or server */
+};
+
+/* The longest reason of a sale's trouble, bytes; a longer one is cut. */
+#define FS_REASON_LEN_MAX 160u
 
 struct fs_outcome {
     enum fs_verdict verdict;
@@ -122,7 +133,8 @@ struct fs_sale_change {
 };
 
 /* Answers to reads, told to the server before complete().  Units obey
- *   units_initial + units_restocked == units_left + units_sold + units_in_transit. */
+ *   units_initial + units_restocked == units_left + units_sold + units_in_transit.
+ * Of a sale in state FS_SALE_LOST or FS_SALE_FOREIGN the units are not known: all are -1. */
 struct fs_sale_info {
     struct fs_text product;
     enum fs_sale_state state; /* in force now, by the store's clock */
@@ -137,6 +149,13 @@ struct fs_sale_info {
     int64_t units_per_order_max;
     int64_t opens_at_ms;
     int64_t closes_at_ms;
+};
+
+/* Why a sale sells nothing until an operator acts. */
+struct fs_sale_trouble {
+    enum fs_sale_state state; /* FS_SALE_FROZEN, FS_SALE_LOST or FS_SALE_FOREIGN */
+    struct fs_text reason;    /* one clause for an operator: what was found, where */
+    int64_t since_ms;         /* when it was found first; 0: not known */
 };
 
 enum fs_order_status { FS_ORDER_SOLD = 1, FS_ORDER_CANCELLED };
@@ -265,6 +284,10 @@ struct fs_host {
 
     /* Counts what became of a transfer of units between shards.  Not every host has it.  [loop] */
     void (*transfer_event)(struct fs_loop *loop, enum fs_transfer_event event);
+
+    /* An answer to every kind of op but a probe: why the sale sells nothing.  To list() it is told
+     * after the sale that it belongs to.  Copied.  Not every host has it.  [loop] */
+    void (*tell_trouble)(struct fs_op *op, const struct fs_sale_trouble *trouble);
 };
 
 /* Strategy */
@@ -312,8 +335,9 @@ struct fs_strategy {
      *   list      DONE after one tell_sale() for each sale, in the order of product ids
      *   audit     DONE after tell_term() for each term of the conservation check, UNKNOWN
      *   change    DONE after tell_sale(), EXISTS, UNKNOWN, KEY_REUSED (of a change's name),
-     *             TOO_MANY (a new sale where there is room for no more), CLOSED and PAUSED (the store
-     *             has lost what was acknowledged: the sale takes a reset, or another state, and no more)
+     *             TOO_MANY (a new sale where there is room for no more), CLOSED after tell_trouble()
+     *             with FROZEN, LOST or FOREIGN (a frozen sale takes a reset, or may be paused or
+     *             closed; a lost one a reset alone)
      * and each of them BUSY, UNAVAILABLE or UNDETERMINED. */
     void (*purchase)(void *worker, struct fs_op *op, void *state, const struct fs_purchase *);
     void (*cancel)(void *worker, struct fs_op *op, void *state, const struct fs_order_ref *);

@@ -56,28 +56,53 @@ static void the_longest_sale_fits(void)
                                 .state = FS_SALE_NOT_OPEN,
                                 .epoch = UINT64_MAX,
                                 .sequence = UINT64_MAX,
-                                .units_initial = INT64_MIN,
-                                .units_restocked = INT64_MIN,
-                                .units_left = INT64_MIN,
-                                .units_sold = INT64_MIN,
-                                .units_in_transit = INT64_MIN,
-                                .units_per_buyer_max = INT64_MIN,
-                                .units_per_order_max = INT64_MIN,
+                                .units_initial = INT64_MAX,
+                                .units_restocked = INT64_MAX,
+                                .units_left = INT64_MAX,
+                                .units_sold = INT64_MAX,
+                                .units_in_transit = INT64_MAX,
+                                .units_per_buyer_max = INT64_MAX,
+                                .units_per_order_max = INT64_MAX,
                                 .opens_at_ms = 1,
                                 .closes_at_ms = INT64_MAX};
     json_t *object;
 
     memset(product, 'p', sizeof(product));
-    fs_answer_add_sale(&buffer, &sale);
+    fs_answer_add_sale(&buffer, &sale, NULL);
     FS_CHECK(!buffer.overflowed);
     sale.epoch = sale.sequence = 3; /* jansson's integers end at 2^63 */
     buffer = fs_buffer_of(data, sizeof(data));
-    fs_answer_add_sale(&buffer, &sale);
+    fs_answer_add_sale(&buffer, &sale, NULL);
     object = parse(&buffer);
     FS_REQUIRE(object != NULL);
     FS_CHECK_STR(json_string_value(json_object_get(object, "state")), "not_open");
     FS_CHECK_STR(json_string_value(json_object_get(object, "opens_at")),
                  "1970-01-01T00:00:00.001Z");
+    json_decref(object);
+}
+
+static void a_sale_in_trouble_says_why_since_when_and_what_to_do(void)
+{
+    char data[FS_ANSWER_SIZE];
+    char reason[FS_REASON_LEN_MAX];
+    struct fs_buffer buffer = fs_buffer_of(data, sizeof(data));
+    struct fs_sale_info sale = {
+        .product = FS_TEXT("9"), .state = FS_SALE_LOST, .units_left = -1, .units_initial = -1};
+    struct fs_sale_trouble trouble = {
+        .state = FS_SALE_LOST, .reason = {reason, sizeof(reason)}, .since_ms = 1000};
+    json_t *object;
+
+    memset(reason, '\1', sizeof(reason)); /* six bytes each in JSON: the longest there is */
+    fs_answer_add_sale(&buffer, &sale, &trouble);
+    FS_CHECK(!buffer.overflowed);
+    object = parse(&buffer);
+    FS_REQUIRE(object != NULL);
+    FS_CHECK_STR(json_string_value(json_object_get(object, "state")), "lost");
+    FS_CHECK(json_is_null(json_object_get(object, "stock")));
+    FS_CHECK_STR(json_string_value(json_object_get(object, "since")), "1970-01-01T00:00:01.000Z");
+    FS_CHECK_INT((int64_t)json_string_length(json_object_get(object, "reason")),
+                 (int64_t)sizeof(reason));
+    FS_CHECK(strstr(json_string_value(json_object_get(object, "next_step")), "--reset") != NULL);
     json_decref(object);
 }
 
@@ -122,10 +147,10 @@ static void an_order_tells_when_it_was_cancelled_only_if_it_was(void)
     json_decref(object);
 }
 
-#define TESTS(T)                                          \
-    T(a_product_id_is_a_number_when_it_is_written_as_one) \
-    T(a_purchase_tells_its_order_and_what_remains)        \
-    T(the_longest_sale_fits)                              \
-    T(an_inventory_has_four_members)                      \
-    T(an_order_tells_when_it_was_cancelled_only_if_it_was)
+#define TESTS(T)                                            \
+    T(a_product_id_is_a_number_when_it_is_written_as_one)   \
+    T(a_purchase_tells_its_order_and_what_remains)          \
+    T(the_longest_sale_fits)                                \
+    T(a_sale_in_trouble_says_why_since_when_and_what_to_do) \
+    T(an_inventory_has_four_members) T(an_order_tells_when_it_was_cancelled_only_if_it_was)
 FS_SUITE("http/answer", TESTS)

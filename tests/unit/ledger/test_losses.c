@@ -46,7 +46,7 @@ static void a_store_that_forgot_what_it_acknowledged_sells_nothing(void)
     FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
     freeReplyObject(fs_redis_server_ask(&server, "HDEL fs:{shoe}:orders o1"));
     FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
-    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_FROZEN);
     fs_request_change(&reset, FS_CHANGE_RESET, "shoe", 5);
     FS_CHECK_INT(world_ask(&world, reset).outcome.verdict, FS_DONE);
     FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_DONE);
@@ -86,7 +86,7 @@ static void a_store_that_forgot_a_cancel_sells_nothing(void)
     FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_DONE); /* a replay */
     copy_sale("older", "shoe");
     FS_CHECK_INT(world_buy(&world, "shoe", "o3", 1).outcome.verdict, FS_UNAVAILABLE);
-    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_FROZEN);
     world_close(&world);
 }
 
@@ -102,7 +102,7 @@ static void an_order_that_was_acknowledged_and_lost_is_not_unknown(void)
     copy_sale("older", "shoe");
     FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_DONE);
     FS_CHECK_INT(world_lookup(&world, "shoe", "o2").outcome.verdict, FS_UNAVAILABLE);
-    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_FROZEN);
     FS_CHECK_INT((int64_t)atomic_load(&world.driver.host.sales_frozen), 1);
     world_close(&world);
 }
@@ -170,7 +170,60 @@ static struct fs_request change_of(enum fs_change_kind kind, int64_t units)
     return change;
 }
 
-static void a_lost_sale_is_unavailable_everywhere_until_it_is_reset(void)
+/* Neither is it unknown, nor does it hide the other sales. */
+static void check_reads_say_lost(struct world *asked)
+{
+    struct fs_request count = world_count(asked, "shoe");
+    struct fs_request list = {0};
+
+    FS_CHECK_INT(count.outcome.verdict, FS_DONE);
+    FS_CHECK_INT(count.sale.state, FS_SALE_LOST);
+    FS_CHECK_INT(count.sale.units_left, -1);
+    FS_CHECK_INT(count.trouble.state, FS_SALE_LOST);
+    FS_CHECK(count.trouble.reason.len > 0 && count.trouble.since_ms > 0);
+    fs_request_read(&list, FS_OP_LIST, "");
+    list = world_ask(asked, list);
+    FS_CHECK_INT(list.outcome.verdict, FS_DONE);
+    FS_CHECK_INT((int64_t)list.row_count, 1);
+    FS_CHECK_INT(list.trouble.state, FS_SALE_LOST);
+}
+
+/* What stands in the store is read as it is, also by a process that did not see it freeze. */
+static void a_frozen_sale_says_why_and_since_when(void)
+{
+    static struct world other;
+    struct world_options options = options_of_test();
+    struct fs_request count, update;
+
+    begin();
+    FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
+    FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
+    freeReplyObject(fs_redis_server_ask(&server, "HDEL fs:{shoe}:orders o1"));
+    FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
+    world_open(&other, &server, &options);
+    count = world_count(&other, "shoe");
+    FS_CHECK_INT(count.sale.state, FS_SALE_FROZEN);
+    FS_CHECK_INT(count.sale.units_left, 8);
+    FS_CHECK_INT(count.trouble.state, FS_SALE_FROZEN);
+    FS_CHECK_TEXT(count.reason, count.trouble.reason.len,
+                  "the store has lost orders or changes that were acknowledged");
+    FS_CHECK(count.trouble.since_ms > 0);
+    update = change_of(FS_CHANGE_UPDATE, 0);
+    update.change.state = FS_SALE_OPEN;
+    update = world_ask(&other, update);
+    FS_CHECK_INT(update.outcome.verdict, FS_CLOSED);
+    FS_CHECK_INT(update.trouble.state, FS_SALE_FROZEN);
+    freeReplyObject(fs_redis_server_ask(&server, "HSET fs:{shoe}:sale frozen ERR@5000"));
+    world_close(&other);
+    world_open(&other, &server, &options);
+    count = world_count(&other, "shoe");
+    FS_CHECK_TEXT(count.reason, count.trouble.reason.len, "ERR");
+    FS_CHECK_INT(count.trouble.since_ms, 5000);
+    world_close(&other);
+    world_close(&world);
+}
+
+static void a_lost_sale_is_told_as_lost_and_sells_nothing_until_it_is_reset(void)
 {
     struct fs_request update;
     struct fs_request cancel = {0};
@@ -179,8 +232,7 @@ static void a_lost_sale_is_unavailable_everywhere_until_it_is_reset(void)
     FS_CHECK_INT(world_create(&world, "shoe", 9).outcome.verdict, FS_DONE);
     FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_DONE);
     world_empty(&server);
-    FS_CHECK_INT(read_verdict(&world, FS_OP_COUNT), FS_UNAVAILABLE);
-    FS_CHECK_INT(read_verdict(&world, FS_OP_LIST), FS_UNAVAILABLE);
+    check_reads_say_lost(&world);
     FS_CHECK_INT(atomic_load(&world.driver.host.sales_frozen), 1);
     FS_CHECK_INT(read_verdict(&world, FS_OP_AUDIT), FS_UNAVAILABLE);
     FS_CHECK_INT(world_lookup(&world, "shoe", "o1").outcome.verdict, FS_UNAVAILABLE);
@@ -211,7 +263,7 @@ static void a_sale_that_was_read_is_missed(void)
     world_open(&other, &server, &options);
     FS_CHECK_INT(world_count(&other, "shoe").outcome.verdict, FS_DONE);
     world_empty(&server);
-    FS_CHECK_INT(world_count(&other, "shoe").outcome.verdict, FS_UNAVAILABLE);
+    check_reads_say_lost(&other);
     FS_CHECK_INT(world_buy(&other, "shoe", "o1", 1).outcome.verdict, FS_UNAVAILABLE);
     world_close(&other);
     world_close(&world);
@@ -232,7 +284,7 @@ static void a_frozen_sale_takes_a_reset_or_another_state_and_no_more(void)
     update = change_of(FS_CHANGE_UPDATE, 0);
     update.change.units_add = 5;
     FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_CLOSED);
-    FS_CHECK_INT(world_ask(&world, update).outcome.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_ask(&world, update).outcome.state, FS_SALE_FROZEN);
     update = change_of(FS_CHANGE_UPDATE, 0);
     update.change.units_per_buyer_max = 2;
     FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_CLOSED);
@@ -241,7 +293,7 @@ static void a_frozen_sale_takes_a_reset_or_another_state_and_no_more(void)
     update = change_of(FS_CHANGE_UPDATE, 0);
     update.change.state = FS_SALE_CLOSED;
     FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_DONE);
-    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_CLOSED);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_FROZEN);
     update = change_of(FS_CHANGE_RESET, 5);
     update.change.state = FS_SALE_OPEN;
     FS_CHECK_INT(world_ask(&world, update).outcome.verdict, FS_DONE);
@@ -276,7 +328,7 @@ static void a_readiness_check_notices_that_the_store_went_back(void)
     for (unsigned sale = 0; sale < 2; sale++)
         FS_CHECK_INT(probe(&world), FS_DONE);
     FS_CHECK_INT(world_buy(&other, "shoe", "o4", 1).outcome.verdict, FS_UNAVAILABLE);
-    FS_CHECK_INT(world_count(&other, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_count(&other, "shoe").sale.state, FS_SALE_FROZEN);
     FS_CHECK_INT(world_buy(&other, "sock", "o4", 1).outcome.verdict, FS_DONE);
     FS_CHECK_INT(probe(&world), FS_DONE);
     world_close(&other);
@@ -291,7 +343,7 @@ static void a_script_that_fails_pauses_the_sale(void)
     FS_CHECK_INT(world_buy(&world, "shoe", "o1", 1).outcome.verdict, FS_UNDETERMINED);
     freeReplyObject(fs_redis_server_ask(&server, "DEL fs:{shoe}:orders"));
     FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
-    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_FROZEN);
     world_check_audit(&world, "shoe", 0);
     world_close(&world);
 }
@@ -312,21 +364,22 @@ static void a_script_that_fails_pauses_the_sale_however_often_that_is_asked(void
     fs_fake_store_inject(&world.fakes[0], FS_FAULT_NONE, 0, 0, 0);
     freeReplyObject(fs_redis_server_ask(&server, "DEL fs:{shoe}:orders"));
     FS_CHECK_INT(world_buy(&world, "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
-    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_count(&world, "shoe").sale.state, FS_SALE_FROZEN);
     world_close(&world);
 }
 
-#define TESTS(T)                                                \
-    T(a_store_that_forgot_what_it_acknowledged_sells_nothing)   \
-    T(a_store_that_forgot_a_cancel_sells_nothing)               \
-    T(an_order_that_was_acknowledged_and_lost_is_not_unknown)   \
-    T(a_store_that_forgot_a_change_sells_nothing)               \
-    T(a_store_that_forgot_what_was_told_again_sells_nothing)    \
-    T(a_lost_sale_is_unavailable_everywhere_until_it_is_reset)  \
-    T(a_sale_that_was_read_is_missed)                           \
-    T(a_frozen_sale_takes_a_reset_or_another_state_and_no_more) \
-    T(a_readiness_check_notices_that_the_store_went_back)       \
-    T(a_script_that_fails_pauses_the_sale)                      \
+#define TESTS(T)                                                       \
+    T(a_store_that_forgot_what_it_acknowledged_sells_nothing)          \
+    T(a_store_that_forgot_a_cancel_sells_nothing)                      \
+    T(an_order_that_was_acknowledged_and_lost_is_not_unknown)          \
+    T(a_store_that_forgot_a_change_sells_nothing)                      \
+    T(a_store_that_forgot_what_was_told_again_sells_nothing)           \
+    T(a_frozen_sale_says_why_and_since_when)                           \
+    T(a_lost_sale_is_told_as_lost_and_sells_nothing_until_it_is_reset) \
+    T(a_sale_that_was_read_is_missed)                                  \
+    T(a_frozen_sale_takes_a_reset_or_another_state_and_no_more)        \
+    T(a_readiness_check_notices_that_the_store_went_back)              \
+    T(a_script_that_fails_pauses_the_sale)                             \
     T(a_script_that_fails_pauses_the_sale_however_often_that_is_asked)
 
 FS_SUITE("strategy on a Redis that forgets", TESTS)

@@ -218,8 +218,12 @@ static void a_sale_is_read_with_its_state_by_the_stores_clock(void)
         {"1", "0", "501", "", 500, FS_SALE_OPEN},
         {"2", "501", "0", "", 500, FS_SALE_PAUSED},
         {"3", "0", "0", "", 500, FS_SALE_CLOSED},
-        {"1", "0", "0", "behind", 500, FS_SALE_PAUSED},
-        {"3", "0", "0", "behind", 500, FS_SALE_CLOSED},
+        {"1", "0", "0", "behind", 500, FS_SALE_FROZEN},
+        {"3", "0", "0", "behind@400", 500, FS_SALE_FROZEN},
+        {"2", "0", "0", "ERR a script@failed@400", 500, FS_SALE_FROZEN},
+        {"1", "0", "0", "moved|x", 500, FS_SALE_FROZEN}, /* no number: of no move */
+        {"1", "0", "0", "moved|7", 500, FS_SALE_PAUSED},
+        {"3", "0", "0", "building|7", 500, FS_SALE_CLOSED},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

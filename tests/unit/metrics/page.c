@@ -23,8 +23,8 @@ static void count_everything(struct fs_metrics *metrics)
 
 int main(int argc, char **argv)
 {
-    static const struct fs_prometheus_sale sales[] = {{FS_TEXT("1"), 100, 0},
-                                                      {FS_TEXT("tee-shirt_XL"), 7, 3}};
+    static const struct fs_prometheus_sale sales[] = {{FS_TEXT("1"), 100, 0, NULL},
+                                                      {FS_TEXT("tee-shirt_XL"), 7, 3, "frozen"}};
     static const struct fs_prometheus_shard shards[] = {{FS_TEXT("1"), 0, 60},
                                                         {FS_TEXT("1"), 1, 40}};
     static struct fs_metrics total;

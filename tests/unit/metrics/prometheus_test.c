@@ -285,8 +285,10 @@ static void batches_are_in_purchases(void)
 
 static void sales_and_shards_have_a_line_each(void)
 {
-    static const struct fs_prometheus_sale sales[] = {
-        {FS_TEXT("1"), 100, 0}, {FS_TEXT("tee_XL-2"), INT64_MAX, 3}, {FS_TEXT("odd"), -1, 0}};
+    static const struct fs_prometheus_sale sales[] = {{FS_TEXT("1"), 100, 0, NULL},
+                                                      {FS_TEXT("tee_XL-2"), INT64_MAX, 3, "frozen"},
+                                                      {FS_TEXT("odd"), -1, 0, NULL},
+                                                      {FS_TEXT("gone"), -1, -1, "lost"}};
     static const struct fs_prometheus_shard shards[] = {{FS_TEXT("1"), 0, 60},
                                                         {FS_TEXT("1"), 4294967295u, 40}};
     struct fs_metrics total;
@@ -294,7 +296,7 @@ static void sales_and_shards_have_a_line_each(void)
     char *page;
 
     scrape.sales = sales;
-    scrape.sale_count = 3;
+    scrape.sale_count = 4;
     scrape.shards = shards;
     scrape.shard_count = 2;
     page = page_of(&scrape);
@@ -302,6 +304,9 @@ static void sales_and_shards_have_a_line_each(void)
     check_value(page, "inventory_stock_current{product_id=\"1\"}", "100");
     check_value(page, "inventory_stock_current{product_id=\"tee_XL-2\"}", "9223372036854775807");
     check_value(page, "inventory_stock_current{product_id=\"odd\"}", "-1");
+    FS_CHECK_INT(count_lines(page, "inventory_stock_current{product_id=\"gone\"}", ""), 0);
+    check_value(page, "flashsale_sale_trouble{product_id=\"tee_XL-2\",state=\"frozen\"}", "1");
+    FS_CHECK_INT(count_lines(page, "flashsale_sale_trouble{", ""), 2);
     check_value(page, "flashsale_inventory_in_transit{product_id=\"tee_XL-2\"}", "3");
     check_value(page, "shard_stock_current{product_id=\"1\",shard=\"0\"}", "60");
     check_value(page, "shard_stock_current{product_id=\"1\",shard=\"4294967295\"}", "40");

@@ -291,7 +291,7 @@ static void a_shard_that_forgot_what_it_acknowledged_sells_nothing(void)
     FS_CHECK_INT(world_buy(&worlds[0], "shoe", "o1", 1).outcome.verdict, FS_DONE);
     freeReplyObject(fs_redis_server_ask(&server, "HDEL fs:{shoe/0}:orders o1"));
     FS_CHECK_INT(world_buy(&worlds[0], "shoe", "o2", 1).outcome.verdict, FS_UNAVAILABLE);
-    FS_CHECK_INT(world_count(&worlds[0], "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_count(&worlds[0], "shoe").sale.state, FS_SALE_FROZEN);
     fs_request_change(&reset, FS_CHANGE_RESET, "shoe", 5);
     FS_CHECK_INT(world_ask(&worlds[0], reset).outcome.verdict, FS_DONE);
     FS_CHECK_INT(world_buy(&worlds[0], "shoe", "o2", 5).outcome.verdict, FS_DONE);
@@ -383,7 +383,7 @@ static void a_sale_that_forgot_what_it_acknowledged_is_not_moved(void)
     FS_CHECK_INT(set_state(world, FS_SALE_CLOSED), FS_DONE);
     FS_CHECK_INT(set_state(world, FS_SALE_OPEN), FS_UNAVAILABLE);
     FS_CHECK_INT(fs_redis_server_number(&server, "HEXISTS fs:{shoe/1}:sale frozen"), 1);
-    FS_CHECK_INT(world_count(world, "shoe").sale.state, FS_SALE_CLOSED);
+    FS_CHECK_INT(world_count(world, "shoe").sale.state, FS_SALE_FROZEN);
     FS_CHECK_INT(fs_redis_server_number(&server, "HGET fs:{shoe}:layout shards"), 2);
     world_close(world);
 }
@@ -408,7 +408,7 @@ static void a_shard_that_forgot_a_transfer_sells_nothing(void)
         snprintf(order, sizeof(order), "late%u", i);
         FS_CHECK_INT(world_buy(world, "shoe", order, 1).outcome.verdict, FS_UNAVAILABLE);
     }
-    FS_CHECK_INT(world_count(world, "shoe").sale.state, FS_SALE_PAUSED);
+    FS_CHECK_INT(world_count(world, "shoe").sale.state, FS_SALE_FROZEN);
     world_close(world);
 }
 
