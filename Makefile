@@ -7,7 +7,7 @@ BENCH ?= -s all --profile ci --strategy v1,v2,v3,v4 --report
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
-.PHONY: run bench build dev test test-nightly fuzz check clean setup install package help
+.PHONY: run bench build dev check-fast test test-nightly fuzz check clean setup install package help
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,9 @@ build: setup ## Builds build/flashsale and build/strategies/*.so; what plain "ma
 
 dev: setup ## Builds without optimisation, with debug information, into build-dev
 	@scripts/build.sh dev
+
+check-fast: build ## Runs the unit and lint tests that start no Redis, under 60 s
+	@ctest --preset release -L '^(unit|lint|fast)$$' -LE '^redis$$' -j "$$((2 * $(JOBS)))"
 
 test: setup ## Runs every test that CI runs: release, ASan + UBSan, TSan; builds dev
 	@scripts/test.sh $(PRESETS_TESTED)
