@@ -237,7 +237,7 @@ void fs_http_sweep(struct fs_http *http, uint64_t now_us)
 
         if (is_slow_reader(connection, now_us) || is_slow_sender(connection, now_us) ||
             is_forgotten(connection, now_us) || is_flooding(connection) ||
-            (connection->http2 && fs_http2_is_overdue(connection->http2))) {
+            (connection->http2 && fs_http2_is_overdue(connection->http2, now_us))) {
             end(connection, SHUT_RDWR);
         } else if (is_left_idle(connection, now_us)) {
             if (connection->http2)

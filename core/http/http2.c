@@ -21,6 +21,7 @@
 #include "base/limits.h"
 
 #define STREAM_ANY UINT32_MAX
+#define US_PER_SECOND 1000000u
 
 /* A handshake under way: the socket's data meanwhile. */
 struct handshake {
@@ -154,41 +155,47 @@ bool fs_http2_is_idle(const struct fs_http2 *http2)
            conn->_write.buf->size == 0 && !conn->_write.buf_in_flight;
 }
 
-static bool is_older(const struct timeval *since, const struct timeval *now, uint64_t span_us)
+/* h2o notes there a time of the wall clock, which may step, for its own access log, which is not used.
+ * So the first look puts a time of the monotonic clock in its place, below 0, from which it counts. */
+static bool is_older(struct timeval *noted, uint64_t now_us, uint64_t span_us)
 {
-    return (int64_t)(now->tv_sec - since->tv_sec) * 1000000 + (now->tv_usec - since->tv_usec) >=
-           (int64_t)span_us;
+    if (noted->tv_sec >= 0) {
+        noted->tv_sec = -1 - (time_t)(now_us / US_PER_SECOND);
+        noted->tv_usec = (suseconds_t)(now_us % US_PER_SECOND);
+        return false;
+    }
+    return now_us - ((uint64_t)(-1 - noted->tv_sec) * US_PER_SECOND + (uint64_t)noted->tv_usec) >=
+           span_us;
 }
 
-static bool is_stream_overdue(const struct fs_http_server *server, const h2o_http2_stream_t *stream,
-                              const struct timeval *now)
+static bool is_stream_overdue(const struct fs_http_server *server, h2o_http2_stream_t *stream,
+                              uint64_t now_us)
 {
     switch (stream->state) {
     case H2O_HTTP2_STREAM_STATE_RECV_HEADERS:
     case H2O_HTTP2_STREAM_STATE_RECV_BODY:
-        return is_older(&stream->req.timestamps.request_begin_at, now, server->request_timeout_us);
+        return is_older(&stream->req.timestamps.request_begin_at, now_us,
+                        server->request_timeout_us);
     case H2O_HTTP2_STREAM_STATE_SEND_BODY:
     case H2O_HTTP2_STREAM_STATE_SEND_BODY_IS_FINAL:
-        return is_older(&stream->req.timestamps.response_start_at, now,
+        return is_older(&stream->req.timestamps.response_start_at, now_us,
                         server->slow_reader_timeout_us);
     default:
         return false;
     }
 }
 
-bool fs_http2_is_overdue(const struct fs_http2 *http2)
+bool fs_http2_is_overdue(const struct fs_http2 *http2, uint64_t now_us)
 {
     const h2o_http2_conn_t *conn = http2->frames.conn;
-    const struct timeval *now;
 
     if (http2->frames.is_refusing)
         return true;
     if (!is_open(http2) || conn->num_streams.pull.open == 0)
         return false;
-    now = h2o_get_timestamp(conn->super.ctx, NULL, NULL);
     for (uint32_t i = 0; i < kh_end(conn->streams); i++)
         if (fs_kh_flags(conn->streams->flags, i) == 0 &&
-            is_stream_overdue(http2->connection->http->server, kh_val(conn->streams, i), now))
+            is_stream_overdue(http2->connection->http->server, kh_val(conn->streams, i), now_us))
             return true;
     return false;
 }

@@ -38,8 +38,9 @@ enum fs_problem fs_http2_judge(const struct fs_http2 *http2, h2o_req_t *req,
 /* Nothing is read, worked on or written.  [loop] */
 bool fs_http2_is_idle(const struct fs_http2 *http2);
 
-/* A stream is sent or read so slowly that its connection has to go.  [loop] */
-bool fs_http2_is_overdue(const struct fs_http2 *http2);
+/* A stream is sent or read so slowly that its connection has to go; counted from the first call that
+ * sees the stream so.  [loop] */
+bool fs_http2_is_overdue(const struct fs_http2 *http2, uint64_t now_us);
 
 /* Tells the client which stream is the last that is served.  [loop] */
 void fs_http2_leave(struct fs_http2 *http2);

@@ -1,4 +1,18 @@
-/* What h2o 2.2.5 does not free when a loop and its thread end. */
+/* What h2o 2.2.5 does not free when a loop and its thread end, and its timeouts on the monotonic clock.
+ *
+ * h2o 2.2.5 sets the time of its loop by gettimeofday(2), before and after each epoll_wait(2), inside
+ * h2o_evloop_run(); no option changes that.  With the clock stepped back by an hour, each timeout that
+ * was set before waits an hour more, even those of 0 ms by which HTTP/2 writes; stepped forward by 30 s,
+ * all idle connections end at once.  A correction after the run would come too late: the run itself fires.
+ *
+ * So h2o's loop is left without timeouts: all of them hang in a list of ours while h2o runs, and are run
+ * here, by h2o's own exported functions, with a time that counts from ERA_MS on the monotonic clock.
+ * What a callback of h2o links during the run is stamped by the wall clock, which no ERA_MS can be
+ * mistaken for; those entries are the last of their list, since h2o appends, and get the time of this
+ * turn.  Between runs the loop's time is ours, so what we link is right at once.  h2o itself reads the
+ * loop's time for two more ends: it takes a new wall time for the Date header whenever the loop's time is
+ * another, which it is at least as often as before, and it counts its execution time, which nobody reads.
+ * Nothing is interposed, and of h2o's structures only what its headers show is used. */
 #include "server/evloop.h"
 
 #include <errno.h>
@@ -7,6 +21,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+
+#define ERA_MS (UINT64_C(1) << 62) /* far from any wall clock */
 
 /* Descriptors that one loop needs before its first connection: epoll, queue, mailboxes. */
 #define DESCRIPTORS_NEEDED 8
@@ -99,4 +117,58 @@ void fs_evloop_thread_end(void)
         next = chunk->next;
         free(chunk);
     }
+}
+
+static uint64_t era_now_ms(void)
+{
+    return ERA_MS + fs_clock_now_us() / 1000;
+}
+
+/* Entries that were linked while h2o ran. */
+static void stamp_new_entries(h2o_linklist_t *timeouts, uint64_t now_ms)
+{
+    for (h2o_linklist_t *node = timeouts->next; node != timeouts; node = node->next) {
+        h2o_timeout_t *timeout = H2O_STRUCT_FROM_MEMBER(h2o_timeout_t, _link, node);
+
+        for (h2o_linklist_t *at = timeout->_entries.prev; at != &timeout->_entries; at = at->prev) {
+            h2o_timeout_entry_t *entry = H2O_STRUCT_FROM_MEMBER(h2o_timeout_entry_t, _link, at);
+
+            if (entry->registered_at >= ERA_MS)
+                break;
+            entry->registered_at = now_ms;
+        }
+    }
+}
+
+static int32_t wait_for_timeouts(h2o_linklist_t *timeouts, int32_t wait_ms)
+{
+    uint64_t wake_at_ms = h2o_timeout_get_wake_at(timeouts);
+    uint64_t now_ms = era_now_ms();
+
+    if (wake_at_ms <= now_ms)
+        return 0;
+    return wake_at_ms - now_ms < (uint64_t)wait_ms ? (int32_t)(wake_at_ms - now_ms) : wait_ms;
+}
+
+void fs_evloop_timeouts_init(struct fs_evloop_timeouts *timeouts)
+{
+    h2o_linklist_init_anchor(&timeouts->list);
+}
+
+int fs_evloop_run(h2o_loop_t *loop, struct fs_evloop_timeouts *timeouts, int32_t wait_ms)
+{
+    h2o_linklist_t *list = &timeouts->list;
+    int rc, error;
+
+    h2o_linklist_insert_list(list, &loop->_timeouts);
+    stamp_new_entries(list, era_now_ms());
+    rc = h2o_evloop_run(loop, wait_for_timeouts(list, wait_ms));
+    error = errno;
+    h2o_linklist_insert_list(list, &loop->_timeouts);
+    loop->_now = era_now_ms();
+    stamp_new_entries(list, loop->_now);
+    for (h2o_linklist_t *node = list->next; node != list; node = node->next)
+        h2o_timeout_run(loop, H2O_STRUCT_FROM_MEMBER(h2o_timeout_t, _link, node), loop->_now);
+    errno = error;
+    return rc;
 }

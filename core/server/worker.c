@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "server/accept.h"
-#include "server/evloop.h"
 #include "server/world.h"
 
 #define TICK_US 1000000u     /* a loop turns at least as often, so that /livez sees it live */
@@ -120,7 +119,8 @@ static void run_turns(struct fs_worker *worker)
     bool is_busy = true;
 
     while (!worker->stopped) {
-        if (h2o_evloop_run(worker->h2o, wait_ms(worker, is_busy)) != 0 && errno != EINTR)
+        if (fs_evloop_run(worker->h2o, &worker->timeouts, wait_ms(worker, is_busy)) != 0 &&
+            errno != EINTR)
             fail(worker, errno);
         fs_counter_set(&worker->metrics.turn_at_us, fs_clock_now_us());
         deliver_letters(worker);

@@ -19,6 +19,7 @@
 #include "http/http.h"
 #include "metrics/metrics.h"
 #include "purchase/op.h"
+#include "server/evloop.h"
 #include "store/loop_h2o.h"
 #include "store/redis.h"
 #include "strategy/host.h"
@@ -71,11 +72,12 @@ struct fs_worker {
     pthread_mutex_t mutex;
     pthread_cond_t moved; /* gate has changed */
     pthread_t thread;
-    h2o_loop_t *h2o;           /* [loop] */
-    struct fs_loop_h2o poller; /* [loop] the store's view of it */
-    struct fs_store *store;    /* [loop] NULL: none */
-    h2o_socket_t *wakers[3];   /* [loop] the mailboxes as h2o sees them */
-    struct fs_http http;       /* [loop] */
+    h2o_loop_t *h2o;                    /* [loop] */
+    struct fs_evloop_timeouts timeouts; /* [loop] of h2o */
+    struct fs_loop_h2o poller;          /* [loop] the store's view of it */
+    struct fs_store *store;             /* [loop] NULL: none */
+    h2o_socket_t *wakers[3];            /* [loop] the mailboxes as h2o sees them */
+    struct fs_http http;                /* [loop] */
 
     /* guarded by mutex */
     enum fs_worker_gate gate;

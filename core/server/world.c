@@ -5,7 +5,6 @@
 #include <fcntl.h>
 
 #include "server/accept.h"
-#include "server/evloop.h"
 
 static void on_wake(h2o_socket_t *socket, const char *error)
 {
@@ -67,6 +66,7 @@ int fs_world_open(struct fs_worker *worker)
 
     if (rc != 0)
         return rc;
+    fs_evloop_timeouts_init(&worker->timeouts);
     for (size_t i = 0; i < sizeof(boxes) / sizeof(boxes[0]) && rc == 0; i++)
         rc = watch_mailbox(worker, boxes[i], &worker->wakers[i]);
     if (rc != 0)
