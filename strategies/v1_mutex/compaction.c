@@ -4,6 +4,8 @@
  *   2. it is renamed and the folder synced      a start loads it, and deletes what it covers
  *   3. the segments it covers are deleted       a start deletes the rest
  *
+ * 2 is done only when the next segment's header says that it follows the snapshot.
+ *
  * A segment is closed, so the next one is durable, before it is folded: the journal always goes on
  * behind the snapshot. */
 #include "compaction.h"
@@ -14,7 +16,24 @@
 
 #include "ledger.h"
 #include "recovery.h"
+#include "segment.h"
 #include "snapshot.h"
+
+/* A segment that was cut short on disk meanwhile looks whole: the one behind it knows where it ended. */
+static int check_end(const struct fs_v1_folder *folder, uint64_t closed, uint64_t position)
+{
+    uint64_t position_first;
+    int error = fs_v1_segment_first(folder, closed + 1, &position_first);
+
+    if (!error && position_first == position + 1)
+        return 0;
+    folder->host->log(folder->host, FS_LOG_ERROR,
+                      "v1: the segments up to %" PRIu64 " end at record %" PRIu64
+                      ", and the next does not follow: nothing was removed; copy the folder before "
+                      "you stop the server",
+                      closed, position);
+    return error ? error : -EBADMSG;
+}
 
 int fs_v1_compaction_run(struct fs_v1_compaction *compaction, uint64_t folded, uint64_t closed)
 {
@@ -30,6 +49,8 @@ int fs_v1_compaction_run(struct fs_v1_compaction *compaction, uint64_t folded, u
     if (!error)
         error = fs_v1_replay_closed(folder, &ledger, folded + 1, closed, &compaction->is_stopping,
                                     &position);
+    if (!error)
+        error = check_end(folder, closed, position);
     if (!error)
         error = fs_v1_snapshot_write(folder, closed, &ledger, position);
     fs_v1_ledger_dispose(&ledger);

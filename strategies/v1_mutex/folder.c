@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "birth.h"
 #include "limits.h"
 
 static ssize_t system_write(struct fs_v1_files *files, int fd, const void *data, size_t len,
@@ -151,7 +152,9 @@ static int lock(struct fs_v1_folder *folder, const char *path)
     folder->lock_fd = openat(folder->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (folder->lock_fd < 0)
         return -errno;
-    if (flock(folder->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    /* The folder itself is locked, too: the file may be deleted under a process that holds it. */
+    if (flock(folder->lock_fd, LOCK_EX | LOCK_NB) != 0 ||
+        flock(folder->fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
             return -errno;
         log_busy(folder->host, path, folder->lock_fd);
@@ -163,19 +166,41 @@ static int lock(struct fs_v1_folder *folder, const char *path)
 }
 
 /* A folder exists after a power failure once the folder it is in was synced. */
-static int make(const char *path, const char *data_dir)
+static int make(const struct fs_v1_folder *folder)
 {
-    int fd, error = 0;
+    struct fs_v1_birth birth;
+    int error;
 
-    if (mkdir(path, 0700) != 0)
-        return errno == EEXIST ? 0 : -errno;
-    fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
+    if (faccessat(folder->data_fd, "v1", F_OK, 0) == 0)
+        return 0;
+    error = fs_v1_birth_read(folder->host, folder->data_fd, &birth);
+    if (error)
+        return error;
+    if (birth.segment > 0) {
+        folder->host->log(folder->host, FS_LOG_ERROR,
+                          "v1: the journal's folder is gone, and held the records up to %" PRIu64
+                          ": restore it from a copy; or, to begin without the orders in it, remove "
+                          "%s from the data folder",
+                          birth.position, FS_V1_BIRTH_NAME);
+        return -EBADMSG;
+    }
+    if (mkdirat(folder->data_fd, "v1", 0700) != 0)
         return -errno;
-    if (fsync(fd) != 0)
-        error = -errno;
-    close(fd);
-    return error;
+    return fsync(folder->data_fd) != 0 ? -errno : 0;
+}
+
+static int open_parts(struct fs_v1_folder *folder, const char *data_dir, const char *path)
+{
+    int error;
+
+    folder->data_fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder->data_fd < 0)
+        return -errno;
+    error = make(folder);
+    if (error)
+        return error;
+    folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return folder->fd < 0 ? -errno : lock(folder, path);
 }
 
 int fs_v1_folder_open(struct fs_v1_folder *folder, const struct fs_host *host,
@@ -184,19 +209,16 @@ int fs_v1_folder_open(struct fs_v1_folder *folder, const struct fs_host *host,
     char path[FS_V1_PATH_MAX];
     int error;
 
-    *folder = (struct fs_v1_folder){.host = host, .files = files, .fd = -1, .lock_fd = -1};
+    *folder =
+        (struct fs_v1_folder){.host = host, .files = files, .data_fd = -1, .fd = -1, .lock_fd = -1};
     if (!data_dir || snprintf(path, sizeof(path), "%s/v1", data_dir) >= (int)sizeof(path)) {
         host->log(host, FS_LOG_ERROR, "v1: the data folder is missing or its path too long");
         return -EINVAL;
     }
-    error = make(path, data_dir);
-    if (!error) {
-        folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        error = folder->fd < 0 ? -errno : lock(folder, path);
-    }
+    error = open_parts(folder, data_dir, path);
     if (!error)
         return 0;
-    if (error != -EBUSY)
+    if (error != -EBUSY && error != -EBADMSG)
         host->log(host, FS_LOG_ERROR, "v1: cannot use %s: %s", path, strerror(-error));
     fs_v1_folder_close(folder);
     return error;
@@ -208,7 +230,33 @@ void fs_v1_folder_close(struct fs_v1_folder *folder)
         close(folder->lock_fd);
     if (folder->fd >= 0)
         close(folder->fd);
-    folder->lock_fd = folder->fd = -1;
+    if (folder->data_fd >= 0)
+        close(folder->data_fd);
+    folder->lock_fd = folder->fd = folder->data_fd = -1;
+}
+
+int fs_v1_folder_refuse(const struct fs_host *host, const char *data_dir)
+{
+    struct fs_v1_folder folder = {.host = host, .lock_fd = -1};
+    struct fs_v1_listing listing = {0};
+    struct fs_v1_birth birth = {0};
+    int error = 0;
+
+    folder.data_fd = data_dir ? open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (folder.data_fd < 0)
+        return 0; /* nothing was ever kept there */
+    folder.fd = openat(folder.data_fd, "v1", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    error = fs_v1_birth_read(host, folder.data_fd, &birth);
+    if (!error && folder.fd >= 0)
+        error = fs_v1_folder_list(&folder, &listing);
+    fs_v1_folder_close(&folder);
+    if (error || (birth.segment == 0 && listing.segment_last == 0 && listing.snapshot == 0))
+        return error;
+    host->log(
+        host, FS_LOG_ERROR,
+        "v1: the data folder holds a journal, whose orders the option durability: memory would "
+        "ignore and sell again: use durability: journal, or another data_dir");
+    return -EEXIST;
 }
 
 /* The number between prefix and suffix; 0: this is no such name. */
@@ -226,14 +274,23 @@ static uint64_t number_in(const char *name, const char *prefix, const char *suff
     return strcmp(end, suffix) == 0 ? number : 0;
 }
 
+/* A name that is written otherwise than ours, such as journal-1.log, is somebody else's file. */
 static uint64_t segment_number(const char *name)
 {
-    return number_in(name, "journal-", ".log");
+    uint64_t number = number_in(name, "journal-", ".log");
+    char ours[FS_V1_NAME_MAX];
+
+    fs_v1_segment_name(ours, number);
+    return strcmp(name, ours) == 0 ? number : 0;
 }
 
 static uint64_t snapshot_number(const char *name)
 {
-    return number_in(name, "snapshot-", ".snap");
+    uint64_t number = number_in(name, "snapshot-", ".snap");
+    char ours[FS_V1_NAME_MAX];
+
+    fs_v1_snapshot_name(ours, number);
+    return strcmp(name, ours) == 0 ? number : 0;
 }
 
 static int each_name(const struct fs_v1_folder *folder,

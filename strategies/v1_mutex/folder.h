@@ -3,7 +3,11 @@
  *     lock                   held by flock(2) while the strategy is open; names the pid
  *     journal-<n>.log        the records, in files numbered from 1
  *     snapshot-<n>.snap      the state after journal-<n>.log; what it covers is then deleted
+ *     journal.tmp            a segment being made: it gets its name once its header is on disk
  *     snapshot.tmp           a snapshot being written
+ *
+ * So a segment or a snapshot without a valid header is damaged, however it looks, and only the two
+ * temporary files are ever removed unread.  What must be there says <data_dir>/v1.born (birth.h).
  *
  * The operations go through a table, so that tests can make the nth one fail or end the process in
  * front of it. */
@@ -16,6 +20,7 @@
 
 #define FS_V1_NAME_MAX 64u
 #define FS_V1_SNAPSHOT_TMP "snapshot.tmp"
+#define FS_V1_SEGMENT_TMP "journal.tmp"
 
 /* Each behaves as the system call of its name, with errno.  Called from one thread at a time each by
  * journal and compaction, so by two at once. */
@@ -34,6 +39,7 @@ void fs_v1_files_init(struct fs_v1_files *files);
 struct fs_v1_folder {
     const struct fs_host *host; /* borrowed */
     struct fs_v1_files *files;  /* borrowed */
+    int data_fd;                /* owned: the data folder; -1: none */
     int fd;                     /* owned; -1: none */
     int lock_fd;                /* owned; -1: none */
 };
@@ -45,11 +51,15 @@ struct fs_v1_listing {
     uint64_t segment_last;
 };
 
-/* Makes the folder, private, where it is not there, and locks it.  Returns 0, -EBUSY when another
- * process (or another server in this one) has it, or what the system said; logged.  [main] */
+/* Makes the folder, private, where it was never written, and locks it.  Returns 0, -EBUSY when another
+ * process (or another server in this one) has it, -EBADMSG when it must be there and is not, or what
+ * the system said; logged.  [main] */
 int fs_v1_folder_open(struct fs_v1_folder *folder, const struct fs_host *host,
                       struct fs_v1_files *files, const char *data_dir);
 void fs_v1_folder_close(struct fs_v1_folder *folder);
+
+/* Refuses a mode that would not read the journal: -EEXIST, logged, where data_dir holds one.  [main] */
+int fs_v1_folder_refuse(const struct fs_host *host, const char *data_dir);
 
 void fs_v1_segment_name(char name[static FS_V1_NAME_MAX], uint64_t number);
 void fs_v1_snapshot_name(char name[static FS_V1_NAME_MAX], uint64_t number);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "birth.h"
 #include "index.h"
 #include "limits.h"
 #include "segment.h"
@@ -105,7 +106,9 @@ static uint64_t gather(struct fs_v1_journal *journal, uint64_t tail)
 static void begin_segment(struct fs_v1_journal *journal, uint64_t position_first)
 {
     int fd = fs_v1_segment_create(journal->setup.folder, journal->segment + 1, position_first);
+    const struct fs_v1_birth birth = {journal->segment + 1, position_first - 1};
 
+    fs_v1_birth_write(journal->setup.folder, &birth);
     if (journal->fd >= 0)
         close(journal->fd);
     journal->fd = fd;
@@ -229,5 +232,7 @@ void fs_v1_journal_stop(struct fs_v1_journal *journal)
     atomic_store(&journal->is_stopping, true);
     wake(journal);
     pthread_join(journal->thread, NULL);
+    fs_v1_birth_write(journal->setup.folder, &(const struct fs_v1_birth){
+                                                 journal->segment, fs_v1_journal_durable(journal)});
     release(journal);
 }

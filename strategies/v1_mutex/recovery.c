@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "birth.h"
 #include "limits.h"
 #include "segment.h"
 #include "snapshot.h"
@@ -107,16 +108,55 @@ int fs_v1_replay_closed(const struct fs_v1_folder *folder, struct fs_v1_ledger *
     return 0;
 }
 
-/* A file whose header never reached the disk: it was being made when the process ended. */
-static int drop_unborn(const struct fs_v1_folder *folder, uint64_t number)
+/* The name of a file was given once its header was on disk: it is not unborn, whatever is in it now. */
+static int refuse_headless(const struct fs_v1_folder *folder, uint64_t number,
+                           const struct fs_v1_scan *scan)
 {
     char name[FS_V1_NAME_MAX];
 
     fs_v1_segment_name(name, number);
-    if (folder->files->unlink(folder->files, folder->fd, name) != 0)
-        fs_v1_folder_fail(folder, "the removal", name, errno);
-    fs_v1_folder_sync(folder, "the journal's folder", folder->fd);
-    return 0;
+    folder->host->log(folder->host, FS_LOG_ERROR,
+                      "v1: %s (%" PRIdMAX
+                      " bytes) does not begin with a header, so what it held is gone: nothing was "
+                      "changed; restore the file from a copy, or, to begin without the orders in the "
+                      "journal, move its folder and %s away",
+                      name, (intmax_t)scan->size, FS_V1_BIRTH_NAME);
+    return -EBADMSG;
+}
+
+/* Fewer records than were on disk when the journal last said so.  Nothing has been cut yet. */
+static int refuse_short(const struct fs_v1_folder *folder, uint64_t number, uint64_t position,
+                        const struct fs_v1_birth *birth)
+{
+    char name[FS_V1_NAME_MAX];
+
+    fs_v1_segment_name(name, number);
+    folder->host->log(folder->host, FS_LOG_ERROR,
+                      "v1: the journal ends with record %" PRIu64 " in %s, and the records up to "
+                      "%" PRIu64
+                      " were on disk: nothing was changed; restore the files from a copy, "
+                      "or, to go on without the orders that are missing, remove %s from the data "
+                      "folder",
+                      position, name, birth->position, FS_V1_BIRTH_NAME);
+    return -EBADMSG;
+}
+
+/* Segments or the snapshot are missing: what is there does not reach as far as it must. */
+static int check_listing(const struct fs_v1_folder *folder, const struct fs_v1_listing *listing,
+                         const struct fs_v1_birth *birth)
+{
+    char name[FS_V1_NAME_MAX];
+
+    if (listing->segment_last >= birth->segment)
+        return 0;
+    fs_v1_segment_name(name, birth->segment);
+    folder->host->log(
+        folder->host, FS_LOG_ERROR,
+        "v1: %s, which belongs to the journal, is missing: restore the journal's "
+        "folder from a copy, or, to go on without the orders that are missing, remove "
+        "%s from the data folder",
+        name, FS_V1_BIRTH_NAME);
+    return -EBADMSG;
 }
 
 /* Makes the last segment ready to be written on: what was read is on disk, and nothing but zeros is
@@ -144,102 +184,101 @@ static void settle_tail(const struct fs_v1_folder *folder, uint64_t number, int 
     fs_v1_folder_sync(folder, name, fd);
 }
 
+static int judge_last(const struct fs_v1_folder *folder, uint64_t number,
+                      const struct fs_v1_scan *scan, uint64_t position, bool may_cut_last_batch,
+                      const struct fs_v1_birth *birth)
+{
+    if (scan->problem || scan->tail == FS_V1_TAIL_DAMAGED ||
+        (scan->tail == FS_V1_TAIL_LAST_BATCH && !may_cut_last_batch))
+        return refuse(folder, number, scan);
+    if (!scan->has_header)
+        return refuse_headless(folder, number, scan);
+    if (position < birth->position)
+        return refuse_short(folder, number, position, birth);
+    return 0;
+}
+
 static int recover_last(const struct fs_v1_folder *folder, struct replay *replay, uint64_t number,
-                        bool is_only, bool may_cut_last_batch, struct fs_v1_recovered *recovered)
+                        bool may_cut_last_batch, const struct fs_v1_birth *birth,
+                        struct fs_v1_recovered *recovered)
 {
     struct fs_v1_scan scan;
     int fd;
     int error = scan_segment(folder, replay, number, recovered->position_last + 1, &fd, &scan);
 
-    if (!error && scan.problem)
-        error = refuse(folder, number, &scan);
-    else if (!error && scan.tail == FS_V1_TAIL_DAMAGED)
-        error = refuse(folder, number, &scan);
-    else if (!error && scan.tail == FS_V1_TAIL_LAST_BATCH && !may_cut_last_batch)
-        error = refuse(folder, number, &scan);
-    else if (!error && !scan.has_header)
-        /* With a snapshot in front of it the header had been synced. */
-        error = is_only && recovered->snapshot > 0 ? refuse(folder, number, &scan)
-                                                   : drop_unborn(folder, number);
-    else if (!error)
+    if (!error)
+        error = judge_last(folder, number, &scan, recovered->position_last + scan.records,
+                           may_cut_last_batch, birth);
+    if (!error)
         settle_tail(folder, number, fd, &scan, recovered);
     if (fd >= 0)
         close(fd);
-    if (error || !scan.has_header)
+    if (error)
         return error;
     recovered->position_last += scan.records;
     recovered->records += scan.records;
     return 0;
 }
 
-/* Where the last file turned out unborn, the one before it is written on: it is whole. */
-static int go_on_with(const struct fs_v1_folder *folder, uint64_t number,
-                      struct fs_v1_recovered *recovered)
-{
-    int fd = fs_v1_segment_open(folder, number);
-    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-
-    if (size < 0) {
-        int error = -errno;
-
-        if (fd >= 0)
-            close(fd);
-        return error;
-    }
-    close(fd);
-    recovered->segment = number;
-    recovered->zeroed_to = (uint64_t)size;
-    return 0;
-}
-
 static int replay_segments(const struct fs_v1_folder *folder, struct fs_v1_ledger *ledger,
                            const struct fs_v1_listing *listing, bool may_cut_last_batch,
-                           struct fs_v1_recovered *recovered)
+                           const struct fs_v1_birth *birth, struct fs_v1_recovered *recovered)
 {
     struct replay replay = {ledger, NULL};
     uint64_t first = listing->snapshot + 1;
     uint64_t last = listing->segment_last;
     uint64_t position = recovered->position_last;
-    uint64_t before_last; /* position in front of the last but one */
     int error;
 
     if (last == 0 && listing->snapshot == 0)
-        return 0; /* a new folder */
+        return 0; /* a new folder: check_listing() knows that it was never written */
     if (last < first)
         last = first; /* missing: opening it says so */
-    if (last - first >= 2) {
-        error = fs_v1_replay_closed(folder, ledger, first, last - 2, NULL, &position);
-        if (error)
-            return error;
-    }
-    before_last = position;
     if (last > first) {
-        error = fs_v1_replay_closed(folder, ledger, last - 1, last - 1, NULL, &position);
+        error = fs_v1_replay_closed(folder, ledger, first, last - 1, NULL, &position);
         if (error)
             return error;
     }
     recovered->records = position - recovered->position_last;
     recovered->position_last = position;
     recovered->segments = last - first + 1;
-    error = recover_last(folder, &replay, last, last == first, may_cut_last_batch, recovered);
-    if (error || recovered->segment > 0 || last == first)
-        return error;
-    recovered->end = (position - before_last + 1) * FS_V1_RECORD_SIZE;
-    return go_on_with(folder, last - 1, recovered);
+    return recover_last(folder, &replay, last, may_cut_last_batch, birth, recovered);
+}
+
+/* What was read is on disk from here on, and must be there at the next start. */
+static void note_birth(const struct fs_v1_folder *folder, const struct fs_v1_birth *birth,
+                       const struct fs_v1_recovered *recovered)
+{
+    const struct fs_v1_birth now = {recovered->segment, recovered->position_last};
+
+    if (now.segment == 0 || (now.segment == birth->segment && now.position == birth->position))
+        return; /* the journal writes it before its first record */
+    if (birth->segment == 0)
+        folder->host->log(
+            folder->host, FS_LOG_WARNING,
+            "v1: %s was not there beside a journal of an older version or after it was "
+            "removed: the journal was taken as whole, with the records up to %" PRIu64,
+            FS_V1_BIRTH_NAME, now.position);
+    fs_v1_birth_write(folder, &now);
 }
 
 int fs_v1_recover(const struct fs_v1_folder *folder, struct fs_v1_ledger *ledger,
                   bool may_cut_last_batch, struct fs_v1_recovered *recovered)
 {
     struct fs_v1_listing listing;
+    struct fs_v1_birth birth;
     const char *problem;
     int error = fs_v1_folder_list(folder, &listing);
 
     *recovered = (struct fs_v1_recovered){.snapshot = listing.snapshot};
+    if (!error)
+        error = fs_v1_birth_read(folder->host, folder->data_fd, &birth);
+    if (!error)
+        error = check_listing(folder, &listing, &birth);
     if (!error && listing.snapshot > 0)
         error = fs_v1_snapshot_load(folder, listing.snapshot, ledger, &recovered->position_last);
     if (!error)
-        error = replay_segments(folder, ledger, &listing, may_cut_last_batch, recovered);
+        error = replay_segments(folder, ledger, &listing, may_cut_last_batch, &birth, recovered);
     if (error)
         return error;
     problem = fs_v1_ledger_check(ledger);
@@ -248,6 +287,7 @@ int fs_v1_recover(const struct fs_v1_folder *folder, struct fs_v1_ledger *ledger
                           "v1: the journal is read, but %s: refusing to start", problem);
         return -EBADMSG;
     }
+    note_birth(folder, &birth, recovered);
     fs_v1_folder_sweep(folder, listing.snapshot);
     return 0;
 }

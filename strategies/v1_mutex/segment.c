@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "index.h"
 #include "limits.h"
@@ -160,6 +161,26 @@ int fs_v1_segment_open(const struct fs_v1_folder *folder, uint64_t number)
     return fd < 0 ? -errno : fd;
 }
 
+int fs_v1_segment_first(const struct fs_v1_folder *folder, uint64_t number,
+                        uint64_t *position_first)
+{
+    struct fs_v1_record header = {0};
+    ssize_t got;
+    int fd = fs_v1_segment_open(folder, number);
+
+    if (fd < 0)
+        return fd;
+    got = fs_v1_folder_read(fd, &header, sizeof(header), 0);
+    close(fd);
+    if (got < 0)
+        return (int)got;
+    if (got != (ssize_t)sizeof(header) || !fs_v1_record_unseal(&header) ||
+        check_header(&header, number, header.position))
+        return -EBADMSG;
+    *position_first = header.position;
+    return 0;
+}
+
 int fs_v1_segment_create(const struct fs_v1_folder *folder, uint64_t number,
                          uint64_t position_first)
 {
@@ -171,17 +192,22 @@ int fs_v1_segment_create(const struct fs_v1_folder *folder, uint64_t number,
         .units = FS_V1_RECORD_VERSION,
         .type = FS_V1_RECORD_HEADER,
     };
+    struct fs_v1_files *files = folder->files;
     char name[FS_V1_NAME_MAX];
     int fd;
 
     memcpy(header.product, title, sizeof(title));
     fs_v1_record_seal(&header);
     fs_v1_segment_name(name, number);
-    fd = folder->files->create(folder->files, folder->fd, name);
+    if (files->unlink(files, folder->fd, FS_V1_SEGMENT_TMP) != 0 && errno != ENOENT)
+        fs_v1_folder_fail(folder, "the removal", FS_V1_SEGMENT_TMP, errno);
+    fd = files->create(files, folder->fd, FS_V1_SEGMENT_TMP);
     if (fd < 0)
         fs_v1_folder_fail(folder, "the creation", name, errno);
     fs_v1_folder_write(folder, name, fd, &header, sizeof(header), 0);
     fs_v1_folder_sync(folder, name, fd);
+    if (files->rename(files, folder->fd, FS_V1_SEGMENT_TMP, name) != 0)
+        fs_v1_folder_fail(folder, "the renaming", name, errno);
     fs_v1_folder_sync(folder, "the journal's folder", folder->fd);
     return fd;
 }

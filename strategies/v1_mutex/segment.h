@@ -4,7 +4,8 @@
  * The journal thread writes batch k+1 only after the sync of batch k, so what stands behind the last
  * good record tells what happened:
  *
- *   nothing, or zeros          nothing did
+ *   nothing, or zeros          nothing did, unless it is the header that is missing: a file has its
+ *                              name once its header is on disk
  *   no valid record            the torn tail of a batch that was never acknowledged: cut
  *   valid records of the same  the batch was not synced and a power failure lost a part of it, or it
  *   batch only                 was acknowledged and is damaged: these two cannot be told apart
@@ -47,7 +48,13 @@ int fs_v1_segment_scan(int fd, uint64_t number, uint64_t position_first, fs_v1_r
 /* Opens it for reading and writing.  Returns a descriptor or a negative errno. */
 int fs_v1_segment_open(const struct fs_v1_folder *folder, uint64_t number);
 
-/* Makes a new file, durable with its header; failing ends the process.  Returns a descriptor. */
+/* Gives the position of the first record, as the header says.  Returns 0, -EBADMSG when it has no valid
+ * header, or the errno of reading. */
+int fs_v1_segment_first(const struct fs_v1_folder *folder, uint64_t number,
+                        uint64_t *position_first);
+
+/* Makes a new file, durable with its header before it has its name; failing ends the process.  Returns
+ * a descriptor. */
 int fs_v1_segment_create(const struct fs_v1_folder *folder, uint64_t number,
                          uint64_t position_first);
 

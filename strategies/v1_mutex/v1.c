@@ -118,7 +118,10 @@ int fs_v1_open(const struct fs_host *host, const struct fs_options *options,
     error = fs_v1_options_read(host, options, &v1->options);
     if (error)
         goto free_v1;
-    error = init_mutexes(v1);
+    if (!v1->options.is_durable)
+        error = fs_v1_folder_refuse(host, options->data_dir);
+    if (!error)
+        error = init_mutexes(v1);
     if (error)
         goto free_v1;
     error = fs_v1_ledger_init(&v1->ledger, v1->options.orders_max, v1->options.sales_max);
