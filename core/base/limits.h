@@ -43,6 +43,9 @@
 #define FS_AUDIT_SPAN_US 25000000u  /* until an audit is answered: it walks every order */
 #define FS_ADMIN_OPS_MAX 1024u      /* requests in flight on the admin's loop */
 #define FS_OPS_MAX 1048576u         /* upper bound of purchase.in_flight_max, per worker */
+#define FS_QUANTITY_MAX 1000000u     /* upper bound of purchase.max_quantity */
+#define FS_RECENT_ORDERS 16384u     /* names of orders that each loop remembers, 8 bytes each */
+#define FS_RECENT_WAYS 4u           /* slots that compete for one name's place */
 
 /* Configuration */
 #define FS_CONFIG_FILE_LEN_MAX 1048576u  /* bytes of a file; more is refused */

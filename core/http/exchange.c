@@ -313,25 +313,65 @@ struct fs_text fs_exchange_replace(struct fs_http *http, h2o_req_t *req, enum fs
     return body;
 }
 
+/* Whether this process knows that the order of a purchase with this key exists, or may exist. */
+static bool may_exist(const struct fs_exchange *exchange)
+{
+    const struct fs_http_server *server = exchange->http->server;
+    bool is_known = false;
+
+    if (exchange->endpoint != FS_ENDPOINT_PURCHASE || exchange->idempotency_key.len == 0)
+        return false;
+    for (size_t i = 0; i < server->loop_count && !is_known; i++)
+        is_known = fs_recent_has(server->loops[i]->ops->recent, fs_order_id_name(&exchange->order));
+    return is_known;
+}
+
+/* A refusal that says nothing about an order that may exist: the outcome of that is not known. */
+static enum fs_problem in_doubt(const struct fs_exchange *exchange, enum fs_problem problem)
+{
+    bool is_refusal = problem == FS_PROBLEM_BUSY || problem == FS_PROBLEM_UNAVAILABLE;
+
+    return is_refusal && may_exist(exchange) ? FS_PROBLEM_UNDETERMINED : problem;
+}
+
+static void fail_in_doubt(struct fs_exchange *exchange, enum fs_problem problem, bool was_sent)
+{
+    const struct fs_doubt doubt = {
+        .endpoint = exchange->endpoint,
+        .is_read = fs_text_equals(exchange->method, FS_TEXT("GET")),
+        .has_key = exchange->idempotency_key.len > 0,
+        .was_sent = was_sent,
+    };
+    const struct fs_text id = {exchange->order.text, FS_ORDER_ID_LEN};
+    bool has_id = problem == FS_PROBLEM_UNDETERMINED && fs_order_id_is_valid(id);
+
+    fail(exchange, problem, fs_problem_doubt(problem, &doubt), has_id ? id : (struct fs_text){0});
+}
+
 void fs_exchange_fail(struct fs_exchange *exchange, enum fs_problem problem, struct fs_text detail)
 {
-    fail(exchange, problem, detail, (struct fs_text){0});
+    if (detail.len > 0)
+        fail(exchange, problem, detail, (struct fs_text){0});
+    else
+        fail_in_doubt(exchange, in_doubt(exchange, problem), false);
 }
 
 void fs_exchange_fail_verdict(struct fs_exchange *exchange, const struct fs_outcome *outcome,
                               bool about_order)
 {
     enum fs_problem problem = fs_problem_of(outcome, about_order);
-    struct fs_text detail = {0}, order_id = {0};
 
     if (outcome->verdict == FS_TOO_MANY)
-        detail = FS_TEXT("The field \"quantity\" is more than one order of this sale may have.");
-    if (problem == FS_PROBLEM_UNDETERMINED && fs_text_equals(exchange->method, FS_TEXT("GET")))
-        detail = FS_TEXT("The store did not answer in time; nothing was changed.");
-    else if (problem == FS_PROBLEM_UNDETERMINED &&
-             fs_order_id_is_valid((struct fs_text){exchange->order.text, FS_ORDER_ID_LEN}))
-        order_id = (struct fs_text){exchange->order.text, FS_ORDER_ID_LEN};
-    fail(exchange, problem, detail, order_id);
+        fs_exchange_fail(
+            exchange, problem,
+            FS_TEXT("The field \"quantity\" is more than one order of this sale may have."));
+    else
+        fail_in_doubt(exchange, in_doubt(exchange, problem), outcome->verdict == FS_UNDETERMINED);
+}
+
+bool fs_exchange_is_in_doubt(const struct fs_exchange *exchange, const struct fs_outcome *outcome)
+{
+    return in_doubt(exchange, fs_problem_of(outcome, false)) == FS_PROBLEM_UNDETERMINED;
 }
 
 struct fs_op *fs_exchange_take_op(struct fs_exchange *exchange, enum fs_op_kind kind,

@@ -102,6 +102,10 @@ void fs_exchange_fail(struct fs_exchange *exchange, enum fs_problem problem, str
 void fs_exchange_fail_verdict(struct fs_exchange *exchange, const struct fs_outcome *outcome,
                               bool about_order);
 
+/* Whether a purchase that was refused with this outcome is answered "undetermined", since this process
+ * knows that an earlier request with the same key was sold or may have been. */
+bool fs_exchange_is_in_doubt(const struct fs_exchange *exchange, const struct fs_outcome *outcome);
+
 /* Makes h2o's own answer to req, whose head is not sent yet, into a problem: counts it, changes the
  * head, and returns the body to send, in the request's pool. */
 struct fs_text fs_exchange_replace(struct fs_http *http, h2o_req_t *req, enum fs_problem problem);

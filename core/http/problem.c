@@ -46,17 +46,17 @@ static const struct fs_problem_kind kinds[FS_PROBLEM_COUNT] = {
                                       "Too many attempts; wait before the next.", 1},
     [FS_PROBLEM_INTERNAL_ERROR] = {"internal_error", 500, "Internal error",
                                    "The server failed; the log says why.", 0},
-    [FS_PROBLEM_BUSY] = {"busy", 503, "Busy", "Nothing was taken; try again.", 1},
+    [FS_PROBLEM_BUSY] = {"busy", 503, "Busy", "The server is busy; this request did nothing.", 1},
     [FS_PROBLEM_UNAVAILABLE] = {"unavailable", 503, "Unavailable",
-                                "The store cannot be asked; nothing was taken.", 1},
+                                "The store cannot be asked; this request did nothing.", 1},
     [FS_PROBLEM_NOT_READY] = {"not_ready", 503, "Not ready", "The server does not serve now.", 1},
     [FS_PROBLEM_UNDETERMINED] = {"undetermined", 504, "Undetermined",
-                                 "No answer in time; units may have been taken. Ask again with the "
-                                 "same key, or look the order up.",
+                                 "The store did not reply in time; the request may have been "
+                                 "carried out.",
                                  0},
 };
 
-/* What each verdict is over HTTP.  UNKNOWN and CLOSED have a second look in fs_problem_of(). */
+/* What each verdict is over HTTP.  UNKNOWN, UNAVAILABLE and CLOSED have a second look in fs_problem_of(). */
 static const enum fs_problem verdicts[FS_VERDICT_COUNT] = {
     [FS_DONE] = FS_PROBLEM_NONE,
     [FS_SOLD_OUT] = FS_PROBLEM_SOLD_OUT,
@@ -84,11 +84,69 @@ enum fs_problem fs_problem_of(const struct fs_outcome *outcome, bool about_order
     assert(outcome->verdict >= FS_DONE && outcome->verdict < FS_VERDICT_COUNT);
     if (outcome->verdict == FS_UNKNOWN && about_order)
         return FS_PROBLEM_UNKNOWN_ORDER;
+    if (outcome->verdict == FS_UNAVAILABLE && about_order)
+        return FS_PROBLEM_UNDETERMINED; /* whoever has its id may have bought it */
     if (outcome->verdict == FS_CLOSED && outcome->state == FS_SALE_PAUSED)
         return FS_PROBLEM_SALE_PAUSED;
     if (outcome->verdict == FS_CLOSED && outcome->state == FS_SALE_NOT_OPEN)
         return FS_PROBLEM_SALE_NOT_OPEN;
     return verdicts[outcome->verdict];
+}
+
+/* Of the purchase that the request asks for. */
+static const char *purchase_doubt(enum fs_problem problem, const struct fs_doubt *doubt)
+{
+    if (problem == FS_PROBLEM_UNDETERMINED && !doubt->was_sent)
+        return "The store cannot be asked. This request took nothing, but an earlier request with "
+               "the "
+               "same key was sold or may have been: repeat the request, or look the order up.";
+    if (problem == FS_PROBLEM_UNDETERMINED)
+        return doubt->has_key
+                   ? "The store did not reply in time; units may have been taken. Repeat "
+                     "the request with the same key, or look the order up."
+                   : "The store did not reply in time; units may have been taken. Look "
+                     "the order up.";
+    if (problem == FS_PROBLEM_BUSY)
+        return doubt->has_key ? "The server is busy. This request took nothing; whether an earlier "
+                                "request with the same key did is not known."
+                              : "The server is busy; nothing was taken.";
+    return doubt->has_key
+               ? "The store cannot be asked. This request took nothing; whether an earlier "
+                 "request with the same key did is not known."
+               : "The store cannot be asked; nothing was taken.";
+}
+
+static const char *cancel_doubt(enum fs_problem problem, const struct fs_doubt *doubt)
+{
+    if (problem != FS_PROBLEM_UNDETERMINED)
+        return "The server is busy; this request cancelled nothing.";
+    return doubt->was_sent
+               ? "The store did not reply in time; the order may have been cancelled. "
+                 "Repeat the request."
+               : "The store cannot be asked. This request cancelled nothing; whether the "
+                 "order exists or is cancelled is not known. Repeat the request.";
+}
+
+struct fs_text fs_problem_doubt(enum fs_problem problem, const struct fs_doubt *doubt)
+{
+    const char *detail = NULL;
+
+    if (problem != FS_PROBLEM_BUSY && problem != FS_PROBLEM_UNAVAILABLE &&
+        problem != FS_PROBLEM_UNDETERMINED)
+        return (struct fs_text){0};
+    if (doubt->endpoint == FS_ENDPOINT_PURCHASE)
+        detail = purchase_doubt(problem, doubt);
+    else if (doubt->endpoint == FS_ENDPOINT_CANCEL)
+        detail = cancel_doubt(problem, doubt);
+    else if (doubt->endpoint == FS_ENDPOINT_ORDER && problem == FS_PROBLEM_UNDETERMINED)
+        detail = "The store did not answer: whether this order exists is not known. Ask again.";
+    else if (doubt->is_read && problem == FS_PROBLEM_UNDETERMINED)
+        detail = "The store did not reply in time; nothing was changed.";
+    else if (problem == FS_PROBLEM_UNDETERMINED)
+        detail =
+            "The store did not reply in time; the change may have been made. Read the sale, or "
+            "repeat the change with the same Idempotency-Key.";
+    return detail ? fs_text_of(detail) : (struct fs_text){0};
 }
 
 enum fs_problem fs_problem_of_status(int status)

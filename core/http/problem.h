@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/text.h"
+#include "metrics/metrics.h"
 
 enum fs_problem {
     FS_PROBLEM_NONE = 0,
@@ -48,11 +49,23 @@ struct fs_problem_kind {
 /* problem: not NONE.  [any] */
 const struct fs_problem_kind *fs_problem_kind(enum fs_problem problem);
 
-/* NONE for FS_DONE.  about_order: FS_UNKNOWN means the order, else the product.  [any] */
+/* NONE for FS_DONE.  about_order: the request names an order by its id, which may exist: FS_UNKNOWN means
+ * the order, else the product, and what cannot be asked of the store is UNDETERMINED.  [any] */
 enum fs_problem fs_problem_of(const struct fs_outcome *outcome, bool about_order);
 
 /* The problem that says best what an error of the library's own with this status was. */
 enum fs_problem fs_problem_of_status(int status);
+
+/* What a 503 or 504 says about the order that a request names: only what is known (docs/answers.md). */
+struct fs_doubt {
+    enum fs_endpoint endpoint;
+    bool is_read;  /* the request changes nothing */
+    bool has_key;  /* an Idempotency-Key, which an earlier request may have used */
+    bool was_sent; /* the request itself may have been carried out */
+};
+
+/* Empty: the detail of the problem's kind says it.  [any] */
+struct fs_text fs_problem_doubt(enum fs_problem problem, const struct fs_doubt *doubt);
 
 /* Writes the JSON body.  detail: empty for the kind's own.  order_id: empty for none.  [any] */
 void fs_problem_write(struct fs_buffer *buffer, enum fs_problem problem, struct fs_text detail,

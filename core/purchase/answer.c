@@ -172,6 +172,8 @@ void fs_op_complete(struct fs_op *op, const struct fs_outcome *outcome)
     op->completed = true;
     if (op->kind == FS_OP_PURCHASE)
         count_purchase(op, outcome);
+    if (outcome->verdict == FS_DONE || outcome->verdict == FS_UNDETERMINED)
+        fs_op_note_order(op);
     if (!op->answered)
         op->outcome = *outcome;
     fs_link_remove(&op->by_deadline);

@@ -99,18 +99,27 @@ static struct fs_text copy_text(char *into, size_t capacity, struct fs_text text
 int fs_ops_init(struct fs_ops *ops, struct fs_loop *loop, uint32_t in_flight_max,
                 uint64_t deadline_span_us)
 {
+    int rc;
+
     assert(in_flight_max >= 1 && in_flight_max <= FS_OPS_MAX && deadline_span_us > 0);
     *ops = (struct fs_ops){.loop = loop, .deadline_span_us = deadline_span_us};
     fs_link_init(&ops->waiting);
     fs_link_init(&ops->auditing);
     fs_link_init(&ops->completed);
-    return fs_freelist_init(&ops->slots, slot_size(ops), in_flight_max);
+    rc = fs_recent_create(&ops->recent);
+    if (rc != 0)
+        return rc;
+    rc = fs_freelist_init(&ops->slots, slot_size(ops), in_flight_max);
+    if (rc != 0)
+        fs_recent_destroy(ops->recent);
+    return rc;
 }
 
 void fs_ops_dispose(struct fs_ops *ops)
 {
     assert(ops->in_flight == 0);
     fs_freelist_dispose(&ops->slots);
+    fs_recent_destroy(ops->recent);
 }
 
 struct fs_op *fs_op_take(struct fs_ops *ops, enum fs_op_kind kind,
@@ -272,11 +281,19 @@ void fs_op_submit(struct fs_op *op)
     hand_over(op);
 }
 
+void fs_op_note_order(const struct fs_op *op)
+{
+    if (op->kind == FS_OP_PURCHASE)
+        fs_recent_add(op->ops->recent, op->request.purchase.order);
+}
+
 void fs_op_abandon(struct fs_op *op)
 {
     assert(op->kind != 0 && op->submitted && !op->answered);
     op->answered = true;
     fs_link_remove(&op->by_deadline);
+    if (op->asked)
+        fs_op_note_order(op);
 }
 
 static size_t answer_late_of(struct fs_link *waiting)
@@ -296,6 +313,8 @@ static size_t answer_late_of(struct fs_link *waiting)
         op->answered = op->timed_out = true;
         op->outcome =
             (struct fs_outcome){.verdict = op->asked ? FS_UNDETERMINED : FS_BUSY, .units_left = -1};
+        if (op->asked)
+            fs_op_note_order(op);
         op->client->on_end(op, op->data);
         answered_count++;
     }

@@ -21,6 +21,7 @@
 #include "base/freelist.h"
 #include "base/list.h"
 #include "metrics/metrics.h"
+#include "purchase/recent.h"
 #include "strategy/host.h"
 
 enum fs_op_kind {
@@ -99,6 +100,7 @@ struct fs_ops {
 
     /* owned */
     struct fs_freelist slots;
+    struct fs_recent *recent; /* orders that were sold here or are in doubt; read by [any] */
 
     /* changing [loop] */
     pthread_t thread;         /* that submitted last: the only one that may complete */
@@ -149,6 +151,9 @@ void fs_op_abandon(struct fs_op *op);
  * how many were answered: their replies may have left h2o work that it does not poll for, so the
  * next turn must not sleep when it is not 0.  [loop] */
 size_t fs_ops_settle(struct fs_ops *ops);
+
+/* The order of a purchase exists, or may exist: fs_recent_has() says so from now on.  [loop] */
+void fs_op_note_order(const struct fs_op *op);
 
 /* The oldest deadline, monotonic microseconds; 0: something is to be settled; UINT64_MAX: neither.
  * [loop] */

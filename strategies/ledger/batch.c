@@ -277,7 +277,8 @@ void fs_ledger_batch_note(struct fs_ledger_op *first, const struct fs_reply *rep
     leave_to_the_first(first, decisions);
     if (now_ms > 0)
         fs_ledger_batch_clock(product, now_ms - (int64_t)(first->sent_us / 1000));
-    if (decisions[0].code != FS_LEDGER_FROZEN && product->is_frozen) {
+    /* A frozen sale replays: its time is -1 then. */
+    if (now_ms >= 0 && decisions[0].code != FS_LEDGER_FROZEN && product->is_frozen) {
         product->is_frozen = false;
         fs_ledger_note_frozen(product->worker->ledger, product->name, false);
     }

@@ -19,6 +19,8 @@
 --                  fewer moves has lost some; what follows is of a script around this one
 --       then for each op: order, buyer, units (0: cancel)
 -- Returns  {epoch, now in Unix ms, seq, units left, codes, then records}
+--       now: 0 where nothing could be decided, -1 where the sale is frozen or lost; orders that were
+--       decided before are replayed also then
 --       seq, units left: before the first op; left with what is left elsewhere, -1: not known
 --       codes: a letter for each op.  D done; R done before (replayed); S sold out; L limit of the
 --       buyer; M more than one order may have; U unknown; K key reused; N not cancellable; F the sale
@@ -60,9 +62,34 @@ local text_of = setmetatable({[0] = '0', '1', '2', '3', '4', '5', '6', '7', '8',
         return texts[number]
     end})
 
--- The same answer for every op: nothing can be decided.
+local function replay(text, buyer, units)
+    local of_units, of_buyer = string.match(text, '^%a%d*|(%d+)|%d+|%d+|%d+|%d+|%d+|(.*)$')
+    if of_buyer ~= buyer or tonumber(of_units) ~= units then
+        return 'K'
+    end
+    return 'r', text
+end
+
+-- Nothing can be decided: what was decided before is replayed, every other op gets the code.
 local function refuse_all(epoch, code)
-    return {epoch, 0, 0, -1, string.rep(code, (argc - FIRST + 1) / STRIDE)}
+    local answer, codes, names = {epoch, code == 'F' and -1 or 0, 0, -1, ''}, {}, {}
+    for i = FIRST, argc, STRIDE do
+        names[#names + 1] = ARGV[i]
+    end
+    local found = #names > 0 and redis.call('HMGET', KEYS[2], unpack(names)) or {}
+    for i = 1, #names do
+        local buyer, units = ARGV[FIRST - 2 + STRIDE * i], int(ARGV[FIRST - 1 + STRIDE * i])
+        local record
+        codes[i] = code
+        if found[i] and units > 0 then
+            codes[i], record = replay(found[i], buyer, units)
+        elseif found[i] and string.match(found[i], '^C%d+|%d+|%d+|%d+|%d+|%d+|%d+|(.*)$') == buyer then
+            codes[i], record = 'r', found[i]
+        end
+        answer[#answer + 1] = record
+    end
+    answer[5] = table.concat(codes)
+    return answer
 end
 
 local sale = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'left', 'sold', 'state', 'frozen',
@@ -80,10 +107,12 @@ elseif dry then
 end
 if not sale[1] then
     -- A sale that was sold from and is gone means that the store forgot it: never "unknown".
-    return refuse_all(0, seen_epoch > 0 and 'F' or 'U')
+    return refuse_all(0, (seen_epoch > 0 or redis.call('EXISTS', KEYS[2]) > 0) and 'F' or 'U')
 end
 local epoch, seq, left, sold = int(sale[1]), int(sale[2]), int(sale[3]), int(sale[4])
-if sale[6] then
+if sale[6] and string.find(sale[6], '^%a+|') then
+    return {epoch, -1, 0, -1, string.rep('F', (argc - FIRST + 1) / STRIDE)} -- its orders are elsewhere
+elseif sale[6] then
     return refuse_all(epoch, 'F')
 end
 
@@ -137,14 +166,6 @@ if per_order == 0 then per_order = math.huge end
 
 -- What the batch has changed: records by order, units had by buyer; and the pairs of order and record.
 local made, had, log, logged = {}, {}, {}, 0
-
-local function replay(text, buyer, units)
-    local of_units, of_buyer = string.match(text, '^%a%d*|(%d+)|%d+|%d+|%d+|%d+|%d+|(.*)$')
-    if of_buyer ~= buyer or tonumber(of_units) ~= units then
-        return 'K'
-    end
-    return 'r', text
-end
 
 local function cancel(text, order, buyer, had_before)
     local status, units, record_epoch, of_seq, of_left, sold_ms, of_buyer

@@ -62,8 +62,8 @@ enum fs_verdict {
     FS_KEY_REUSED,      /* the order was used before for another product or other units */
     FS_IN_PROGRESS,     /* the same order is being decided elsewhere; ask again */
     FS_NOT_CANCELLABLE, /* the order belongs to an earlier epoch of the sale */
-    FS_BUSY,            /* gave up waiting for a turn; nothing was taken, trying again is safe */
-    FS_UNAVAILABLE,     /* the store could not be asked; nothing was taken */
+    FS_BUSY,            /* gave up waiting for a turn; this request took nothing, and never will */
+    FS_UNAVAILABLE,     /* the store could not be asked; this request took nothing, and never will */
     FS_UNDETERMINED     /* the store was asked and did not answer; units may have been taken */
 };
 #define FS_VERDICT_COUNT 14 /* one more than the last, for tables */

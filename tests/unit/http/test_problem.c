@@ -43,6 +43,7 @@ static void the_verdicts_are_answered_as_the_contract_says(void)
         {FS_NOT_CANCELLABLE, 0, true, 409, "not_cancellable"},
         {FS_BUSY, 0, false, 503, "busy"},
         {FS_UNAVAILABLE, 0, false, 503, "unavailable"},
+        {FS_UNAVAILABLE, 0, true, 504, "undetermined"},
         {FS_UNDETERMINED, 0, false, 504, "undetermined"},
     };
 
@@ -53,6 +54,34 @@ static void the_verdicts_are_answered_as_the_contract_says(void)
         FS_CHECK_INT(kind->status, rows[i].status);
         FS_CHECK_STR(kind->code, rows[i].code);
     }
+}
+
+static bool says(struct fs_text detail, const char *words)
+{
+    return memmem(detail.data, detail.len, words, strlen(words)) != NULL;
+}
+
+static void only_a_purchase_without_a_key_is_told_that_nothing_was_taken(void)
+{
+    const enum fs_problem problems[] = {FS_PROBLEM_BUSY, FS_PROBLEM_UNAVAILABLE,
+                                        FS_PROBLEM_UNDETERMINED};
+
+    for (unsigned bits = 0; bits < 8; bits++)
+        for (int endpoint = 0; endpoint < FS_ENDPOINT_COUNT; endpoint++)
+            for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
+                const struct fs_doubt doubt = {.endpoint = (enum fs_endpoint)endpoint,
+                                               .is_read = (bits & 1) != 0,
+                                               .has_key = (bits & 2) != 0,
+                                               .was_sent = (bits & 4) != 0};
+                struct fs_text detail = fs_problem_doubt(problems[i], &doubt);
+
+                if (detail.len == 0)
+                    detail = fs_text_of(fs_problem_kind(problems[i])->detail);
+                FS_CHECK(detail.len > 0);
+                FS_CHECK_INT(says(detail, "nothing was taken"),
+                             endpoint == FS_ENDPOINT_PURCHASE && !doubt.has_key &&
+                                 problems[i] != FS_PROBLEM_UNDETERMINED);
+            }
 }
 
 static void each_problem_is_whole_and_its_code_its_own(void)
@@ -133,12 +162,13 @@ static void a_detail_and_an_order_id_are_told_and_escaped(void)
     json_decref(body);
 }
 
-#define TESTS(T)                                           \
-    T(each_verdict_but_done_has_a_problem)                 \
-    T(the_verdicts_are_answered_as_the_contract_says)      \
-    T(each_problem_is_whole_and_its_code_its_own)          \
-    T(each_status_of_a_problem_has_its_reason)             \
-    T(an_error_of_the_library_becomes_the_nearest_problem) \
-    T(the_body_is_json_with_all_members)                   \
+#define TESTS(T)                                                    \
+    T(each_verdict_but_done_has_a_problem)                          \
+    T(the_verdicts_are_answered_as_the_contract_says)               \
+    T(only_a_purchase_without_a_key_is_told_that_nothing_was_taken) \
+    T(each_problem_is_whole_and_its_code_its_own)                   \
+    T(each_status_of_a_problem_has_its_reason)                      \
+    T(an_error_of_the_library_becomes_the_nearest_problem)          \
+    T(the_body_is_json_with_all_members)                            \
     T(a_detail_and_an_order_id_are_told_and_escaped)
 FS_SUITE("http/problem", TESTS)
