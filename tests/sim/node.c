@@ -1,0 +1,125 @@
+/* The stores of a world: their clocks, and whether they can be reached. */
+#include <stdio.h>
+
+#include "sim/history.h"
+#include "sim/world.h"
+
+void sim_nodes_init(struct sim_world *world)
+{
+    for (unsigned i = 0; i < world->plan->node_count; i++) {
+        struct sim_node *node = &world->nodes[i];
+        char name[16];
+
+        snprintf(name, sizeof(name), "store%u", i);
+        *node = (struct sim_node){.index = i, .owner = i};
+        node->store = sim_store_create(world->lua, name);
+        /* No two clocks are the same. */
+        node->skew_us = (int64_t)(sim_draw(world, 102, i) % 20000) - 10000;
+        sim_store_set_scan_max(node->store, 4);
+    }
+}
+
+void sim_nodes_dispose(struct sim_world *world)
+{
+    for (unsigned i = 0; i < world->plan->node_count; i++)
+        sim_store_destroy(world->nodes[i].store);
+}
+
+int64_t sim_node_clock_us(const struct sim_world *world, const struct sim_node *node)
+{
+    return SIM_BEGIN_UNIX_US + (int64_t)(world->now_us - SIM_BEGIN_US) + node->skew_us;
+}
+
+bool sim_node_accepts(const struct sim_world *world, unsigned node)
+{
+    return world->now_us >= world->nodes[node].down_until_us &&
+           world->now_us >= world->nodes[node].hung_until_us;
+}
+
+static void replace_store(struct sim_world *world, struct sim_node *node, uint64_t position)
+{
+    struct sim_store *copy = sim_store_copy_at(node->store, position);
+
+    sim_store_destroy(node->store);
+    node->store = copy;
+    sim_store_set_scan_max(copy, 4);
+    (void)world;
+}
+
+static void note_loss(struct sim_world *world)
+{
+    struct sim_history *history = world->history;
+
+    if (!history->has_loss)
+        history->loss_us = world->now_us;
+    history->has_loss = true;
+    history->loss_end_us = world->now_us;
+}
+
+void sim_node_restart(struct sim_world *world, unsigned index, uint64_t down_us, uint64_t lost)
+{
+    struct sim_node *node = &world->nodes[index];
+    uint64_t position = sim_store_position(node->store);
+
+    if (lost > position)
+        lost = position;
+    if (lost > 0)
+        note_loss(world);
+    sim_links_cut(world, index, false);
+    node->down_until_us = world->now_us + down_us;
+    if (lost > 0)
+        replace_store(world, node, position - lost);
+    else
+        sim_store_forget_scripts(node->store);
+}
+
+void sim_node_empty(struct sim_world *world, unsigned index)
+{
+    note_loss(world);
+    sim_store_empty(world->nodes[index].store);
+}
+
+/* Deletes one key: which of them, draw says. */
+void sim_node_delete_key(struct sim_world *world, unsigned index, uint64_t draw)
+{
+    static const char *const endings[] = {"sale",   "orders",  "buyers",
+                                          "layout", "changes", "claims"};
+    struct sim_node *node = &world->nodes[index];
+    char key[96];
+    struct fs_text words[2] = {{"DEL", 3}, {key, 0}};
+    struct sim_reply reply = {0};
+    const char *ending = endings[draw % 6];
+    unsigned product = (unsigned)(draw / 6 % world->plan->product_count);
+    unsigned shard = (unsigned)(draw / 16 % 4);
+
+    if (world->plan->strategy[1] == '4' && draw % 6 != 3 && draw % 6 != 5)
+        snprintf(key, sizeof(key), "fs:{p%u/%u}:%s", product, shard, ending);
+    else if (draw % 6 == 5)
+        snprintf(key, sizeof(key), "fs:%s", ending);
+    else
+        snprintf(key, sizeof(key), "fs:{p%u}:%s", product, ending);
+    for (words[1].len = 0; key[words[1].len]; words[1].len++)
+        ;
+    sim_store_run(node->store, 2, words, &reply);
+    if (reply.reply.integer > 0)
+        note_loss(world);
+    sim_trace(world, "store %u: DEL %s: %d", index, key, (int)reply.reply.integer);
+    sim_reply_dispose(&reply);
+}
+
+void sim_nodes_heal(struct sim_world *world)
+{
+    static const char *const commands[] = {"xadd", "hset", "time", "hget", "del", "hincrby"};
+
+    for (unsigned i = 0; i < world->plan->node_count; i++) {
+        struct sim_node *node = &world->nodes[i];
+
+        if (node->down_until_us > world->now_us)
+            node->down_until_us = world->now_us;
+        if (node->hung_until_us > world->now_us)
+            node->hung_until_us = world->now_us;
+        sim_store_set_mode(node->store, SIM_STORE_NORMAL);
+        for (size_t c = 0; c < sizeof(commands) / sizeof(commands[0]); c++)
+            sim_store_deny(node->store, commands[c], false);
+    }
+}
