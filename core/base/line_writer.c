@@ -63,6 +63,7 @@ struct fs_line_writer {
 
     /* changing [any] */
     _Atomic uint64_t dropped;
+    _Atomic bool is_stuck; /* the descriptor took nothing when last asked */
 };
 
 static struct timespec after(uint64_t span_us)
@@ -154,8 +155,11 @@ static void write_next(struct fs_line_writer *writer)
         lines_len(data, writer->writing.len - writer->written_len, write_len_max(writer->fd));
     ssize_t written;
 
-    if (!wait_for_room(writer->fd))
+    if (!wait_for_room(writer->fd)) {
+        atomic_store(&writer->is_stuck, true);
         return;
+    }
+    atomic_store(&writer->is_stuck, false);
     if (writer->is_in_line && writer->error != 0 && write_cancellable(writer->fd, "\n", 1) == 1)
         writer->is_in_line = false;
     written = write_cancellable(writer->fd, data, len);
@@ -325,6 +329,12 @@ bool fs_line_writer_flush(struct fs_line_writer *writer, uint64_t patience_us)
     is_flushed = writer->bytes_done >= wanted;
     pthread_mutex_unlock(&writer->mutex);
     return is_flushed;
+}
+
+void fs_line_writer_settle(struct fs_line_writer *writer, uint64_t patience_us)
+{
+    if (!atomic_load(&writer->is_stuck) && !fs_line_writer_flush(writer, patience_us))
+        atomic_store(&writer->is_stuck, true);
 }
 
 void fs_line_writer_destroy(struct fs_line_writer *writer)

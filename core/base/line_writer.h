@@ -34,6 +34,10 @@ uint64_t fs_line_writer_dropped(const struct fs_line_writer *writer); /* since c
  * patience_us.  Returns whether all are.  [any but a loop] */
 bool fs_line_writer_flush(struct fs_line_writer *writer, uint64_t patience_us);
 
+/* As flush, for the last words of a process that may be about to end: does not wait where the descriptor
+ * is known to take nothing, and remembers when it took nothing.  [any] */
+void fs_line_writer_settle(struct fs_line_writer *writer, uint64_t patience_us);
+
 /* Ends the thread, also when it is stuck in a write; lines not written are lost.  NULL: nothing.  [main] */
 void fs_line_writer_destroy(struct fs_line_writer *writer);
 

@@ -13,6 +13,7 @@
 #include "base/line_writer.h"
 #include "base/text.h"
 
+#define SETTLE_US 50000u /* for a reader that has taken lines until now */
 #define CUT_MARK "...[cut]"
 #define TAIL_LEN (sizeof(CUT_MARK "\"}\n") - 1) /* kept free for the end of a line that is cut */
 
@@ -122,10 +123,12 @@ static void add_message(struct fs_buffer *line, enum fs_log_format format, struc
 }
 
 /* A line is shorter than PIPE_BUF, so that one write is whole also where several write to a pipe. */
-static void write_line(struct fs_log *log, const char *line, size_t len)
+static void write_line(struct fs_log *log, enum fs_log_level level, const char *line, size_t len)
 {
     if (log->writer) {
         fs_line_writer_add(log->writer, (struct fs_text){line, len});
+        if (level == FS_LOG_ERROR) /* the process may end with the next statement */
+            fs_line_writer_settle(log->writer, SETTLE_US);
         return;
     }
     while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
@@ -163,7 +166,7 @@ void fs_log_write_va(struct fs_log *log, enum fs_log_level level, const char *pa
         log->sink(log->data, level, line);
     } else {
         line[buffer.len] = '\n';
-        write_line(log, line, buffer.len + 1);
+        write_line(log, level, line, buffer.len + 1);
     }
     errno = error;
 }

@@ -74,6 +74,7 @@ struct fs_config {
     uint32_t http_connections_max;        /* http.connections_max: 10000 in all */
     uint32_t http_connections_per_address_max; /* 0: no limit (default) */
     uint32_t http_backlog;                     /* http.backlog: 4096 */
+    bool http_health;      /* http.health: false: /livez and /readyz on the admin listener alone */
     char *http_access_log; /* http.access_log: "off" (default), "stderr" or a path */
     bool http2;            /* http.http2: false; true needs TLS */
     char *tls_certificate; /* tls.certificate: "": cleartext */

@@ -122,6 +122,10 @@ static const struct fs_config_key KEYS[] = {
      "Connections that the kernel keeps until they are accepted.", NULL, NULL},
     {"http.access_log", FS_CONFIG_TEXT, FIELD(http_access_log), 1, FS_CONFIG_VALUE_LEN_MAX, "off",
      "off, stderr or a path", "One line a request.", NULL, NULL},
+    {"http.health", FS_CONFIG_BOOL, FIELD(http_health), 0, 1, "false", "",
+     "Answers GET /livez and GET /readyz on the main listeners too, for balancers that check the "
+     "port they send traffic to.",
+     NULL, NULL},
     {"http.http2", FS_CONFIG_BOOL, FIELD(http2), 0, 1, "false", "",
      "Offers HTTP/2 beside HTTP/1.1 where there is TLS; cleartext stays HTTP/1.1. Also without its "
      "section: http2.",

@@ -47,6 +47,55 @@ static void limit_unacknowledged(const struct fs_http *http, int fd, const struc
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 }
 
+static uint64_t last_us(const struct fs_connection_guard *connection)
+{
+    return connection->answered_at_us > connection->accepted_at_us ? connection->answered_at_us
+                                                                   : connection->accepted_at_us;
+}
+
+static void end(struct fs_connection_guard *connection, int how)
+{
+    shutdown(h2o_socket_get_fd(connection->socket), how);
+    connection->is_ended = true;
+}
+
+/* Ends the connection that has rested longest, one without any request first: a full admin listener
+ * goes on taking health checks and operators, and strangers who only rest push each other out. */
+static void make_room(struct fs_http *http)
+{
+    struct fs_connection_guard *found = NULL;
+
+    for (struct fs_link *link = http->connections.next; link != &http->connections;
+         link = link->next) {
+        struct fs_connection_guard *connection =
+            FS_CONTAINER_OF(link, struct fs_connection_guard, link);
+
+        if (!connection->is_admin || connection->is_ended || connection->exchange_count > 0)
+            continue;
+        if (!found || (connection->request_count == 0) > (found->request_count == 0) ||
+            ((connection->request_count == 0) == (found->request_count == 0) &&
+             last_us(connection) < last_us(found)))
+            found = connection;
+    }
+    if (found)
+        end(found, SHUT_RDWR);
+}
+
+/* Operators' connections that are being ended count until h2o has closed them: so there is room for as
+ * many again. */
+static bool admit(struct fs_http *http, const struct sockaddr_storage *peer, bool is_admin)
+{
+    const struct fs_http_settings *settings = http->settings;
+    struct fs_guard *guard = &http->server->guard;
+
+    if (!is_admin)
+        return fs_guard_admit(guard, peer, false, settings->connections_max,
+                              settings->connections_per_address_max);
+    if (fs_guard_admin_count(guard) >= settings->admin_connections_max)
+        make_room(http);
+    return fs_guard_admit(guard, peer, true, 2 * settings->admin_connections_max, 0);
+}
+
 void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t *socket,
                     bool is_admin)
 {
@@ -58,9 +107,7 @@ void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t
         goto close_socket;
     if (getpeername(fd, (struct sockaddr *)(void *)&connection->peer, &peer_len) != 0)
         goto free_connection;
-    if (!fs_guard_admit(&http->server->guard, &connection->peer, is_admin,
-                        http->settings->connections_max,
-                        http->settings->connections_per_address_max))
+    if (!admit(http, &connection->peer, is_admin))
         goto free_connection;
     limit_unacknowledged(http, fd, (struct sockaddr *)(void *)&connection->peer);
     connection->http = http;
@@ -91,12 +138,6 @@ close_socket:
 void fs_http_finish_writes(struct fs_http *http)
 {
     h2o_timeout__do_post_callback(http->h2o.loop);
-}
-
-static void end(struct fs_connection_guard *connection, int how)
-{
-    shutdown(h2o_socket_get_fd(connection->socket), how);
-    connection->is_ended = true;
 }
 
 /* Nothing of a request has come, none is being answered, and no answer is on its way. */
@@ -152,12 +193,6 @@ static bool is_slow_reader(struct fs_connection_guard *connection, uint64_t now_
         return false;
     }
     return now_us - connection->writing_since_us >= timeout_us;
-}
-
-static uint64_t last_us(const struct fs_connection_guard *connection)
-{
-    return connection->answered_at_us > connection->accepted_at_us ? connection->answered_at_us
-                                                                   : connection->accepted_at_us;
 }
 
 /* What the kernel has received and h2o has not read: the next turn is about to. */

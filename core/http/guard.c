@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/limits.h"
-
 struct fs_guard_address {
     struct fs_guard_address *next;
     uint32_t connection_count;
@@ -91,16 +89,25 @@ bool fs_guard_admit(struct fs_guard *guard, const struct sockaddr_storage *peer,
 {
     struct fs_guard_key key = fs_guard_key(peer);
     uint32_t *count = is_admin ? &guard->admin_connection_count : &guard->connection_count;
-    uint32_t max = is_admin ? FS_ADMIN_CONNECTIONS_MAX : connections_max;
     bool admitted;
 
     pthread_mutex_lock(&guard->mutex);
-    admitted = *count < max &&
+    admitted = *count < connections_max &&
                (is_admin || !key.is_limited || admit_address(guard, &key, per_address_max));
     if (admitted)
         ++*count;
     pthread_mutex_unlock(&guard->mutex);
     return admitted;
+}
+
+uint32_t fs_guard_admin_count(struct fs_guard *guard)
+{
+    uint32_t count;
+
+    pthread_mutex_lock(&guard->mutex);
+    count = guard->admin_connection_count;
+    pthread_mutex_unlock(&guard->mutex);
+    return count;
 }
 
 void fs_guard_leave(struct fs_guard *guard, const struct sockaddr_storage *peer, bool is_admin)

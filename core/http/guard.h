@@ -58,10 +58,12 @@ void fs_guard_dispose(struct fs_guard *guard); /* no connection is counted.  [ma
 
 struct fs_guard_key fs_guard_key(const struct sockaddr_storage *peer);
 
-/* Counts a connection in; false when it is one too many, or memory is gone.  per_address_max 0: no
- * limit.  [any] */
+/* Counts a connection in; false when it is one too many, or memory is gone.  connections_max: of this
+ * kind; per_address_max: of the main listeners alone, 0: no limit.  [any] */
 bool fs_guard_admit(struct fs_guard *guard, const struct sockaddr_storage *peer, bool is_admin,
                     uint32_t connections_max, uint32_t per_address_max);
+
+uint32_t fs_guard_admin_count(struct fs_guard *guard); /* open connections of operators.  [any] */
 void fs_guard_leave(struct fs_guard *guard, const struct sockaddr_storage *peer, bool is_admin);
 
 #endif

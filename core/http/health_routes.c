@@ -133,6 +133,12 @@ void fs_serve_readyz(struct fs_exchange *exchange)
         fs_op_submit(op);
 }
 
+void fs_serve_main_readyz(struct fs_exchange *exchange)
+{
+    exchange->query = (struct fs_text){0};
+    fs_serve_readyz(exchange);
+}
+
 static struct fs_prometheus_sale *stocks(struct fs_exchange *exchange)
 {
     size_t count = exchange->sale_count;
@@ -187,6 +193,7 @@ static void reply_metrics(struct fs_exchange *exchange, bool has_stocks)
         .shards = has_stocks ? shard_stocks(exchange) : NULL,
         .shard_count = has_stocks ? exchange->shard_count : 0,
         .workers = worker_count(server),
+        .connections_max = exchange->http->settings->connections_max,
         .started_at_s = (double)server->started_at_ms / 1000.0,
     };
     h2o_iovec_t body;

@@ -94,6 +94,7 @@ static bool is_well_framed(struct fs_exchange *exchange)
 static int on_request(h2o_handler_t *super, h2o_req_t *req)
 {
     const struct fs_handler *handler = (const void *)super;
+    size_t route_count = handler->route_count;
     struct fs_http *http = FS_CONTAINER_OF(req->conn->ctx, struct fs_http, h2o);
     struct fs_exchange *exchange = fs_exchange_begin(http, req);
     struct fs_route_match match;
@@ -105,8 +106,10 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
         fs_exchange_fail(exchange, FS_PROBLEM_BODY_TOO_LARGE, (struct fs_text){0});
         return 0;
     }
-    switch (fs_router_find(handler->routes, handler->route_count, exchange->method, exchange->path,
-                           &match)) {
+    if (handler->routes == fs_main_routes && !http->server->has_health)
+        route_count -= FS_MAIN_HEALTH_ROUTES;
+    switch (
+        fs_router_find(handler->routes, route_count, exchange->method, exchange->path, &match)) {
     case FS_ROUTE_FOUND:
         serve_route(exchange, &match);
         break;

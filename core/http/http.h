@@ -28,9 +28,10 @@ struct fs_catalogue;  /* http/catalogue.h: which products there are, as this loo
 /* What a reload may change.  Each loop has a pointer to one; a reload hands each loop a new one by
  * letter and frees the old one when all have let it go. */
 struct fs_http_settings {
-    uint32_t quantity_max; /* of one purchase, unless its sale says less */
-    uint32_t connections_max;
+    uint32_t quantity_max;                /* of one purchase, unless its sale says less */
+    uint32_t connections_max;             /* no more than descriptors allow */
     uint32_t connections_per_address_max; /* 0: no limit */
+    uint32_t admin_connections_max;
 };
 
 struct fs_http_server {
@@ -47,6 +48,7 @@ struct fs_http_server {
     uint64_t request_timeout_us;
     uint64_t slow_reader_timeout_us;
     bool has_http2;         /* ALPN may choose it; the guard was proven */
+    bool has_health;        /* /livez and /readyz on the main listeners, too */
     struct fs_http **loops; /* borrowed: workers first, the admin's loop last */
     size_t loop_count;
     int64_t started_at_ms;

@@ -15,6 +15,9 @@ const struct fs_route fs_main_routes[] = {
      fs_serve_cancel},
     {"POST", "/login", NULL, FS_ENDPOINT_LOGIN, FS_PROBLEM_NONE, false, fs_serve_login},
     {"GET", "/openapi.json", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_document},
+    /* FS_MAIN_HEALTH_ROUTES of them, last */
+    {"GET", "/livez", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_livez},
+    {"GET", "/readyz", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_main_readyz},
 };
 const size_t fs_main_route_count = sizeof(fs_main_routes) / sizeof(fs_main_routes[0]);
 

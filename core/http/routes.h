@@ -6,6 +6,7 @@
 
 extern const struct fs_route fs_main_routes[];
 extern const size_t fs_main_route_count;
+#define FS_MAIN_HEALTH_ROUTES 2u /* the last of them: without http.health they are not there */
 extern const struct fs_route fs_admin_routes[];
 extern const size_t fs_admin_route_count;
 
@@ -17,6 +18,7 @@ void fs_serve_order(struct fs_exchange *exchange);
 void fs_serve_cancel(struct fs_exchange *exchange);
 void fs_serve_livez(struct fs_exchange *exchange);
 void fs_serve_readyz(struct fs_exchange *exchange);
+void fs_serve_main_readyz(struct fs_exchange *exchange); /* never verbose: the public reads it */
 void fs_serve_metrics(struct fs_exchange *exchange);
 void fs_serve_products(struct fs_exchange *exchange);
 void fs_serve_product(struct fs_exchange *exchange);

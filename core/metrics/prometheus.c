@@ -347,6 +347,10 @@ static void add_singles(struct fs_buffer *out, const struct fs_prometheus_scrape
          (int64_t)scrape->sales_frozen},
         {"flashsale_workers", "Event loops that serve the main listener.", GAUGE, 1,
          (int64_t)scrape->workers},
+        {"flashsale_connections_max",
+         "Connections that the main listeners take: the configured "
+         "limit, or what the limit of open files leaves.",
+         GAUGE, 1, (int64_t)scrape->connections_max},
         {"flashsale_start_time_seconds", "Start time of the server, Unix time.", GAUGE, 1000,
          (int64_t)(scrape->started_at_s * 1000)},
         {"flashsale_loop_turn_age_seconds",

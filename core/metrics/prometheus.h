@@ -34,7 +34,8 @@ struct fs_prometheus_scrape {
     uint64_t log_lines_dropped;    /* of the server's log */
     uint64_t access_lines_dropped; /* of the access log */
     unsigned workers;
-    double started_at_s; /* Unix time */
+    unsigned connections_max; /* of the main listeners, as descriptors allow */
+    double started_at_s;      /* Unix time */
 };
 
 /* Writes the whole answer of GET /metrics, with process_* read from /proc.  Nothing is kept.

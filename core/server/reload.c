@@ -145,11 +145,7 @@ static int reload(struct fs_server *server, struct fs_error *error)
         rc = reload_auth(server, config, error);
     if (rc != 0)
         goto free_tls;
-    *limits = (struct fs_http_settings){
-        .quantity_max = config->purchase_max_quantity,
-        .connections_max = config->http_connections_max,
-        .connections_per_address_max = config->http_connections_per_address_max,
-    };
+    *limits = fs_server_limits(server, config);
     swap_limits(server, limits);
     if (tls)
         swap_tls(server, tls);

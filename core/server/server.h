@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "http/http.h"
 #include "server/data_dir.h"
+#include "server/descriptors.h"
 #include "server/listener.h"
 #include "server/tls.h"
 #include "server/worker.h"
@@ -69,6 +70,7 @@ struct fs_server {
     struct fs_strategy_host host;
     struct fs_option *strategy_options;
     void *strategy;
+    struct fs_descriptors descriptors;
     struct fs_http_settings *http_settings;
     struct fs_http_server http;
     struct fs_worker **workers; /* those of the main listeners, then the admin's */
@@ -108,6 +110,10 @@ static inline struct fs_worker *fs_server_admin_worker(const struct fs_server *s
 /* start.c: the options of auth from a configuration; borrowed from both. */
 struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
                                               const struct fs_config *config);
+
+/* start.c: what a reload may change, from a configuration and the descriptors there are. */
+struct fs_http_settings fs_server_limits(const struct fs_server *server,
+                                         const struct fs_config *config);
 
 /* start.c: goes through all stages.  On failure server->stage tells how far it came. */
 int fs_server_open(struct fs_server *server, struct fs_error *error);

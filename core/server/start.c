@@ -243,6 +243,45 @@ static int open_strategy(struct fs_server *server, struct fs_error *error)
                         strategy->name, strerror(-rc));
 }
 
+struct fs_http_settings fs_server_limits(const struct fs_server *server,
+                                         const struct fs_config *config)
+{
+    uint32_t connections = server->descriptors.connections;
+
+    return (struct fs_http_settings){
+        .quantity_max = config->purchase_max_quantity,
+        .connections_max =
+            config->http_connections_max < connections ? config->http_connections_max : connections,
+        .connections_per_address_max = config->http_connections_per_address_max,
+        .admin_connections_max = server->descriptors.admin_connections,
+    };
+}
+
+/* Said once, at the start: later on it shows in metrics and as refused connections. */
+static int share_descriptors(struct fs_server *server, struct fs_error *error)
+{
+    const struct fs_config *config = server->config;
+    size_t nodes = server->redis ? fs_redis_node_count(server->redis) : 0;
+    struct fs_descriptors share =
+        fs_descriptors_share(fs_server_loop_count(config), config->listen.count + 1, nodes);
+
+    if (share.connections == 0)
+        return fs_error_set(
+            error, -EMFILE,
+            "this process may open %llu files, and %llu are needed before the first "
+            "buyer connects: raise ulimit -n, or LimitNOFILE",
+            (unsigned long long)share.limit, (unsigned long long)share.reserved);
+    if (share.connections < config->http_connections_max)
+        fs_log_warning(&server->log, "server",
+                       "http.connections_max is lowered from %u to %u: this process may open %llu "
+                       "files, and %llu are kept for journal, store, health and operators; raise "
+                       "ulimit -n, or LimitNOFILE",
+                       config->http_connections_max, share.connections,
+                       (unsigned long long)share.limit, (unsigned long long)share.reserved);
+    server->descriptors = share;
+    return 0;
+}
+
 static int open_http(struct fs_server *server, struct fs_error *error)
 {
     const struct fs_config *config = server->config;
@@ -253,11 +292,7 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     server->http_settings = calloc(1, sizeof(*server->http_settings));
     if (!server->http_settings)
         return fs_error_set(error, -ENOMEM, "out of memory");
-    *server->http_settings = (struct fs_http_settings){
-        .quantity_max = config->purchase_max_quantity,
-        .connections_max = config->http_connections_max,
-        .connections_per_address_max = config->http_connections_per_address_max,
-    };
+    *server->http_settings = fs_server_limits(server, config);
     memset(http, 0, sizeof(*http));
     http->log = &server->log;
     http->auth = server->auth;
@@ -273,6 +308,7 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     http->request_timeout_us = config->http_request_timeout_us;
     http->slow_reader_timeout_us = config->http_slow_reader_timeout_us;
     http->has_http2 = server->has_http2;
+    http->has_health = config->http_health;
     http->started_at_ms = fs_clock_wall_ms();
     if (fs_http_server_init(http) == 0)
         return 0;
@@ -309,11 +345,17 @@ int fs_server_open(struct fs_server *server, struct fs_error *error)
         enum fs_server_stage reached;
         bool opens_what_is_named;
     } steps[] = {
-        {open_config, FS_STAGE_CONFIG, false},     {load_module, FS_STAGE_MODULE, true},
-        {open_files, FS_STAGE_FILES, true},        {open_auth, FS_STAGE_AUTH, true},
-        {open_store, FS_STAGE_STORE, false},       {open_strategy, FS_STAGE_STRATEGY, false},
-        {open_http, FS_STAGE_HTTP, false},         {fs_server_open_loops, FS_STAGE_WORKERS, false},
-        {fs_server_seed, FS_STAGE_WORKERS, false}, {fs_server_listen, FS_STAGE_LISTENING, false},
+        {open_config, FS_STAGE_CONFIG, false},
+        {load_module, FS_STAGE_MODULE, true},
+        {open_files, FS_STAGE_FILES, true},
+        {open_auth, FS_STAGE_AUTH, true},
+        {open_store, FS_STAGE_STORE, false},
+        {share_descriptors, FS_STAGE_STORE, false},
+        {open_strategy, FS_STAGE_STRATEGY, false},
+        {open_http, FS_STAGE_HTTP, false},
+        {fs_server_open_loops, FS_STAGE_WORKERS, false},
+        {fs_server_seed, FS_STAGE_WORKERS, false},
+        {fs_server_listen, FS_STAGE_LISTENING, false},
     };
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "ledger.h"
 #include "recovery.h"
@@ -77,6 +78,15 @@ static void *compaction_main(void *data)
         pthread_mutex_unlock(&compaction->mutex);
         error = fs_v1_compaction_run(compaction, folded, closed);
         pthread_mutex_lock(&compaction->mutex);
+        if (error == -EMFILE || error == -ENFILE) {
+            struct timespec until;
+
+            clock_gettime(CLOCK_REALTIME,
+                          &until); /* of the condition; a step costs this pause only */
+            until.tv_sec++;
+            pthread_cond_timedwait(&compaction->wake, &compaction->mutex, &until);
+            continue;
+        }
         if (error && error != -ECANCELED) {
             host->log(host, FS_LOG_ERROR,
                       "v1: segments up to %" PRIu64 " could not be folded into a snapshot (%d): "

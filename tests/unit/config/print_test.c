@@ -120,7 +120,7 @@ static const char FULL[] =
     "purchase: {max_quantity: 3, in_flight_max: 4, deadline: 30ms}\n"
     "http: {request_timeout: 1s, slow_reader_timeout: 2s,\n"
     "       connections_max: 9, connections_per_address_max: 8,\n"
-    "       backlog: 7, access_log: stderr, http2: true}\n"
+    "       backlog: 7, access_log: stderr, http2: true, health: true}\n"
     "tls: {certificate: c, key: k}\n"
     "auth: {mode: jwt, demo_anywhere: true, demo_password: hunter2,\n"
     "       users_file: u, token_ttl: 90s, token_key_file: f,\n"

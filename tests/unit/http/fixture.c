@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "http/access_log.h"
 #include "server/evloop.h"
 
@@ -397,8 +398,10 @@ static void open_loop(struct fixture *fixture)
     REQUIRE(fs_mailbox_init(&fixture->logins) == 0);
     fixture->boxes[0] = &fixture->loop.mailbox;
     fixture->boxes[1] = &fixture->logins;
-    fixture->settings = (struct fs_http_settings){
-        .quantity_max = 10, .connections_max = fixture->options.connections_max};
+    fixture->settings =
+        (struct fs_http_settings){.quantity_max = 10,
+                                  .connections_max = fixture->options.connections_max,
+                                  .admin_connections_max = FS_ADMIN_CONNECTIONS_MAX};
     fixture->http.server = &fixture->server;
     fixture->http.loop = &fixture->loop;
     fixture->http.ops = &fixture->ops;

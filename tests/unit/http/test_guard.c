@@ -42,8 +42,8 @@ static void the_limit_in_all_holds_and_admin_has_its_own(void)
     fs_guard_leave(&guard, &a, false);
     fs_guard_leave(&guard, &a, false);
     for (unsigned i = 1; i < FS_ADMIN_CONNECTIONS_MAX; i++)
-        FS_CHECK(fs_guard_admit(&guard, &b, true, 0, 0));
-    FS_CHECK(!fs_guard_admit(&guard, &b, true, 1000, 0));
+        FS_CHECK(fs_guard_admit(&guard, &b, true, FS_ADMIN_CONNECTIONS_MAX, 0));
+    FS_CHECK(!fs_guard_admit(&guard, &b, true, FS_ADMIN_CONNECTIONS_MAX, 0));
     for (unsigned i = 0; i < FS_ADMIN_CONNECTIONS_MAX; i++)
         fs_guard_leave(&guard, &b, true);
     fs_guard_dispose(&guard);
