@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "http/access_log.h"
 #include "http/answer.h"
+#include "http/store_state.h"
 #include "metrics/prometheus.h"
 
 #define TROUBLES_SHOWN_MAX 32u
@@ -57,7 +58,8 @@ static void add_troubles(struct fs_buffer *body, const struct fs_exchange *excha
 static void reply_ready(struct fs_exchange *exchange, uint64_t asked_us, bool has_list)
 {
     const struct fs_http_server *server = exchange->http->server;
-    struct fs_buffer body = fs_exchange_buffer(exchange, (1 + TROUBLES_SHOWN_MAX) * FS_ANSWER_SIZE);
+    struct fs_buffer body = fs_exchange_buffer(exchange, (1 + TROUBLES_SHOWN_MAX) * FS_ANSWER_SIZE +
+                                                             fs_store_state_size(exchange));
 
     fs_buffer_add(&body, FS_TEXT("{\"status\":\"ready\""));
     if (is_verbose(exchange)) {
@@ -73,6 +75,7 @@ static void reply_ready(struct fs_exchange *exchange, uint64_t asked_us, bool ha
         fs_answer_add_time(&body, server->started_at_ms);
         fs_buffer_add(&body, FS_TEXT(",\"answered_us\":"));
         fs_buffer_add_u64(&body, fs_clock_now_us() - asked_us);
+        fs_store_state_add(&body, exchange);
         if (has_list)
             add_troubles(&body, exchange);
     }
@@ -108,8 +111,7 @@ static void on_probe_end(struct fs_op *op, void *data)
     struct fs_exchange *exchange = fs_exchange_of_op(data);
 
     if (op->outcome.verdict != FS_DONE)
-        fs_exchange_fail(exchange, FS_PROBLEM_NOT_READY,
-                         FS_TEXT("The strategy could not decide a purchase now."));
+        fs_store_state_fail(exchange);
     else if (is_verbose(exchange))
         list_troubles(exchange, op->submitted_us);
     else
@@ -184,6 +186,7 @@ static void reply_metrics(struct fs_exchange *exchange, bool has_stocks)
         .total = total,
         .strategy = server->strategy->name,
         .durability = server->durability,
+        .nodes = server->nodes,
         .sales_frozen = server->sales_frozen ? atomic_load(server->sales_frozen) : 0,
         .version = server->version,
         .log_lines_dropped = fs_log_dropped(server->log),

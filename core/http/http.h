@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "http/guard.h"
 #include "metrics/metrics.h"
+#include "metrics/nodes.h"
 #include "purchase/op.h"
 #include "purchase/purchase.h"
 #include "strategy/host.h"
@@ -42,6 +43,7 @@ struct fs_http_server {
     void *strategy_instance;              /* borrowed: from open() */
     const char *durability;               /* borrowed: the class in force */
     const _Atomic uint64_t *sales_frozen; /* borrowed; NULL: none ever */
+    struct fs_nodes *nodes;               /* borrowed: servers of the store; NULL: there is none */
     const char *version;                  /* borrowed */
     const char *admin_token;              /* borrowed, NUL-terminated */
     struct fs_access_log *access_log;     /* borrowed; NULL: off */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "metrics/process.h"
 
 #define PAGE_SIZE_USUAL 65536u /* bytes: enough without many sales; doubled when it is not */
@@ -304,6 +305,20 @@ static void add_infos(struct fs_buffer *out, const struct fs_prometheus_scrape *
     add(out, "} 1\n");
 }
 
+static void add_nodes(struct fs_buffer *out, const struct fs_prometheus_scrape *scrape)
+{
+    struct fs_node_state *states = malloc(FS_STORE_NODES_MAX * sizeof(*states));
+    unsigned count = states ? fs_nodes_copy(scrape->nodes, states, FS_STORE_NODES_MAX) : 0;
+
+    add_head(out, "flashsale_store_node_up",
+             "Whether every event loop is connected to this server of the store.", GAUGE);
+    for (unsigned i = 0; i < count; i++) {
+        add_label(out, "flashsale_store_node_up{", "node", fs_text_of(states[i].name));
+        fs_buffer_add_format(out, "} %d\n", states[i].down == 0);
+    }
+    free(states);
+}
+
 static void add_dropped_lines(struct fs_buffer *out, const struct fs_prometheus_scrape *scrape)
 {
     add_head(out, "flashsale_log_lines_dropped_total",
@@ -379,6 +394,7 @@ static void add_page(struct fs_buffer *out, const struct fs_prometheus_scrape *s
         add_family(out, &families[i], scrape);
     add_sales(out, scrape);
     add_infos(out, scrape);
+    add_nodes(out, scrape);
     add_dropped_lines(out, scrape);
     add_singles(out, scrape, process);
 }

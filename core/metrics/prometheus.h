@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "metrics/metrics.h"
+#include "metrics/nodes.h"
 
 /* One sale as the scrape saw it; shards: FS_TEXT-like borrowed rows, none but for sharded stock. */
 struct fs_prometheus_sale {
@@ -30,6 +31,7 @@ struct fs_prometheus_scrape {
     size_t sale_count;
     const struct fs_prometheus_shard *shards;
     size_t shard_count;
+    struct fs_nodes *nodes;        /* servers of the store; NULL: there is none */
     uint64_t sales_frozen;         /* sales that answer 503 until repaired */
     uint64_t log_lines_dropped;    /* of the server's log */
     uint64_t access_lines_dropped; /* of the access log */

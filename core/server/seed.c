@@ -10,7 +10,8 @@
 #include "server/settings.h"
 
 #define START_TIMEOUT_US 10000000u /* for the strategy to be able to decide */
-#define RETRY_PAUSE_MS 100
+#define RETRY_PAUSE_MS_MIN 50u
+#define RETRY_PAUSE_MS_MAX 800u
 #define ASKED_AT_ONCE_MAX 64u /* bounded by the ops of the admin's loop */
 
 /* A round of questions, put by the admin's loop. */
@@ -154,10 +155,24 @@ static void run_round(struct round *round)
     pthread_mutex_unlock(&round->mutex);
 }
 
+/* What the servers of the store have to say to it. */
+static int fail_late(const struct round *round, struct fs_error *error)
+{
+    struct fs_nodes *nodes = round->server->redis ? fs_redis_nodes(round->server->redis) : NULL;
+    char trouble[FS_NODE_LABEL_SIZE + FS_NODE_TEXT_SIZE + 32];
+    bool is_known = fs_nodes_trouble(nodes, trouble, sizeof(trouble));
+
+    return fs_error_set(
+        error, -ETIMEDOUT,
+        "strategy %s did not become ready within %u s: %s%s%s (the log may say more)",
+        round->server->module.strategy.name, START_TIMEOUT_US / 1000000u,
+        verdict_word(round->retryable), is_known ? ": " : "", is_known ? trouble : "");
+}
+
 /* Asks until all is done, something is refused, or the time is over. */
 static int run_until_done(struct round *round, uint64_t until_us, struct fs_error *error)
 {
-    const struct timespec pause = {0, RETRY_PAUSE_MS * 1000000l};
+    uint32_t pause_ms = RETRY_PAUSE_MS_MIN;
     const struct fs_config *config = round->server->config;
 
     for (;;) {
@@ -176,12 +191,9 @@ static int run_until_done(struct round *round, uint64_t until_us, struct fs_erro
         if (atomic_load(&round->server->is_cut))
             return fs_error_set(error, -EINTR, "the start was broken off");
         if (fs_clock_now_us() >= until_us)
-            return fs_error_set(error, -ETIMEDOUT,
-                                "strategy %s did not become ready within %u s: %s (the log may say "
-                                "more)",
-                                round->server->module.strategy.name, START_TIMEOUT_US / 1000000u,
-                                verdict_word(round->retryable));
-        nanosleep(&pause, NULL);
+            return fail_late(round, error);
+        nanosleep(&(struct timespec){.tv_nsec = (long)pause_ms * 1000000l}, NULL);
+        pause_ms = pause_ms < RETRY_PAUSE_MS_MAX ? 2 * pause_ms : RETRY_PAUSE_MS_MAX;
     }
 }
 

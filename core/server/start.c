@@ -302,6 +302,7 @@ static int open_http(struct fs_server *server, struct fs_error *error)
                        : server->redis ? fs_redis_durability(server->redis)
                                        : "memory";
     http->sales_frozen = &server->host.sales_frozen;
+    http->nodes = server->redis ? fs_redis_nodes(server->redis) : NULL;
     http->version = fs_version();
     http->admin_token = server->admin_token;
     http->access_log = server->access_log;

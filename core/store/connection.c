@@ -79,6 +79,11 @@ static void go_down(struct fs_connection *connection)
     connection->retry_at_us = now_us + backoff_us(connection);
     connection->failure_count++;
     connection->is_unreported = true;
+    if (connection->is_resting)
+        fs_nodes_leave(connection->settings->nodes, &connection->seat);
+    else
+        fs_nodes_note(connection->settings->nodes, &connection->seat, connection->node->name, false,
+                      connection->problem);
     connection->is_dirty = false;
     connection->is_unconfirmed = false;
     connection->is_blocked = false;
@@ -398,6 +403,7 @@ void fs_connection_dispose(struct fs_connection *connection)
     drop_unanswered(connection);
     if (connection->context)
         redisAsyncFree(connection->context);
+    fs_nodes_leave(connection->settings->nodes, &connection->seat);
     assert(connection->in_flight == 0);
     for (uint32_t i = 0; i < connection->requests_touched; i++)
         free(connection->requests[i].copy);

@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "metrics/metrics.h"
+#include "metrics/nodes.h"
 #include "store/poller.h"
 #include "store/reply.h"
 #include "store/script.h"
@@ -50,6 +51,7 @@ struct fs_word_list {
 struct fs_connection_settings {
     struct fs_poller *poller;   /* borrowed */
     struct fs_metrics *metrics; /* borrowed */
+    struct fs_nodes *nodes;     /* borrowed; NULL: states are not noted */
     struct fs_log *log;         /* borrowed */
     struct fs_scripts *scripts; /* borrowed */
     struct fs_answers *answers; /* borrowed */
@@ -157,6 +159,7 @@ struct fs_connection {
     char problem[192];         /* not empty: to be dropped, and why */
     char reported[192];        /* the problem that was logged last, until it is over */
     bool is_unreported;        /* it went down and nobody has been told */
+    struct fs_node_seat seat;  /* in the state of its server */
     uint32_t lost_count;       /* calls without an answer when it went down */
     uint64_t retry_at_us;      /* in DOWN */
     uint64_t connect_until_us; /* in CONNECTING and HANDSHAKE */

@@ -82,6 +82,7 @@ static void become_ready(struct fs_connection *connection)
     connection->state = FS_CONNECTION_READY;
     connection->ready_at_us = fs_clock_now_us();
     connection->fence = connection->identity;
+    fs_nodes_note(connection->settings->nodes, &connection->seat, connection->node->name, true, "");
     if (connection->ready_count++ > 0)
         fs_counter_add(&connection->settings->metrics->store_reconnects, 1);
 }

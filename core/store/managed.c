@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@
 #define ASK_US 1000000u     /* of one attempt to reach it while it starts */
 #define ASK_PAUSE_MS 5
 #define LOG_TAIL_SIZE 512
+#define FULL_BYTES 65536u /* less room than this on a disk */
 
 struct fs_managed {
     /* constant after start */
@@ -119,16 +121,48 @@ static int await_end(struct fs_managed *managed)
     return status;
 }
 
+/* The last line that the server wrote: what it says of its end. */
+static void read_last_line(const struct fs_managed *managed, char line[LOG_TAIL_SIZE])
+{
+    off_t size = lseek(managed->output_fd, 0, SEEK_END);
+    off_t from = size > LOG_TAIL_SIZE - 1 ? size - (LOG_TAIL_SIZE - 1) : 0;
+    ssize_t len = size > 0 ? pread(managed->output_fd, line, LOG_TAIL_SIZE - 1, from) : 0;
+    char *start;
+
+    while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+        len--;
+    line[len > 0 ? len : 0] = '\0';
+    start = strrchr(line, '\n');
+    if (start)
+        memmove(line, start + 1, strlen(start));
+}
+
+/* Why it ended, as far as can be told: on a full disk it cannot write that into its log. */
+static void tell_cause(const struct fs_managed *managed, char cause[LOG_TAIL_SIZE])
+{
+    struct statvfs disk;
+
+    if (statvfs(managed->dir.path, &disk) == 0 &&
+        (uint64_t)disk.f_bavail * disk.f_frsize < FULL_BYTES)
+        snprintf(cause, LOG_TAIL_SIZE, "the disk of %.200s is full", managed->dir.path);
+    else
+        read_last_line(managed, cause);
+}
+
 static void log_end(const struct fs_managed *managed, int status)
 {
+    char cause[LOG_TAIL_SIZE];
+
+    tell_cause(managed, cause);
     if (WIFSIGNALED(status))
         fs_log_error(managed->log, "store",
-                     "redis-server %u was ended by signal %d: it is started again", managed->index,
-                     WTERMSIG(status));
+                     "redis-server %u was ended by signal %d: it is started again (%s)",
+                     managed->index, WTERMSIG(status), cause);
     else
         fs_log_error(managed->log, "store",
-                     "redis-server %u ended with status %d (see %s/redis.log): it is started again",
-                     managed->index, WEXITSTATUS(status), managed->dir.path);
+                     "redis-server %u ended with status %d: %s (see %s/redis.log): it is started "
+                     "again",
+                     managed->index, WEXITSTATUS(status), cause, managed->dir.path);
 }
 
 static unsigned next_backoff_ms(unsigned backoff_ms, uint64_t lived_us)
@@ -190,22 +224,6 @@ static bool has_ended(struct fs_managed *managed, int *end_error)
     *end_error = managed->end_error;
     pthread_mutex_unlock(&managed->mutex);
     return ended;
-}
-
-/* The last line that the server wrote: what it says of its end. */
-static void read_last_line(const struct fs_managed *managed, char line[LOG_TAIL_SIZE])
-{
-    off_t size = lseek(managed->output_fd, 0, SEEK_END);
-    off_t from = size > LOG_TAIL_SIZE - 1 ? size - (LOG_TAIL_SIZE - 1) : 0;
-    ssize_t len = size > 0 ? pread(managed->output_fd, line, LOG_TAIL_SIZE - 1, from) : 0;
-    char *start;
-
-    while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
-        len--;
-    line[len > 0 ? len : 0] = '\0';
-    start = strrchr(line, '\n');
-    if (start)
-        memmove(line, start + 1, strlen(start));
 }
 
 static int explain_end(const struct fs_managed *managed, int end_error, struct fs_error *error)

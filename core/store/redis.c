@@ -40,8 +40,9 @@ struct fs_redis {
 
     /* owned */
     struct fs_topology topology;
-    struct fs_topology seeds;     /* of a cluster: what the user named */
-    struct fs_finder *finder;     /* of a cluster; NULL: none */
+    struct fs_topology seeds; /* of a cluster: what the user named */
+    struct fs_finder *finder; /* of a cluster; NULL: none */
+    struct fs_nodes *nodes;
     struct fs_resolver *resolver; /* of names that may move; NULL: none */
     struct fs_managed *managed[FS_STORE_NODES_MAX];
     unsigned managed_count;
@@ -321,7 +322,9 @@ int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **re
     new->wait_replicas = options->wait_replicas;
     if (new->in_flight_max > FS_STORE_IN_FLIGHT_MAX)
         new->in_flight_max = FS_STORE_IN_FLIGHT_MAX;
-    rc = find_servers(new, options, error);
+    rc = fs_nodes_create(&new->nodes);
+    if (rc == 0)
+        rc = find_servers(new, options, error);
     if (rc == 0)
         rc = check_servers(new, options->is_cut, error);
     if (rc == 0)
@@ -345,6 +348,7 @@ void fs_redis_destroy(struct fs_redis *redis)
     fs_redis_stop_private(redis);
     fs_finder_destroy(redis->finder);
     fs_resolver_destroy(redis->resolver);
+    fs_nodes_destroy(redis->nodes);
     fs_topology_dispose(&redis->topology);
     fs_topology_dispose(&redis->seeds);
     free(redis);
@@ -370,6 +374,11 @@ bool fs_redis_is_cluster(const struct fs_redis *redis)
     return redis->topology.is_cluster;
 }
 
+struct fs_nodes *fs_redis_nodes(struct fs_redis *redis)
+{
+    return redis->nodes;
+}
+
 bool fs_redis_is_private(const struct fs_redis *redis)
 {
     return redis->managed_count > 0;
@@ -391,6 +400,7 @@ int fs_redis_open(struct fs_redis *redis, struct fs_poller *poller, struct fs_me
     const struct fs_redis_store_options options = {.topology = &redis->topology,
                                                    .finder = redis->finder,
                                                    .resolver = redis->resolver,
+                                                   .nodes = redis->nodes,
                                                    .poller = poller,
                                                    .metrics = metrics,
                                                    .log = redis->log,

@@ -58,7 +58,8 @@ void fs_redis_destroy(struct fs_redis *redis);
 unsigned fs_redis_node_count(const struct fs_redis *redis);                      /* [any] */
 const char *fs_redis_node_name(const struct fs_redis *redis, unsigned index);    /* [any] */
 const char *fs_redis_node_version(const struct fs_redis *redis, unsigned index); /* [any] */
-bool fs_redis_is_private(const struct fs_redis *redis);                          /* [any] */
+struct fs_nodes *fs_redis_nodes(struct fs_redis *redis); /* their states, for metrics.  [any] */
+bool fs_redis_is_private(const struct fs_redis *redis);  /* [any] */
 
 /* The nodes are the primaries of a Redis Cluster, as they were at start.  [any] */
 bool fs_redis_is_cluster(const struct fs_redis *redis);

@@ -218,6 +218,7 @@ int fs_redis_store_create(const struct fs_redis_store_options *options,
     new->settings =
         (struct fs_connection_settings){.poller = options->poller,
                                         .metrics = options->metrics,
+                                        .nodes = options->nodes,
                                         .log = options->log,
                                         .scripts = &new->scripts,
                                         .answers = &new->answers,

@@ -30,6 +30,7 @@ struct fs_redis_store_options {
     const struct fs_topology *topology; /* borrowed until destroy */
     struct fs_finder *finder;           /* of a cluster or of sentinels, borrowed; NULL: none */
     struct fs_resolver *resolver;       /* of servers that have names, borrowed; NULL: none */
+    struct fs_nodes *nodes;             /* borrowed until destroy; NULL: states are not noted */
     struct fs_poller *poller;           /* borrowed until destroy */
     struct fs_metrics *metrics;         /* borrowed until destroy */
     struct fs_log *log;                 /* borrowed until destroy */

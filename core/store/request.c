@@ -173,6 +173,13 @@ static bool is_redirection(const struct fs_connection *connection, const struct 
            fs_redirect_read(reply->text, &redirect);
 }
 
+/* What a node of a cluster redirects is no trouble. */
+static void note_refusal(const struct fs_connection *connection, const struct fs_reply *reply)
+{
+    if (!is_redirection(connection, reply) && !fs_reply_is_noscript(reply))
+        fs_nodes_note_refusal(connection->settings->nodes, &connection->seat, reply->text);
+}
+
 static void on_reply(redisAsyncContext *context, void *object, void *data)
 {
     struct fs_request *request = data;
@@ -186,6 +193,8 @@ static void on_reply(redisAsyncContext *context, void *object, void *data)
     }
     reply = fs_reply_reader_take(&connection->reader, object);
     connection->is_readonly |= is_deposed(reply);
+    if (reply->kind == FS_REPLY_REFUSED || reply->kind == FS_REPLY_ERROR)
+        note_refusal(connection, reply);
     fs_link_remove(&request->link);
     if (!request->call) {
         fs_request_give(request);

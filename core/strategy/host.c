@@ -6,8 +6,10 @@
 #include "strategy/host.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 
 _Static_assert(sizeof(struct fs_link) <= sizeof(((struct fs_call *)0)->reserved),
                "a link fits into the reserved words of a call");
@@ -35,11 +37,22 @@ static uint64_t host_now_us(void)
 __attribute__((format(printf, 3, 4))) static void
 host_log(const struct fs_host *host, enum fs_log_level level, const char *format, ...)
 {
+    struct fs_strategy_host *mine = (struct fs_strategy_host *)(uintptr_t)host;
+    char line[FS_LOG_LINE_MAX];
+    uint32_t held_back = 0;
     va_list args;
 
     va_start(args, format);
-    fs_log_write_va(strategy_host_of(host)->log, level, "strategy", format, args);
+    vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    if (level >= FS_LOG_WARNING &&
+        !fs_repeats_may_write(&mine->repeats, line, fs_clock_now_us(), &held_back))
+        return;
+    if (held_back > 0)
+        fs_log_write(mine->log, level, "strategy", "%s (and %u more times since this was logged)",
+                     line, held_back);
+    else
+        fs_log_write(mine->log, level, "strategy", "%s", line);
 }
 
 static void host_sales_frozen(const struct fs_host *host, uint64_t count)
@@ -151,6 +164,7 @@ void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log, un
         .log = log,
         .store_count = store_count,
     };
+    fs_repeats_init(&host->repeats);
 }
 
 int fs_loop_init(struct fs_loop *loop, const struct fs_strategy *strategy, struct fs_store *store,

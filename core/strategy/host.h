@@ -17,6 +17,7 @@
 #include "base/mailbox.h"
 #include "metrics/metrics.h"
 #include "store/store.h"
+#include "strategy/repeats.h"
 #include "strategy/timers.h"
 
 /* One server's host.  host is the first member, so that a function that is given the table finds
@@ -28,6 +29,7 @@ struct fs_strategy_host {
     bool is_cluster; /* false after init */
 
     _Atomic uint64_t sales_frozen; /* as the strategy said last */
+    struct fs_repeats repeats;     /* of its log lines */
 };
 
 void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log,

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "batch.h"
+#include "probe.h"
 #include "record.h"
 #include "scripts.h"
 
@@ -293,6 +294,14 @@ void fs_ledger_count(void *data, struct fs_op *op, void *state_data, struct fs_t
  * decided in dry mode with its witness: so a process that has nobody to sell to, and alone knows that the
  * store went back, notices by its readiness checks, before others have sold for long. */
 
+static void end_well(struct fs_ledger_ask *state)
+{
+    if (state->worker->probe_more)
+        state->worker->probe_more(state);
+    else
+        fs_ledger_ask_end(state, FS_DONE);
+}
+
 static void witness_done(struct fs_call *call, const struct fs_reply *reply)
 {
     struct fs_ledger_ask *state = fs_ledger_ask_of(call);
@@ -304,25 +313,26 @@ static void witness_done(struct fs_call *call, const struct fs_reply *reply)
     if (is_missed(reply))
         fs_ledger_tell_behind(state->worker->ledger,
                               (struct fs_text){state->probed, state->probed_len});
-    fs_ledger_ask_end(state, FS_DONE); /* the other sales can be sold from */
+    end_well(state); /* the other sales can be sold from */
 }
 
 static void probe_place(struct fs_ledger_ask *state);
 
-static void probe_done(struct fs_call *call, const struct fs_reply *reply)
+/* Another place may be able to sell, where there is one. */
+static void probe_elsewhere(struct fs_ledger_ask *state)
 {
-    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+    if (++state->probe_number < state->worker->probe_count)
+        probe_place(state);
+    else
+        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+}
+
+static void probe_witness(struct fs_ledger_ask *state)
+{
     struct fs_ledger_epoch known;
 
-    if (!fs_ledger_reply_is_whole(reply, 1)) {
-        if (++state->probe_number < state->worker->probe_count)
-            probe_place(state);
-        else
-            fs_ledger_ask_end(state, FS_UNAVAILABLE);
-        return;
-    }
     if (!fs_ledger_next_witness(state->worker->ledger, &known)) {
-        fs_ledger_ask_end(state, FS_DONE);
+        end_well(state);
         return;
     }
     state->probed_len = known.product_len;
@@ -330,18 +340,56 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
     ask_for_witness(state, &known, witness_done);
 }
 
+static void write_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+
+    if (fs_ledger_probe_took(state, reply))
+        probe_witness(state);
+    else
+        probe_elsewhere(state);
+}
+
+static struct fs_text probed_product(const struct fs_ledger_ask *state,
+                                     char chars[FS_LEDGER_NAME_LEN_MAX])
+{
+    const struct fs_ledger_worker *worker = state->worker;
+
+    return worker->probe_name ? worker->probe_name(chars, state->probe_number, worker->probe_count)
+                              : FS_LEDGER_TEXT(".probe");
+}
+
+static void probe_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+    char chars[FS_LEDGER_NAME_LEN_MAX];
+
+    if (!fs_ledger_reply_is_whole(reply, 1)) {
+        probe_elsewhere(state);
+        return;
+    }
+    switch (fs_ledger_probe_known(state->worker)) {
+    case FS_LEDGER_WRITTEN:
+        probe_witness(state);
+        return;
+    case FS_LEDGER_NOT_WRITTEN:
+        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+        return;
+    case FS_LEDGER_WRITTEN_UNKNOWN:
+        break;
+    }
+    fs_ledger_probe_write(state, probed_product(state, chars), write_done);
+}
+
 /* A purchase of a sale that nobody made, where there is more than one place at each in turn. */
 static void probe_place(struct fs_ledger_ask *state)
 {
-    const struct fs_ledger_worker *worker = state->worker;
-    struct probed nobodys = {.product = FS_LEDGER_TEXT(".probe"),
+    char chars[FS_LEDGER_NAME_LEN_MAX];
+    struct probed nobodys = {.product = probed_product(state, chars),
                              .epoch = FS_LEDGER_TEXT("0"),
                              .sequence = FS_LEDGER_TEXT("0"),
                              .witness = FS_LEDGER_TEXT("")};
-    char chars[FS_LEDGER_NAME_LEN_MAX];
 
-    if (worker->probe_name)
-        nobodys.product = worker->probe_name(chars, state->probe_number, worker->probe_count);
     state->trips++;
     send_probe(state, &nobodys, probe_done);
 }

@@ -236,6 +236,20 @@ bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *kn
     return is_found;
 }
 
+size_t fs_ledger_next_known(struct fs_ledger *ledger, size_t *next, struct fs_ledger_epoch *known)
+{
+    size_t count;
+
+    pthread_mutex_lock(&ledger->mutex);
+    count = ledger->epoch_count;
+    if (count > 0) {
+        *known = ledger->epochs[*next % count];
+        *next = (*next + 1) % count;
+    }
+    pthread_mutex_unlock(&ledger->mutex);
+    return count;
+}
+
 void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product)
 {
     struct fs_ledger_epoch *entry;

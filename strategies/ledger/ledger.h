@@ -94,6 +94,9 @@ struct fs_ledger_worker {
     struct fs_text (*probe_name)(char chars[FS_LEDGER_NAME_LEN_MAX], unsigned number,
                                  unsigned count);
     unsigned probe_count;
+    bool has_lock; /* set after init: purchases take the lock of a product first */
+    /* NULL, or set after init: given a probe that has found nothing wrong, which it ends. */
+    void (*probe_more)(struct fs_ledger_ask *state);
 
     /* owned */
     struct fs_ledger_product **buckets;   /* FS_LEDGER_PRODUCT_BUCKETS */
@@ -105,6 +108,12 @@ struct fs_ledger_worker {
     /* changing [loop] */
     struct fs_ledger_product *dirty; /* something happened to these in this turn */
     uint32_t product_count;
+
+    /* probe.c's [loop] */
+    uint64_t probe_written_us; /* when writes were tried last; 0: never */
+    bool is_written;           /* and whether the store took them */
+    uint32_t probe_problem_len;
+    char probe_problem[160]; /* why not, as it was logged last */
 };
 
 struct fs_ledger_product {
@@ -188,6 +197,10 @@ size_t fs_ledger_known_sales(struct fs_ledger *ledger, char *chars, struct fs_te
  * there is none.
  * [any] */
 bool fs_ledger_next_witness(struct fs_ledger *ledger, struct fs_ledger_epoch *known);
+
+/* Copies what is known of one sale; *next, which starts at 0, goes on to the next one.  Gives the number of
+ * sales; 0: none is known, and nothing was copied.  [any] */
+size_t fs_ledger_next_known(struct fs_ledger *ledger, size_t *next, struct fs_ledger_epoch *known);
 
 /* The same of one product.  [any] */
 bool fs_ledger_get_witness(struct fs_ledger *ledger, struct fs_text product,

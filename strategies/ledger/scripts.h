@@ -4,11 +4,12 @@
 
 #include <flashsale/strategy.h>
 
-extern const struct fs_script fs_ledger_decide; /* decide.lua */
-extern const struct fs_script fs_ledger_show;   /* sale.lua, show.lua */
-extern const struct fs_script fs_ledger_name;   /* name.lua */
-extern const struct fs_script fs_ledger_change; /* sale.lua, change.lua */
-extern const struct fs_script fs_ledger_audit;  /* sale.lua, audit.lua */
-extern const struct fs_script fs_ledger_freeze; /* freeze.lua */
+extern const struct fs_script fs_ledger_decide;       /* decide.lua */
+extern const struct fs_script fs_ledger_show;         /* sale.lua, show.lua */
+extern const struct fs_script fs_ledger_name;         /* name.lua */
+extern const struct fs_script fs_ledger_change;       /* sale.lua, change.lua */
+extern const struct fs_script fs_ledger_audit;        /* sale.lua, audit.lua */
+extern const struct fs_script fs_ledger_probe_script; /* probe.lua */
+extern const struct fs_script fs_ledger_freeze;       /* freeze.lua */
 
 #endif

@@ -125,11 +125,15 @@ static void on_acquire(struct fs_call *call, const struct fs_reply *reply)
     product->in_flight--;
     fs_ledger_product_touch(product);
     if (is_answer && reply->items[0].integer == 1) {
+        if (lock->is_foreign)
+            fs_v2_note_free(product);
         set_fence(lock, reply->items[1].integer);
         end_attempt(product, FS_LOCK_ACQUIRED);
         fs_v2_held(product);
     } else if (is_answer) {
         lock->has_token = false; /* it is another's */
+        if (fs_v2_is_foreign(reply->items[1].integer))
+            fs_v2_note_foreign(product, reply->items[1].integer);
         lock->reads_first = !fs_v2_of(product)->is_textbook &&
                             reply->items[2].integer < product->queue.first->units;
         if (lock->reads_first)

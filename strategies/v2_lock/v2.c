@@ -10,7 +10,6 @@
 #include "ledger/table.h"
 
 #define LEASE_MS_MIN 10u
-#define LEASE_MS_MAX 60000u
 #define LEASE_MS_DEFAULT 1000u /* a thousand times what a trip takes */
 #define BACKOFF_MS_MAX 1000u
 #define BACKOFF_MS_DEFAULT 50u
@@ -22,7 +21,7 @@ static int read_options(struct fs_ledger *ledger, const struct fs_options *optio
     struct fs_v2 *v2 = (struct fs_v2 *)(void *)ledger;
     const struct fs_ledger_option known[] = {
         {"mode", &v2->is_textbook, modes, 0, 0},
-        {"lease", &v2->lease_ms, NULL, LEASE_MS_MIN, LEASE_MS_MAX},
+        {"lease", &v2->lease_ms, NULL, LEASE_MS_MIN, FS_V2_LEASE_MS_MAX},
         {"backoff", &v2->backoff_ms, NULL, 1, BACKOFF_MS_MAX},
         {"ops_per_lock", &v2->ops_per_lock, NULL, 1, FS_LEDGER_BATCH_DEFAULT},
         FS_LEDGER_OPTIONS_OF_RECORDS(ledger),
@@ -57,6 +56,8 @@ static int attach(void *strategy, struct fs_loop *loop, void **out)
     if (error)
         return error;
     worker = *out;
+    worker->base.has_lock = true;
+    worker->base.probe_more = fs_v2_probe_lock;
     if (getrandom(&worker->random, sizeof(worker->random), 0) != (ssize_t)sizeof(worker->random)) {
         fs_ledger_detach(worker);
         return -EIO;
