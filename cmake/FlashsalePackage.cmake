@@ -9,7 +9,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION httpd)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/packaging/conffiles)
 # Debian 12's; tests/package holds them against what the programs are linked to.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6, libcrypt1, libcurl4, libevent-core-2.1-7, libh2o-evloop0.13, \
-libhiredis0.14, libhttp-parser2.9, libjansson4, libjwt0, libssl3, libyaml-0-2")
+libhiredis0.14, libhttp-parser2.9, libjansson4, libssl3, libyaml-0-2")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "redis-server")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3-pandas, python3-matplotlib, python3-scipy")
 include(CPack)

@@ -8,7 +8,7 @@
 set -eu
 
 build="gcc libc6-dev make cmake ninja-build pkg-config libh2o-evloop-dev libhiredis-dev
-  libjansson-dev libjwt-dev libyaml-dev libssl-dev libcrypt-dev libcurl4-openssl-dev libevent-dev
+  libjansson-dev libyaml-dev libssl-dev libcrypt-dev libcurl4-openssl-dev libevent-dev
   libhttp-parser-dev redis-server"
 test="libcunit1-dev liblua5.1-0-dev python3 python3-pytest python3-pytest-asyncio python3-aiohttp
   python3-jsonschema python3-yaml python3-hpack python3-pandas python3-matplotlib python3-scipy python3-locust

@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include <curl/curl.h>
+
 #include "auth/cache.h"
 #include "auth/fail.h"
+#include "auth/key_source.h"
 #include "auth/limiter.h"
 #include "auth/login_pool.h"
 #include "auth/material.h"
+#include "auth/service.h"
 #include "auth/token.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -29,11 +33,15 @@ struct fs_auth {
 
     /* owned, built in this order */
     struct fs_limiter *limiter;
-    struct fs_login_pool *pool; /* mode users, else NULL */
+    struct fs_login_pool *pool;   /* mode users, else NULL */
+    struct fs_key_source *source; /* mode jwt with a key set, else NULL */
 
     /* changing */
-    pthread_mutex_t mutex;        /* guards material */
+    pthread_mutex_t change;       /* held by who makes new material out of what is there */
+    struct fs_key_set *keys;      /* held; guarded by change: the source's last, else NULL */
+    pthread_mutex_t mutex;        /* guards material and services */
     struct fs_material *material; /* held */
+    struct fs_services *services; /* held; NULL: none */
     _Atomic uint64_t generation;  /* of material: read without the mutex by every cached lookup */
 };
 
@@ -50,18 +58,50 @@ static struct fs_material *hold_material(struct fs_auth *auth)
     return material;
 }
 
-/* material: given. */
-static void replace_material(struct fs_auth *auth, struct fs_material *material)
+/* material: given.  keeps_tokens: every token that was good still is, so that caches stay good. */
+static void replace_material(struct fs_auth *auth, struct fs_material *material, bool keeps_tokens)
 {
     struct fs_material *before;
 
     pthread_mutex_lock(&auth->mutex);
     before = auth->material;
-    material->generation = atomic_load(&auth->generation) + 1;
+    material->generation = atomic_load(&auth->generation) + (keeps_tokens ? 0 : 1);
     auth->material = material;
     atomic_store(&auth->generation, material->generation);
     pthread_mutex_unlock(&auth->mutex);
     fs_material_release(before);
+}
+
+/* The key source has read another set. */
+static void on_keys(void *data, struct fs_key_set *set)
+{
+    struct fs_auth *auth = data;
+    struct fs_material *material = NULL;
+    bool keeps_tokens;
+
+    pthread_mutex_lock(&auth->change);
+    keeps_tokens = fs_key_set_is_within(auth->keys, set);
+    material = auth->material ? fs_material_with_keys(auth->material, set) : NULL;
+    if (material) {
+        fs_key_set_hold(set);
+        fs_key_set_release(auth->keys);
+        auth->keys = set;
+        replace_material(auth, material, keeps_tokens);
+    }
+    pthread_mutex_unlock(&auth->change);
+    if (!material)
+        fs_log_error(auth->log, "auth", "no memory for new keys: those of before stay in use");
+}
+
+static void replace_services(struct fs_auth *auth, struct fs_services *services)
+{
+    struct fs_services *before;
+
+    pthread_mutex_lock(&auth->mutex);
+    before = auth->services;
+    auth->services = services;
+    pthread_mutex_unlock(&auth->mutex);
+    fs_services_release(before);
 }
 
 static int check_options(const struct fs_auth_options *options, char *error)
@@ -79,6 +119,7 @@ static int check_options(const struct fs_auth_options *options, char *error)
 int fs_auth_reload(struct fs_auth *auth, const struct fs_auth_options *options,
                    char error[FS_AUTH_ERROR_SIZE])
 {
+    struct fs_services *services = NULL;
     struct fs_material *material;
     int rc = check_options(options, error);
 
@@ -86,10 +127,20 @@ int fs_auth_reload(struct fs_auth *auth, const struct fs_auth_options *options,
         return rc;
     if ((int)options->mode != auth->mode)
         return fs_auth_fail(error, -EINVAL, "the mode of auth cannot change while running");
-    rc = fs_material_create(options, auth->seed, auth->log, &material, error);
+    if (options->service_file[0] != '\0')
+        rc = fs_services_load(options->service_file, auth->log, &services, error);
     if (rc != 0)
         return rc;
-    replace_material(auth, material);
+    pthread_mutex_lock(&auth->change);
+    rc = fs_material_create(options, auth->seed, auth->log, auth->keys, &material, error);
+    if (rc == 0)
+        replace_material(auth, material, false);
+    pthread_mutex_unlock(&auth->change);
+    if (rc != 0) {
+        fs_services_release(services);
+        return rc;
+    }
+    replace_services(auth, services);
     fs_limiter_set_max(auth->limiter, options->login_failures_max,
                        options->login_failures_address_max);
     return 0;
@@ -115,11 +166,13 @@ static void admit(const struct fs_material *material, struct fs_login *login)
 {
     int64_t now_s = fs_clock_wall_ms() / 1000;
 
-    if (fs_token_make(&material->rules.key, login->username, now_s, now_s + material->token_ttl_s,
+    login->expires_s = now_s + material->token_ttl_s;
+    if (fs_token_make(&material->keys->keys[0].key, login->username, now_s, login->expires_s,
                       &login->token) != 0) {
         refuse(login, FS_LOGIN_LIMITED, 1); /* no memory: ask again */
         return;
     }
+    login->generation = material->generation;
     login->expires_in_s = material->token_ttl_s;
     login->result = FS_LOGIN_OK;
 }
@@ -164,6 +217,13 @@ static void decide(void *data, struct fs_login *login, struct crypt_data *scratc
     fs_material_release(material);
 }
 
+static void run_login_done(struct fs_auth_letter *letter)
+{
+    struct fs_login *login = FS_CONTAINER_OF(letter, struct fs_login, letter);
+
+    login->done(login);
+}
+
 int fs_login_start(struct fs_auth *auth, struct fs_login *login)
 {
     unsigned retry_after_s;
@@ -172,6 +232,7 @@ int fs_login_start(struct fs_auth *auth, struct fs_login *login)
     login->retry_after_s = 0;
     login->expires_in_s = 0;
     login->token = NULL;
+    login->letter.done = run_login_done;
     fs_link_init(&login->link);
     if (auth->mode == FS_AUTH_OPTIONS_JWT)
         return 0;
@@ -195,13 +256,56 @@ void fs_auth_give_up_logins(struct fs_auth *auth)
 {
     if (auth->pool)
         fs_login_pool_give_up(auth->pool);
+    if (auth->source)
+        fs_key_source_give_up(auth->source);
 }
 
-void fs_login_delivered(struct fs_link *letter)
+void fs_auth_delivered(struct fs_link *link)
 {
-    struct fs_login *login = FS_CONTAINER_OF(letter, struct fs_login, link);
+    struct fs_auth_letter *letter = FS_CONTAINER_OF(link, struct fs_auth_letter, link);
 
-    login->done(login);
+    letter->done(letter);
+}
+
+void fs_auth_remember(struct fs_auth *auth, struct fs_auth_cache *cache,
+                      const struct fs_login *login)
+{
+    const struct fs_text token = fs_text_of(login->token);
+    uint64_t generation = atomic_load_explicit(&auth->generation, memory_order_acquire);
+    struct fs_text known;
+    int64_t expires_s;
+
+    if (!fs_cache_find(cache, token, generation, &known, &expires_s))
+        fs_cache_put(cache, token, login->generation, login->username, login->expires_s);
+}
+
+int fs_auth_await_keys(struct fs_auth *auth, struct fs_key_wait *wait)
+{
+    return auth->source ? fs_key_source_wait(auth->source, wait) : -ENOENT;
+}
+
+struct fs_key_source_figures fs_auth_key_figures(const struct fs_auth *auth)
+{
+    struct fs_key_source_figures figures = {.has_source = false};
+
+    if (auth->source)
+        figures = fs_key_source_figures(auth->source);
+    return figures;
+}
+
+bool fs_auth_find_service(struct fs_auth *auth, struct fs_text token, struct fs_service *service)
+{
+    struct fs_services *services;
+    bool found;
+
+    pthread_mutex_lock(&auth->mutex);
+    services = auth->services;
+    if (services)
+        fs_services_hold(services);
+    pthread_mutex_unlock(&auth->mutex);
+    found = services && fs_services_find(services, token, service);
+    fs_services_release(services);
+    return found;
 }
 
 /* Life */
@@ -220,6 +324,39 @@ static int start_pool(struct fs_auth *auth, const struct fs_auth_options *option
     return 0;
 }
 
+static int start_source(struct fs_auth *auth, const struct fs_auth_options *options, char *error)
+{
+    const struct fs_key_source_options source = {.file = options->jwks_file,
+                                                 .url = options->jwks_url,
+                                                 .algorithms = options->jwt_algorithms,
+                                                 .log = auth->log,
+                                                 .on_change = on_keys,
+                                                 .data = auth};
+
+    if (auth->mode != FS_AUTH_OPTIONS_JWT ||
+        (options->jwks_file[0] == '\0' && options->jwks_url[0] == '\0'))
+        return 0;
+    return fs_key_source_create(&source, &auth->source, &auth->keys, error);
+}
+
+/* Keys come first: the material is made of them. */
+static int open_parts(struct fs_auth *auth, const struct fs_auth_options *options, char *error)
+{
+    int rc;
+
+    /* A set that is read at once changes the material, which must be there by then. */
+    pthread_mutex_lock(&auth->change);
+    rc = start_source(auth, options, error);
+    if (rc == 0)
+        rc = fs_material_create(options, auth->seed, auth->log, auth->keys, &auth->material, error);
+    if (rc == 0)
+        auth->material->generation = 1;
+    pthread_mutex_unlock(&auth->change);
+    if (rc == 0 && options->service_file[0] != '\0')
+        rc = fs_services_load(options->service_file, auth->log, &auth->services, error);
+    return rc == 0 ? start_pool(auth, options, error) : rc;
+}
+
 int fs_auth_create(const struct fs_auth_options *options, struct fs_log *log, struct fs_auth **auth,
                    char error[FS_AUTH_ERROR_SIZE])
 {
@@ -234,18 +371,16 @@ int fs_auth_create(const struct fs_auth_options *options, struct fs_log *log, st
     made->mode = (int)options->mode;
     made->log = log;
     pthread_mutex_init(&made->mutex, NULL);
+    pthread_mutex_init(&made->change, NULL);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
     if (getrandom(&made->seed, sizeof(made->seed), 0) != (ssize_t)sizeof(made->seed) ||
         fs_limiter_create(options->login_failures_max, options->login_failures_address_max,
                           &made->limiter) != 0) {
         rc = fs_auth_fail(error, -ENOMEM, "no memory for auth");
         goto destroy;
     }
-    rc = fs_material_create(options, made->seed, log, &made->material, error);
-    if (rc != 0)
-        goto destroy;
-    made->material->generation = 1;
     atomic_init(&made->generation, 1);
-    rc = start_pool(made, options, error);
+    rc = open_parts(made, options, error);
     if (rc != 0)
         goto destroy;
     *auth = made;
@@ -259,10 +394,15 @@ void fs_auth_destroy(struct fs_auth *auth)
 {
     if (!auth)
         return;
+    fs_key_source_destroy(auth->source);
     fs_login_pool_destroy(auth->pool);
+    fs_services_release(auth->services);
     fs_material_release(auth->material);
+    fs_key_set_release(auth->keys);
     fs_limiter_destroy(auth->limiter);
+    pthread_mutex_destroy(&auth->change);
     pthread_mutex_destroy(&auth->mutex);
+    curl_global_cleanup();
     free(auth);
 }
 
@@ -298,15 +438,23 @@ static int verify_anew(const struct fs_material *material, struct fs_auth_cache 
     struct fs_text subject;
     int rc = fs_token_verify(&material->rules, token, wall_s, &claims);
 
+    cache->why = claims.why;
     if (rc != 0)
-        return rc == -ETIME ? -ETIME : -EACCES;
+        return rc == -ETIME || rc == -ENOKEY ? rc : -EACCES;
     memcpy(cache->buyer, claims.buyer, claims.buyer_len);
     subject = (struct fs_text){cache->buyer, claims.buyer_len};
-    if (!fs_material_knows(material, subject))
+    if (!fs_material_knows(material, subject)) {
+        cache->why = "The token's buyer is not a user of this server.";
         return -EACCES;
+    }
     fs_cache_put(cache, token, material->generation, subject, claims.expires_s);
     *buyer = subject;
     return 0;
+}
+
+const char *fs_auth_why(const struct fs_auth_cache *cache)
+{
+    return cache->why;
 }
 
 int fs_auth_verify(struct fs_auth *auth, struct fs_auth_cache *cache, struct fs_text token,
@@ -319,8 +467,10 @@ int fs_auth_verify(struct fs_auth *auth, struct fs_auth_cache *cache, struct fs_
     int rc;
 
     if (fs_cache_find(cache, token, generation, &known, &expires_s)) {
-        if (expires_s <= wall_s)
+        if (expires_s <= wall_s) {
+            cache->why = "The token has expired (exp).";
             return -ETIME;
+        }
         *buyer = known;
         return 0;
     }

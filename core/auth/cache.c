@@ -9,9 +9,9 @@
 
 #include "base/limits.h"
 
-#define UNIT 64u            /* bytes: records begin on cache lines, and a rest holds a header */
-#define RING_SIZE_MIN 8192u /* room for one token of the greatest length */
-#define HASHED_LEN 32u      /* bytes at the end of a token */
+#define UNIT 64u             /* bytes: records begin on cache lines, and a rest holds a header */
+#define RING_SIZE_MIN 32768u /* holds the longest token */
+#define HASHED_LEN 32u       /* bytes at the end of a token */
 
 struct fs_cache_record {
     uint64_t hash;

@@ -31,6 +31,7 @@ struct fs_auth_cache {
     size_t used; /* bytes */
 
     char buyer[FS_BUYER_LEN_MAX]; /* of the last token that was not found here */
+    const char *why;              /* which check the last refused token failed; static */
 };
 
 /* capacity: tokens of room bytes (with about 80 bytes of overhead), 0 for none.

@@ -7,10 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 
 #include "auth/fail.h"
 #include "auth/private_file.h"
@@ -19,7 +16,6 @@
 #include "base/text.h"
 
 #define SECRET_BYTES 32
-#define RSA_BITS_MIN 2048
 
 /* Making */
 
@@ -81,89 +77,6 @@ int fs_key_load_secret(const char *path, struct fs_key *key, char error[FS_AUTH_
                             path, len, FS_SECRET_LEN_MIN);
     }
     *key = (struct fs_key){data, len, NULL};
-    return 0;
-}
-
-/* Public keys */
-
-/* OpenSSL would ask on the terminal for the password of an encrypted file. */
-static int no_password(char *buffer, int size, int rwflag, void *data)
-{
-    (void)buffer;
-    (void)size;
-    (void)rwflag;
-    (void)data;
-    return -1;
-}
-
-static int check_rsa(const char *path, EVP_PKEY *pkey, char *error)
-{
-    if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
-        return fs_auth_fail(error, -EINVAL, "key file %s holds no RSA key, as RS256 needs", path);
-    if (EVP_PKEY_get_bits(pkey) < RSA_BITS_MIN)
-        return fs_auth_fail(error, -EINVAL, "key file %s holds an RSA key of %d bits; %d or more",
-                            path, EVP_PKEY_get_bits(pkey), RSA_BITS_MIN);
-    return 0;
-}
-
-static int check_ec(const char *path, EVP_PKEY *pkey, char *error)
-{
-    char group[64] = "";
-
-    if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_EC)
-        EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group),
-                                       NULL);
-    if (strcmp(group, "prime256v1") != 0)
-        return fs_auth_fail(error, -EINVAL, "key file %s holds no EC key on P-256, as ES256 needs",
-                            path);
-    return 0;
-}
-
-static EVP_PKEY *parse_public(const char *data, size_t len)
-{
-    BIO *in = BIO_new_mem_buf(data, (int)len);
-    EVP_PKEY *pkey;
-
-    if (!in)
-        return NULL;
-    pkey = PEM_read_bio_PUBKEY(in, NULL, no_password, NULL);
-    BIO_free(in);
-    ERR_clear_error();
-    return pkey;
-}
-
-int fs_key_load_public(const char *path, int algorithm, struct fs_key *key,
-                       char error[FS_AUTH_ERROR_SIZE])
-{
-    const struct fs_private_file file = {"key file", path, 022, FS_KEY_FILE_LEN_MAX};
-    EVP_PKEY *pkey;
-    bool is_private;
-    char *data;
-    size_t len;
-    int rc = fs_private_file_read(&file, &data, &len, error);
-
-    if (rc != 0)
-        return rc;
-    pkey = parse_public(data, len);
-    is_private = strstr(data, "PRIVATE KEY-----") != NULL;
-    fs_private_file_release(data, len);
-    if (is_private) {
-        EVP_PKEY_free(pkey);
-        return fs_auth_fail(error, -EINVAL,
-                            "key file %s holds a private key; give its public half: "
-                            "openssl pkey -pubout",
-                            path);
-    }
-    if (!pkey)
-        return fs_auth_fail(error, -EINVAL,
-                            "key file %s holds no PEM public key (-----BEGIN PUBLIC KEY-----)",
-                            path);
-    rc = algorithm == FS_AUTH_RS256 ? check_rsa(path, pkey, error) : check_ec(path, pkey, error);
-    if (rc != 0) {
-        EVP_PKEY_free(pkey);
-        return rc;
-    }
-    *key = (struct fs_key){NULL, 0, pkey};
     return 0;
 }
 

@@ -26,12 +26,6 @@ int fs_key_make_if_missing(const char *path, bool *made, char error[FS_AUTH_ERRO
  * Returns 0; -ENOENT, -EACCES, -EINVAL, -EIO, -ENOMEM with a sentence in error.  [any] */
 int fs_key_load_secret(const char *path, struct fs_key *key, char error[FS_AUTH_ERROR_SIZE]);
 
-/* Reads a PEM public key for algorithm: RSA of 2,048 bits or more for FS_AUTH_RS256, EC on P-256
- * for FS_AUTH_ES256.  Refused: private keys, files that group or others can write.
- * Returns as fs_key_load_secret().  [any] */
-int fs_key_load_public(const char *path, int algorithm, struct fs_key *key,
-                       char error[FS_AUTH_ERROR_SIZE]);
-
 void fs_key_dispose(struct fs_key *key); /* wipes it */
 
 #endif

@@ -28,8 +28,8 @@ static int load_own_key(struct fs_material *made, const struct fs_auth_options *
         return rc;
     if (is_new)
         fs_log_info(log, "auth", "made a token key in %s", options->token_key_file);
-    made->rules.algorithm = FS_AUTH_HS256;
-    return fs_key_load_secret(options->token_key_file, &made->rules.key, error);
+    made->rules.algorithms = FS_AUTH_HS256;
+    return fs_key_set_load_secret(options->token_key_file, &made->keys, error);
 }
 
 static int load_demo(struct fs_material *made, const struct fs_auth_options *options,
@@ -54,25 +54,33 @@ static int load_users(struct fs_material *made, const struct fs_auth_options *op
 }
 
 static int load_foreign(struct fs_material *made, const struct fs_auth_options *options,
-                        char *error)
+                        struct fs_key_set *keys, char *error)
 {
     int rc = copy_text(options->jwt_issuer, &made->issuer, error);
 
     if (rc == 0)
         rc = copy_text(options->jwt_audience, &made->audience, error);
+    if (rc == 0)
+        rc = copy_text(options->buyer_claim, &made->buyer_claim, error);
     if (rc != 0)
         return rc;
     made->rules.issuer = made->issuer;
     made->rules.audience = made->audience;
-    made->rules.algorithm = (int)options->jwt_algorithm;
-    if (made->rules.algorithm == FS_AUTH_HS256)
-        return fs_key_load_secret(options->jwt_key_file, &made->rules.key, error);
-    return fs_key_load_public(options->jwt_key_file, made->rules.algorithm, &made->rules.key,
-                              error);
+    made->rules.buyer_claim = made->buyer_claim;
+    made->rules.leeway_s = (int64_t)(options->leeway_us / 1000000);
+    made->rules.algorithms = options->jwt_algorithms;
+    if (keys) {
+        fs_key_set_hold(keys);
+        made->keys = keys;
+        return 0;
+    }
+    if (made->rules.algorithms == FS_AUTH_HS256)
+        return fs_key_set_load_secret(options->jwt_key_file, &made->keys, error);
+    return fs_key_set_load_pem(options->jwt_key_file, made->rules.algorithms, &made->keys, error);
 }
 
 static int load(struct fs_material *made, const struct fs_auth_options *options, uint64_t seed,
-                struct fs_log *log, char *error)
+                struct fs_log *log, struct fs_key_set *keys, char *error)
 {
     switch (options->mode) {
     case FS_AUTH_OPTIONS_DEMO:
@@ -80,13 +88,14 @@ static int load(struct fs_material *made, const struct fs_auth_options *options,
     case FS_AUTH_OPTIONS_USERS:
         return load_users(made, options, seed, log, error);
     case FS_AUTH_OPTIONS_JWT:
-        return load_foreign(made, options, error);
+        return load_foreign(made, options, keys, error);
     }
     return fs_auth_fail(error, -EINVAL, "unknown mode of auth: %d", (int)options->mode);
 }
 
 int fs_material_create(const struct fs_auth_options *options, uint64_t seed, struct fs_log *log,
-                       struct fs_material **material, char error[FS_AUTH_ERROR_SIZE])
+                       struct fs_key_set *keys, struct fs_material **material,
+                       char error[FS_AUTH_ERROR_SIZE])
 {
     struct fs_material *made = calloc(1, sizeof(*made));
     uint64_t ttl_s = options->token_ttl_us / 1000000;
@@ -99,13 +108,42 @@ int fs_material_create(const struct fs_auth_options *options, uint64_t seed, str
     made->token_ttl_s = ttl_s == 0 ? 1 : ttl_s > INT_MAX ? INT_MAX : (unsigned)ttl_s;
     made->rules.issuer = "";
     made->rules.audience = "";
-    rc = load(made, options, seed, log, error);
+    made->rules.buyer_claim = "";
+    rc = load(made, options, seed, log, keys, error);
     if (rc != 0) {
         fs_material_release(made);
         return rc;
     }
+    made->rules.keys = made->keys;
     *material = made;
     return 0;
+}
+
+struct fs_material *fs_material_with_keys(const struct fs_material *material,
+                                          struct fs_key_set *keys)
+{
+    struct fs_material *made = calloc(1, sizeof(*made));
+
+    if (!made)
+        return NULL;
+    assert(material->mode == FS_AUTH_OPTIONS_JWT);
+    atomic_init(&made->holders, 1);
+    made->mode = material->mode;
+    made->token_ttl_s = material->token_ttl_s;
+    made->rules = material->rules;
+    made->issuer = strdup(material->issuer);
+    made->audience = strdup(material->audience);
+    made->buyer_claim = strdup(material->buyer_claim);
+    fs_key_set_hold(keys);
+    made->rules.keys = made->keys = keys;
+    if (!made->issuer || !made->audience || !made->buyer_claim) {
+        fs_material_release(made);
+        return NULL;
+    }
+    made->rules.issuer = made->issuer;
+    made->rules.audience = made->audience;
+    made->rules.buyer_claim = made->buyer_claim;
+    return made;
 }
 
 void fs_material_hold(struct fs_material *material)
@@ -122,8 +160,9 @@ void fs_material_release(struct fs_material *material)
     free(material->demo_password);
     free(material->issuer);
     free(material->audience);
+    free(material->buyer_claim);
     fs_users_destroy(material->users);
-    fs_key_dispose(&material->rules.key);
+    fs_key_set_release(material->keys);
     free(material);
 }
 

@@ -13,18 +13,27 @@ struct fs_material {
     atomic_uint holders;
     uint64_t generation; /* rises with each reload; set before it is shared */
     struct fs_token_rules rules;
-    char *issuer;           /* owned */
-    char *audience;         /* owned */
-    char *demo_password;    /* owned; mode demo, else NULL */
-    struct fs_users *users; /* owned; mode users, else NULL */
+    struct fs_key_set *keys; /* held: those of rules */
+    char *issuer;            /* owned */
+    char *audience;          /* owned */
+    char *buyer_claim;       /* owned */
+    char *demo_password;     /* owned; mode demo, else NULL */
+    struct fs_users *users;  /* owned; mode users, else NULL */
     unsigned token_ttl_s;
     int mode; /* FS_AUTH_OPTIONS_... */
 };
 
-/* Reads what options name; makes the token key when it is missing, and logs that.  The caller holds
+/* The same but for other keys, for a set that was read anew.  keys: held by the result too.
+ * Returns NULL without memory. */
+struct fs_material *fs_material_with_keys(const struct fs_material *material,
+                                          struct fs_key_set *keys);
+
+/* Reads what options name; keys: of the key source, else NULL, and then of the files that options name;
+ * makes the token key when it is missing, and logs that.  The caller holds
  * the result.  Returns 0; -EINVAL, -ENOENT, -EACCES, -EIO, -ENOMEM with a sentence in error. */
 int fs_material_create(const struct fs_auth_options *options, uint64_t seed, struct fs_log *log,
-                       struct fs_material **material, char error[FS_AUTH_ERROR_SIZE]);
+                       struct fs_key_set *keys, struct fs_material **material,
+                       char error[FS_AUTH_ERROR_SIZE]);
 void fs_material_hold(struct fs_material *material);    /* [any] */
 void fs_material_release(struct fs_material *material); /* wiped and freed by the last.  [any] */
 

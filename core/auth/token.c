@@ -1,76 +1,68 @@
 /* Makes and verifies tokens.
  *
- * libjwt 1.10.2 leaves much to its caller.  It takes the algorithm from the token, so a token signed
- * by HMAC with our public key verifies: the header's "alg" is compared with ours.  It compares
- * names of algorithms without case.  It stops reading base64 at the first foreign byte and ignores
- * unused bits, so one signature has many spellings, and it writes behind a buffer of no bytes for
- * an empty part: only well-formed tokens reach it.  When memory runs out it may report success for
- * a token that it never checked; such a token has no algorithm and no claims, and fails here.
- * Signatures by public key are checked in signature.c. */
+ * The algorithm comes from the token, so it must be one of the configured ones, and the key must be
+ * one that may be used with it: a public key is never taken for an HMAC's secret (RFC 8725, 3.1 and
+ * 3.2).  Only canonical base64url is read, and JSON without doubled members, so that two readers
+ * cannot see different tokens. */
 #include "auth/token.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
-#include <jwt.h>
-#include <openssl/err.h>
 
 #include "auth/auth.h"
+#include "auth/base64url.h"
 #include "auth/signature.h"
 #include "base/limits.h"
 
 /* Later than this no clock is right; also keeps a real number from overflowing. */
 #define TIME_MAX_S 100000000000.0
 
+/* {"alg":"HS256","typ":"JWT"}: of the tokens that are made here. */
+static const struct fs_text own_header = {"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", 36};
+
 /* Form */
 
-/* The value of a base64url character, -1 for others. */
-static int sextet_of(unsigned char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
+struct parts {
+    struct fs_text header;
+    struct fs_text payload;
+    struct fs_text signature;
+    struct fs_text signed_text; /* header.payload */
+};
 
-static bool is_base64url(const char *data, size_t len)
+static bool split(struct fs_text token, struct parts *parts)
 {
-    int sextet = 0;
-
-    if (len == 0 || len % 4 == 1)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        sextet = sextet_of((unsigned char)data[i]);
-        if (sextet < 0)
-            return false;
-    }
-    /* The last of two characters carries 4 bits too many, the last of three 2. */
-    return len % 4 == 2 ? (sextet & 15) == 0 : len % 4 == 3 ? (sextet & 3) == 0 : true;
-}
-
-bool fs_token_is_well_formed(struct fs_text token)
-{
-    const char *body, *signature, *end;
+    const char *payload, *signature, *end;
 
     if (token.len == 0 || token.len > FS_TOKEN_LEN_MAX)
         return false;
     end = token.data + token.len;
-    body = memchr(token.data, '.', token.len);
-    if (!body)
-        return false;
-    body++;
-    signature = memchr(body, '.', (size_t)(end - body));
+    payload = memchr(token.data, '.', token.len);
+    signature = payload ? memchr(payload + 1, '.', (size_t)(end - payload - 1)) : NULL;
     if (!signature)
         return false;
-    signature++;
-    return is_base64url(token.data, (size_t)(body - 1 - token.data)) &&
-           is_base64url(body, (size_t)(signature - 1 - body)) &&
-           is_base64url(signature, (size_t)(end - signature));
+    parts->header = (struct fs_text){token.data, (size_t)(payload - token.data)};
+    parts->payload = (struct fs_text){payload + 1, (size_t)(signature - payload - 1)};
+    parts->signature = (struct fs_text){signature + 1, (size_t)(end - signature - 1)};
+    parts->signed_text = (struct fs_text){token.data, (size_t)(signature - token.data)};
+    return true;
+}
+
+static bool are_canonical(const struct parts *parts)
+{
+    return fs_base64url_is_canonical(parts->header) && fs_base64url_is_canonical(parts->payload) &&
+           fs_base64url_is_canonical(parts->signature);
+}
+
+bool fs_token_is_well_formed(struct fs_text token)
+{
+    struct parts parts;
+
+    return split(token, &parts) && are_canonical(&parts);
 }
 
 bool fs_token_is_subject(struct fs_text subject)
@@ -86,212 +78,277 @@ bool fs_token_is_subject(struct fs_text subject)
     return true;
 }
 
-/* Claims */
-
-static const char *name_of(int algorithm)
+/* A part as a JSON object; NULL when it is none. */
+static json_t *read_part(struct fs_text part)
 {
-    switch (algorithm) {
-    case FS_AUTH_HS256:
-        return "HS256";
-    case FS_AUTH_RS256:
-        return "RS256";
-    case FS_AUTH_ES256:
-        return "ES256";
-    default:
-        return "";
+    unsigned char text[FS_TOKEN_LEN_MAX];
+    ssize_t len = fs_base64url_decode(part, text, sizeof(text));
+    json_t *object =
+        len > 0 ? json_loadb((const char *)text, (size_t)len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+    if (json_is_object(object))
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static int refuse(struct fs_token_claims *claims, const char *why)
+{
+    claims->why = why;
+    return -EACCES;
+}
+
+/* Header */
+
+/* Tokens for other ends, such as logout+jwt, are no bearer tokens (RFC 8725, 3.11). */
+static bool is_bearer_type(const json_t *type)
+{
+    static const char *const types[] = {"JWT", "at+jwt", "application/jwt", "application/at+jwt"};
+
+    for (size_t i = 0; json_is_string(type) && i < sizeof(types) / sizeof(types[0]); i++)
+        if (fs_text_equals_nocase(fs_text_of(json_string_value(type)), fs_text_of(types[i])))
+            return true;
+    return !type;
+}
+
+struct header {
+    const struct fs_algorithm *algorithm;
+    json_t *object;  /* owned; NULL: of a token that was made here */
+    const char *kid; /* in object; NULL: none */
+};
+
+static int judge_header(struct header *header, struct fs_token_claims *claims)
+{
+    const json_t *name = json_object_get(header->object, "alg");
+    const json_t *kid = json_object_get(header->object, "kid");
+
+    if (json_object_get(header->object, "crit"))
+        return refuse(claims, "The token has critical extensions (crit), and none is known here.");
+    if (!is_bearer_type(json_object_get(header->object, "typ")))
+        return refuse(claims, "The token's type (typ) is neither JWT nor at+jwt.");
+    header->algorithm =
+        json_is_string(name) ? fs_algorithm_find(fs_text_of(json_string_value(name))) : NULL;
+    if (kid && !json_is_string(kid))
+        return refuse(claims, "The token's key name (kid) is not a text.");
+    header->kid = json_string_value(kid);
+    return 0;
+}
+
+static int read_header(struct fs_text part, unsigned algorithms, struct header *header,
+                       struct fs_token_claims *claims)
+{
+    int rc = 0;
+
+    *header = (struct header){.algorithm = NULL};
+    if (fs_text_equals(part, own_header)) {
+        header->algorithm = fs_algorithm_find(FS_TEXT("HS256"));
+    } else {
+        header->object = read_part(part);
+        if (!header->object)
+            return refuse(claims, "The token's header is not a JSON object.");
+        rc = judge_header(header, claims);
     }
+    if (rc == 0 && (!header->algorithm || (header->algorithm->bit & algorithms) == 0))
+        rc = refuse(claims, "The token's algorithm (alg) is not accepted here.");
+    return rc;
 }
 
-static int check_header(jwt_t *jwt, int algorithm)
+/* Signature */
+
+static bool may_check(const struct fs_set_key *key, const struct header *header, bool by_name)
 {
-    const char *name = jwt_get_header(jwt, "alg");
-    char *critical;
-
-    if (!name || strcmp(name, name_of(algorithm)) != 0)
-        return -EACCES;
-    if (algorithm == FS_AUTH_HS256 && jwt_get_alg(jwt) != JWT_ALG_HS256)
-        return -EACCES;
-    critical = jwt_get_headers_json(jwt, "crit");
-    free(critical);
-    return critical ? -EACCES : 0;
+    if ((key->algorithms & header->algorithm->bit) == 0)
+        return false;
+    return !by_name || (key->kid && strcmp(key->kid, header->kid) == 0);
 }
+
+static int check_signature(const struct fs_token_rules *rules, const struct header *header,
+                           const struct parts *parts, struct fs_token_claims *claims)
+{
+    /* Keys of a PEM file have no names: a kid then says nothing. */
+    bool by_name = header->kid && rules->keys->is_json;
+    unsigned tried = 0;
+
+    for (size_t i = 0; i < rules->keys->count; i++) {
+        const struct fs_set_key *key = &rules->keys->keys[i];
+
+        if (!may_check(key, header, by_name))
+            continue;
+        tried++;
+        if (fs_signature_is_right(header->algorithm, &key->key, parts->signed_text,
+                                  parts->signature))
+            return 0;
+    }
+    /* One that was published a moment ago may be the right one. */
+    if (rules->keys->is_json && (tried == 0 || !by_name)) {
+        claims->why = tried == 0 ? "No key of the identity provider has the token's key name (kid)."
+                                 : "No key of the identity provider fits the token's signature.";
+        return -ENOKEY;
+    }
+    return refuse(claims, tried == 0 ? "No key here fits the token's algorithm."
+                                     : "The token's signature is wrong.");
+}
+
+/* Claims */
 
 /* A NumericDate of RFC 7519: an integer or, rarely, a real number.
  * Returns 0, -ENOENT or -EACCES (something else). */
-static int time_claim(jwt_t *jwt, const char *name, int64_t *seconds)
+static int time_claim(const json_t *payload, const char *name, int64_t *seconds)
 {
-    json_t *value;
-    double real;
-    char *text;
-    long whole = jwt_get_grant_int(jwt, name);
+    const json_t *value = json_object_get(payload, name);
 
-    if (errno == ENOENT)
+    if (!value)
         return -ENOENT;
-    if (whole != 0) { /* 0 is also what libjwt says of other types */
-        *seconds = whole;
+    if (json_is_integer(value)) {
+        *seconds = json_integer_value(value);
         return 0;
     }
-    text = jwt_get_grants_json(jwt, name);
-    value = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-    free(text);
-    real = json_is_number(value) ? json_number_value(value) : -1;
-    json_decref(value);
-    if (!(real >= 0 && real < TIME_MAX_S))
+    if (!json_is_real(value) || !(json_real_value(value) >= 0) ||
+        !(json_real_value(value) < TIME_MAX_S))
         return -EACCES;
-    *seconds = (int64_t)real;
+    *seconds = (int64_t)json_real_value(value);
     return 0;
 }
 
-static int check_issuer(jwt_t *jwt, const char *issuer)
+static bool is_text(const json_t *value, const char *wanted)
 {
-    const char *value;
-
-    if (!*issuer)
-        return 0;
-    value = jwt_get_grant(jwt, "iss");
-    return value && strcmp(value, issuer) == 0 ? 0 : -EACCES;
+    return json_is_string(value) && strcmp(json_string_value(value), wanted) == 0;
 }
 
-static int check_audience(jwt_t *jwt, const char *audience)
+static bool is_for(const json_t *audiences, const char *wanted)
 {
-    const char *value;
-    json_t *list, *item;
-    int rc = -EACCES;
+    const json_t *item;
     size_t i;
-    char *text;
 
-    if (!*audience)
-        return 0;
-    value = jwt_get_grant(jwt, "aud");
-    if (value)
-        return strcmp(value, audience) == 0 ? 0 : -EACCES;
-    text = jwt_get_grants_json(jwt, "aud");
-    list = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-    free(text);
-    json_array_foreach(list, i, item)
+    json_array_foreach(audiences, i, item)
     {
-        if (json_is_string(item) && strcmp(json_string_value(item), audience) == 0)
-            rc = 0;
+        if (is_text(item, wanted))
+            return true;
     }
-    json_decref(list);
-    return rc;
+    return is_text(audiences, wanted);
 }
 
-static int take_subject(jwt_t *jwt, struct fs_token_claims *claims)
+static int take_buyer(const json_t *value, struct fs_token_claims *claims)
 {
-    struct fs_text subject = fs_text_of(jwt_get_grant(jwt, "sub"));
+    char number[24];
+    struct fs_text buyer = {0};
 
-    if (!fs_token_is_subject(subject))
-        return -EACCES;
-    memcpy(claims->buyer, subject.data, subject.len);
-    claims->buyer_len = subject.len;
+    if (json_is_string(value))
+        buyer = (struct fs_text){json_string_value(value), json_string_length(value)};
+    if (json_is_integer(value)) {
+        buyer.len = (size_t)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
+                                     json_integer_value(value));
+        buyer.data = number;
+    }
+    if (!value)
+        return refuse(claims, "The token has no claim that names the buyer (auth.buyer_claim).");
+    if (!fs_token_is_subject(buyer))
+        return refuse(claims, "The token's buyer is neither an integer nor a text of 1 to 96 bytes "
+                              "without control characters.");
+    memcpy(claims->buyer, buyer.data, buyer.len);
+    claims->buyer_len = buyer.len;
     return 0;
 }
 
-static int check_times(jwt_t *jwt, int64_t now_s, struct fs_token_claims *claims)
+static int check_times(const json_t *payload, int64_t now_s, int64_t leeway_s,
+                       struct fs_token_claims *claims)
 {
-    int64_t not_before_s = 0;
-    int rc = time_claim(jwt, "nbf", &not_before_s);
+    int64_t from_s = INT64_MIN, issued_s = INT64_MIN;
+    int rc = time_claim(payload, "nbf", &from_s);
 
-    if (rc == -EACCES || (rc == 0 && not_before_s > now_s))
-        return -EACCES;
-    if (time_claim(jwt, "exp", &claims->expires_s) != 0)
-        return -EACCES;
-    return claims->expires_s > now_s ? 0 : -ETIME;
+    if (rc == -EACCES || from_s > now_s + leeway_s)
+        return refuse(claims, "The token is not valid yet (nbf).");
+    rc = time_claim(payload, "iat", &issued_s);
+    if (rc == -EACCES || issued_s > now_s + leeway_s)
+        return refuse(claims, "The token was issued in the future (iat): compare the clocks.");
+    if (time_claim(payload, "exp", &claims->expires_s) != 0)
+        return refuse(claims, "The token has no time of expiry (exp).");
+    if (__builtin_add_overflow(claims->expires_s, leeway_s, &claims->expires_s))
+        claims->expires_s = INT64_MAX;
+    if (claims->expires_s > now_s)
+        return 0;
+    claims->why = "The token has expired (exp).";
+    return -ETIME;
 }
 
-static int check_claims(const struct fs_token_rules *rules, jwt_t *jwt, int64_t now_s,
+static int check_claims(const struct fs_token_rules *rules, const json_t *payload, int64_t now_s,
                         struct fs_token_claims *claims)
 {
-    int rc = check_header(jwt, rules->algorithm);
-
-    if (rc == 0)
-        rc = check_issuer(jwt, rules->issuer);
-    if (rc == 0)
-        rc = check_audience(jwt, rules->audience);
-    if (rc == 0)
-        rc = take_subject(jwt, claims);
-    if (rc == 0)
-        rc = check_times(jwt, now_s, claims);
-    return rc;
-}
-
-/* Checks the signature and reads the token.  text: well-formed, NUL-terminated. */
-static int open_token(const struct fs_token_rules *rules, const char *text, jwt_t **jwt)
-{
-    const char *dot = strrchr(text, '.');
-    struct fs_text signed_text = {text, (size_t)(dot - text)};
+    const char *name = rules->buyer_claim && *rules->buyer_claim ? rules->buyer_claim : "sub";
     int rc;
 
-    if (rules->algorithm == FS_AUTH_HS256) {
-        rc = jwt_decode(jwt, text, (const unsigned char *)rules->key.data, (int)rules->key.len);
-        ERR_clear_error(); /* OpenSSL's list of errors belongs to the thread, not to this call */
-    } else {
-        if (!fs_signature_is_right(rules->key.public_key, signed_text, fs_text_of(dot + 1)))
-            return -EACCES;
-        rc = jwt_decode(jwt, text, NULL, 0); /* without a key it only reads */
-    }
-    if (rc == 0 && *jwt)
-        return 0;
-    return rc == ENOMEM ? -ENOMEM : -EACCES;
+    if (*rules->issuer && !is_text(json_object_get(payload, "iss"), rules->issuer))
+        return refuse(claims, "The token's issuer (iss) is not the configured one.");
+    if (*rules->audience && !is_for(json_object_get(payload, "aud"), rules->audience))
+        return refuse(claims, "The token is for another audience (aud).");
+    rc = take_buyer(json_object_get(payload, name), claims);
+    return rc == 0 ? check_times(payload, now_s, rules->leeway_s, claims) : rc;
 }
 
 int fs_token_verify(const struct fs_token_rules *rules, struct fs_text token, int64_t now_s,
                     struct fs_token_claims *claims)
 {
-    char text[FS_TOKEN_LEN_MAX + 1];
-    jwt_t *jwt = NULL;
+    struct header header;
+    struct parts parts;
+    json_t *payload;
     int rc;
 
-    if (!fs_token_is_well_formed(token))
-        return -EACCES;
-    memcpy(text, token.data, token.len);
-    text[token.len] = '\0';
-    rc = open_token(rules, text, &jwt);
+    claims->why = "";
+    if (!split(token, &parts) || !are_canonical(&parts))
+        return refuse(claims, token.len > FS_TOKEN_LEN_MAX
+                                  ? "The token has more than 16384 bytes."
+                                  : "The token is not three base64url parts.");
+    rc = read_header(parts.header, rules->algorithms, &header, claims);
+    if (rc == 0)
+        rc = check_signature(rules, &header, &parts, claims);
+    json_decref(header.object);
     if (rc != 0)
         return rc;
-    rc = check_claims(rules, jwt, now_s, claims);
-    jwt_free(jwt);
+    payload = read_part(parts.payload);
+    if (!payload)
+        return refuse(claims, "The token's claims are not a JSON object.");
+    rc = check_claims(rules, payload, now_s, claims);
+    json_decref(payload);
     return rc;
 }
 
 /* Making */
 
-static int fill(jwt_t *jwt, const struct fs_key *key, const char *subject, int64_t now_s,
-                int64_t expires_s)
+static bool is_utf8(struct fs_text text)
 {
-    int rc = jwt_add_grant(jwt, "sub", subject);
+    uint32_t code;
 
-    if (rc == 0)
-        rc = jwt_add_grant_int(jwt, "iat", (long)now_s);
-    if (rc == 0)
-        rc = jwt_add_grant_int(jwt, "exp", (long)expires_s);
-    if (rc == 0)
-        rc = jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)key->data, (int)key->len);
-    return -rc;
+    while (text.len > 0) {
+        size_t len = fs_text_utf8_first(text, &code);
+
+        if (len == 0)
+            return false;
+        text.data += len;
+        text.len -= len;
+    }
+    return true;
 }
 
 int fs_token_make(const struct fs_key *key, struct fs_text subject, int64_t now_s,
                   int64_t expires_s, char **token)
 {
-    char name[FS_BUYER_LEN_MAX + 1];
-    char *made = NULL;
-    jwt_t *jwt;
-    int rc;
+    char payload_text[FS_BUYER_LEN_MAX * 6 + 96], text[2 * sizeof(payload_text)];
+    struct fs_buffer payload = fs_buffer_of(payload_text, sizeof(payload_text));
+    struct fs_buffer made = fs_buffer_of(text, sizeof(text));
+    unsigned char mac[32];
 
-    if (!fs_token_is_subject(subject))
+    if (!fs_token_is_subject(subject) || !is_utf8(subject))
         return -EINVAL;
-    memcpy(name, subject.data, subject.len);
-    name[subject.len] = '\0';
-    if (jwt_new(&jwt) != 0)
+    fs_buffer_add(&payload, FS_TEXT("{\"sub\":"));
+    fs_buffer_add_json(&payload, subject);
+    fs_buffer_add_format(&payload, ",\"iat\":%" PRId64 ",\"exp\":%" PRId64 "}", now_s, expires_s);
+    fs_buffer_add(&made, own_header);
+    fs_buffer_add(&made, FS_TEXT("."));
+    fs_base64url_add(&made, payload.data, payload.len);
+    if (!fs_signature_hmac(key, (struct fs_text){made.data, made.len}, mac))
         return -ENOMEM;
-    rc = fill(jwt, key, name, now_s, expires_s);
-    if (rc == 0) {
-        made = jwt_encode_str(jwt);
-        rc = made ? 0 : -ENOMEM;
-    }
-    jwt_free(jwt);
-    if (rc == 0)
-        *token = made;
-    return rc;
+    fs_buffer_add(&made, FS_TEXT("."));
+    fs_base64url_add(&made, mac, sizeof(mac));
+    *token = made.overflowed || payload.overflowed ? NULL : strndup(made.data, made.len);
+    return *token ? 0 : -ENOMEM;
 }

@@ -21,7 +21,7 @@
 #define FS_ADMIN_CONNECTIONS_MAX 256u /* open at once on the admin listener */
 #define FS_UNITS_MAX 1000000000000    /* units of a sale, a restock or a limit */
 #define FS_KEY_LEN_MAX 255u           /* bytes of an Idempotency-Key */
-#define FS_TOKEN_LEN_MAX 4096u        /* bytes of a bearer token */
+#define FS_TOKEN_LEN_MAX 16384u       /* bytes of a bearer token */
 #define FS_PRODUCTS_MAX 1000u         /* sales in one server: bounds metrics and lists */
 #define FS_SHARD_ROWS_MAX 32000u      /* shards of them that a scrape shows */
 
@@ -30,6 +30,15 @@
 #define FS_PASSWORD_LEN_MAX 256u /* bytes; more is refused before hashing */
 #define FS_SECRET_LEN_MIN 32u    /* bytes of a key that signs tokens */
 #define FS_KEY_FILE_LEN_MAX 16384u
+#define FS_SERVICES_MAX 256u             /* tokens of services */
+#define FS_SERVICE_NAME_LEN_MAX 64u      /* bytes */
+#define FS_KEYS_MAX 32u                  /* keys that one set of them may hold */
+#define FS_JWKS_LEN_MAX 262144u          /* bytes of a JSON Web Key Set */
+#define FS_JWKS_FETCH_TIMEOUT_MS 5000u   /* of one fetch of it */
+#define FS_JWKS_SPAN_US 300000000u       /* between two fetches, when nobody asks */
+#define FS_JWKS_SPAN_MIN_US 1000000u     /* between two fetches, whoever asks */
+#define FS_JWKS_WATCH_US 1000000u        /* between two looks at a file */
+#define FS_JWKS_WAITS_MAX 4096u          /* requests that wait for keys; more are 503 */
 #define FS_USERS_FILE_LEN_MAX 67108864u  /* bytes; half a million users */
 #define FS_BCRYPT_COST_MAX 15u           /* a log-in of about 2 s */
 #define FS_YESCRYPT_MEMORY_MAX 67108864u /* bytes that one log-in may take */

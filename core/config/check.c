@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "config/address.h"
 #include "config/keys.h"
@@ -33,6 +34,43 @@ static int check_tls(const struct fs_config_builder *builder, const struct fs_co
     return 0;
 }
 
+static bool lists_hs256(const struct fs_config *config)
+{
+    for (size_t i = 0; i < config->auth_jwt_algorithms.count; i++)
+        if (strcmp(config->auth_jwt_algorithms.items[i], "HS256") == 0)
+            return true;
+    return false;
+}
+
+/* One place for keys, and algorithms that they can be for: a secret and public keys do not mix, since
+ * a public key taken for a secret lets anybody sign. */
+static int check_jwt(const struct fs_config_builder *builder, const struct fs_config *config,
+                     struct fs_config_error *error)
+{
+    bool has_set = config->auth_jwks_file[0] || config->auth_jwks_url[0];
+    const char *algorithm = origin_of(builder, "auth.jwt_algorithm");
+    const char *algorithms = origin_of(builder, "auth.jwt_algorithms");
+
+    if ((config->auth_jwt_key_file[0] != '\0') + (config->auth_jwks_file[0] != '\0') +
+            (config->auth_jwks_url[0] != '\0') !=
+        1)
+        return fs_config_fail(error, origin_of(builder, "auth.mode"),
+                              "'auth.mode' jwt needs one of 'auth.jwt_key_file', 'auth.jwks_file' "
+                              "and 'auth.jwks_url'");
+    if (lists_hs256(config) && config->auth_jwt_algorithms.count > 1)
+        return fs_config_fail(error, algorithms,
+                              "'auth.jwt_algorithms' may list HS256 alone only: its key is a "
+                              "secret, those of the others are public");
+    if (has_set && lists_hs256(config))
+        return fs_config_fail(error, algorithms,
+                              "HS256 needs 'auth.jwt_key_file': a key set holds public keys");
+    if (has_set && config->auth_jwt_algorithms.count == 0 && algorithm &&
+        config->auth_jwt_algorithm == FS_JWT_HS256)
+        return fs_config_fail(error, algorithm,
+                              "HS256 needs 'auth.jwt_key_file': a key set holds public keys");
+    return 0;
+}
+
 static int check_auth(const struct fs_config_builder *builder, const struct fs_config *config,
                       struct fs_config_error *error)
 {
@@ -40,9 +78,7 @@ static int check_auth(const struct fs_config_builder *builder, const struct fs_c
 
     if (config->auth_mode == FS_AUTH_USERS && !config->auth_users_file[0])
         return fs_config_fail(error, origin, "'auth.mode' users needs 'auth.users_file'");
-    if (config->auth_mode == FS_AUTH_JWT && !config->auth_jwt_key_file[0])
-        return fs_config_fail(error, origin, "'auth.mode' jwt needs 'auth.jwt_key_file'");
-    return 0;
+    return config->auth_mode == FS_AUTH_JWT ? check_jwt(builder, config, error) : 0;
 }
 
 /* Demo log-ins on an open address are a shop without a lock. */

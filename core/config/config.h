@@ -16,7 +16,16 @@
 #define FS_CONFIG_STRATEGY_DEFAULT "v4"
 
 enum fs_auth_mode { FS_AUTH_DEMO = 1, FS_AUTH_USERS, FS_AUTH_JWT };
-enum fs_jwt_algorithm { FS_JWT_HS256 = 1, FS_JWT_RS256, FS_JWT_ES256 };
+enum fs_jwt_algorithm {
+    FS_JWT_HS256 = 1,
+    FS_JWT_RS256,
+    FS_JWT_RS384,
+    FS_JWT_RS512,
+    FS_JWT_PS256,
+    FS_JWT_ES256,
+    FS_JWT_ES384,
+    FS_JWT_EDDSA
+};
 enum fs_redis_durability_wanted { FS_REDIS_AOF_ALWAYS = 1, FS_REDIS_AOF_EVERYSEC };
 
 /* A list of texts, each owned and NUL-terminated. */
@@ -80,6 +89,8 @@ struct fs_config {
     char *tls_certificate; /* tls.certificate: "": cleartext */
     char *tls_key;         /* tls.key */
 
+    char *service_tokens_file; /* service_tokens_file: "": no services */
+
     /* auth */
     enum fs_auth_mode auth_mode; /* auth.mode: demo */
     bool auth_demo_anywhere;     /* auth.demo_anywhere: false: loopback listeners only */
@@ -87,12 +98,17 @@ struct fs_config {
     char *auth_users_file;       /* auth.users_file */
     uint64_t auth_token_ttl_us;  /* auth.token_ttl: 1h */
     char *auth_token_key_file;   /* auth.token_key_file: "": <data_dir>/token.key, made */
-    enum fs_jwt_algorithm auth_jwt_algorithm; /* auth.jwt_algorithm: HS256 */
-    char *auth_jwt_key_file;                  /* auth.jwt_key_file: secret or PEM public key */
-    char *auth_jwt_issuer;                    /* auth.jwt_issuer: "": not checked */
-    char *auth_jwt_audience;                  /* auth.jwt_audience: "": not checked */
-    uint32_t auth_token_cache;                /* auth.token_cache: 16384 tokens a worker; 0: none */
-    uint32_t auth_login_threads;              /* auth.login_threads: 1; 1 to 16 */
+    enum fs_jwt_algorithm auth_jwt_algorithm;   /* auth.jwt_algorithm: HS256 */
+    struct fs_config_texts auth_jwt_algorithms; /* auth.jwt_algorithms: [auth.jwt_algorithm] */
+    char *auth_jwt_key_file;                    /* auth.jwt_key_file: secret or PEM public keys */
+    char *auth_jwks_file;                       /* auth.jwks_file: "": none */
+    char *auth_jwks_url;                        /* auth.jwks_url: "": none */
+    char *auth_buyer_claim;                     /* auth.buyer_claim: sub */
+    uint64_t auth_leeway_us;                    /* auth.leeway: 30s */
+    char *auth_jwt_issuer;                      /* auth.jwt_issuer: "": not checked */
+    char *auth_jwt_audience;                    /* auth.jwt_audience: "": not checked */
+    uint32_t auth_token_cache;        /* auth.token_cache: 16384 tokens a worker; 0: none */
+    uint32_t auth_login_threads;      /* auth.login_threads: 1; 1 to 16 */
     uint32_t auth_login_queue;        /* auth.login_queue: 256 waiting log-ins; more is 429 */
     uint32_t auth_login_failures_max; /* auth.login_failures_max: 20 an hour and account */
     uint32_t auth_login_failures_address_max; /* auth.login_failures_address_max: 1000 an hour */

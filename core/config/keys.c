@@ -29,7 +29,9 @@
 static const struct fs_config_choice AUTH_MODES[] = {
     {"demo", FS_AUTH_DEMO}, {"users", FS_AUTH_USERS}, {"jwt", FS_AUTH_JWT}, {NULL, 0}};
 static const struct fs_config_choice JWT_ALGORITHMS[] = {
-    {"HS256", FS_JWT_HS256}, {"RS256", FS_JWT_RS256}, {"ES256", FS_JWT_ES256}, {NULL, 0}};
+    {"HS256", FS_JWT_HS256}, {"RS256", FS_JWT_RS256}, {"RS384", FS_JWT_RS384},
+    {"RS512", FS_JWT_RS512}, {"PS256", FS_JWT_PS256}, {"ES256", FS_JWT_ES256},
+    {"ES384", FS_JWT_ES384}, {"EdDSA", FS_JWT_EDDSA}, {NULL, 0}};
 static const struct fs_config_choice LOG_LEVELS[] = {{"debug", FS_LOG_DEBUG},
                                                      {"info", FS_LOG_INFO},
                                                      {"warning", FS_LOG_WARNING},
@@ -41,6 +43,43 @@ static const struct fs_config_choice PRIVATE_FSYNCS[] = {
     {"always", FS_REDIS_AOF_ALWAYS}, {"everysec", FS_REDIS_AOF_EVERYSEC}, {NULL, 0}};
 static const struct fs_config_choice SALE_STATES[] = {
     {"open", FS_SALE_OPEN}, {"paused", FS_SALE_PAUSED}, {"closed", FS_SALE_CLOSED}, {NULL, 0}};
+
+static int check_algorithm(const char *path, const char *text, const char *where,
+                           struct fs_config_error *error)
+{
+    char shown[FS_CONFIG_SHOWN_SIZE];
+
+    for (size_t i = 0; JWT_ALGORITHMS[i].name; i++)
+        if (strcmp(JWT_ALGORITHMS[i].name, text) == 0)
+            return 0;
+    return fs_config_fail(
+        error, where,
+        "'%s' may list HS256, RS256, RS384, RS512, PS256, ES256, ES384 and EdDSA, "
+        "not '%s'",
+        path, fs_config_show(fs_text_of(text), shown));
+}
+
+/* In the clear only where nobody can change the keys on the way. */
+static int check_jwks_url(const char *path, const char *text, const char *where,
+                          struct fs_config_error *error)
+{
+    static const char *const good[] = {"https://", "http://127.0.0.1", "http://[::1]",
+                                       "http://localhost"};
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        size_t len = strlen(good[i]);
+
+        if (strncmp(text, good[i], len) == 0 && (i == 0 || strchr(":/", text[len])))
+            return 0;
+    }
+    return text[0] == '\0'
+               ? 0
+               : fs_config_fail(error, where,
+                                "'%s' must be an https:// URL; http:// is for loopback "
+                                "addresses only, for whoever can change the keys on the "
+                                "way can make tokens",
+                                path);
+}
 
 /* Braces in a prefix would move every key of a product to another slot of a Redis Cluster. */
 static int check_prefix(const char *path, const char *text, const char *where,
@@ -102,6 +141,11 @@ static const struct fs_config_key KEYS[] = {
      NULL, NULL},
     {"purchase.max_quantity", FS_CONFIG_INTEGER, FIELD(purchase_max_quantity), 1, FS_QUANTITY_MAX,
      "10", "units in one order", "An order for more is refused as invalid.", NULL, NULL},
+    {"service_tokens_file", FS_CONFIG_TEXT, FIELD(service_tokens_file), 0, FS_CONFIG_VALUE_LEN_MAX,
+     "", "path",
+     "Tokens of services that act for buyers or administer: lines 'name scope[,scope] "
+     "sha256-of-token'. Empty: none.",
+     NULL, NULL},
     {"purchase.in_flight_max", FS_CONFIG_INTEGER, FIELD(purchase_in_flight_max), 1, FS_OPS_MAX,
      "16384", "purchases per worker",
      "Purchases being decided at once; more are answered 503 busy.", NULL, NULL},
@@ -154,9 +198,30 @@ static const struct fs_config_key KEYS[] = {
      "start.",
      NULL, NULL},
     {"auth.jwt_algorithm", FS_CONFIG_ENUM, FIELD(auth_jwt_algorithm), 0, 0, "HS256", "",
-     "The only signature that mode jwt accepts.", JWT_ALGORITHMS, NULL},
+     "Signature algorithm of tokens in mode jwt; auth.jwt_algorithms allows several.",
+     JWT_ALGORITHMS, NULL},
+    {"auth.jwt_algorithms", FS_CONFIG_TEXTS, FIELD(auth_jwt_algorithms), 0, 8, "",
+     "RS256, RS384, RS512, PS256, ES256, ES384, EdDSA, HS256",
+     "Signature algorithms that mode jwt accepts. Empty: auth.jwt_algorithm; with a key set and no "
+     "auth.jwt_algorithm every one but HS256.",
+     NULL, check_algorithm},
     {"auth.jwt_key_file", FS_CONFIG_TEXT, FIELD(auth_jwt_key_file), 0, FS_CONFIG_VALUE_LEN_MAX, "",
-     "path", "Mode jwt: the secret (HS256, 32 bytes or more) or the PEM public key.", NULL, NULL},
+     "path", "Mode jwt: the secret (HS256, 32 bytes or more), or PEM public keys, one or several.",
+     NULL, NULL},
+    {"auth.jwks_file", FS_CONFIG_TEXT, FIELD(auth_jwks_file), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "path of a JSON Web Key Set",
+     "Mode jwt: public keys of the identity provider. Watched: a new file is read within a second, "
+     "and at once when a token names an unknown key.",
+     NULL, NULL},
+    {"auth.jwks_url", FS_CONFIG_TEXT, FIELD(auth_jwks_url), 0, FS_CONFIG_VALUE_LEN_MAX, "",
+     "https:// URL of a JSON Web Key Set",
+     "Mode jwt: the same, fetched at the start, every 5 minutes, and when a token names an unknown "
+     "key, at most once a second.",
+     NULL, check_jwks_url},
+    {"auth.buyer_claim", FS_CONFIG_TEXT, FIELD(auth_buyer_claim), 1, 128, "sub", "name of a claim",
+     "Mode jwt: the claim that names the buyer, a text or an integer.", NULL, NULL},
+    {"auth.leeway", FS_CONFIG_DURATION, FIELD(auth_leeway_us), 0, 10 * MINUTE, "30s", "",
+     "Mode jwt: difference of clocks that exp, nbf and iat are forgiven.", NULL, NULL},
     {"auth.jwt_issuer", FS_CONFIG_TEXT, FIELD(auth_jwt_issuer), 0, FS_CONFIG_VALUE_LEN_MAX, "",
      "text", "Mode jwt: what iss must be. Empty: not checked.", NULL, NULL},
     {"auth.jwt_audience", FS_CONFIG_TEXT, FIELD(auth_jwt_audience), 0, FS_CONFIG_VALUE_LEN_MAX, "",

@@ -60,6 +60,7 @@ static void take_once(struct fs_exchange *exchange, struct fs_text *field,
 static void read_headers(struct fs_exchange *exchange)
 {
     const struct fs_text key_name = FS_TEXT("idempotency-key");
+    const struct fs_text buyer_name = FS_TEXT("x-buyer");
     const struct fs_text request_id_name = FS_TEXT("x-request-id");
     const struct fs_text traceparent_name = FS_TEXT("traceparent");
     const h2o_headers_t *headers = &exchange->req->headers;
@@ -73,6 +74,8 @@ static void read_headers(struct fs_exchange *exchange)
             take_once(exchange, &exchange->authorization, header);
         else if (fs_text_equals(name, key_name))
             take_once(exchange, &exchange->idempotency_key, header);
+        else if (fs_text_equals(name, buyer_name))
+            take_once(exchange, &exchange->x_buyer, header);
         else if (fs_text_equals(name, request_id_name))
             request_id = (struct fs_text){header->value.base, header->value.len};
         else if (fs_text_equals(name, traceparent_name))
@@ -261,13 +264,29 @@ void fs_exchange_reply_json(struct fs_exchange *exchange, const struct fs_buffer
                       (struct fs_text){body->data, body->len});
 }
 
+/* RFC 6750, section 3: without a token no error is named. */
+static void add_challenge(struct fs_exchange *exchange)
+{
+    struct fs_text why = fs_text_of(exchange->challenge ? exchange->challenge : "");
+    struct fs_buffer challenge = fs_exchange_buffer(exchange, why.len + 64);
+
+    fs_buffer_add(&challenge, FS_TEXT("Bearer"));
+    if (why.len > 0) {
+        fs_buffer_add(&challenge, FS_TEXT(" error=\"invalid_token\", error_description=\""));
+        fs_buffer_add(&challenge, why);
+        fs_buffer_add(&challenge, FS_TEXT("\""));
+    }
+    fs_exchange_header(exchange, FS_TEXT("www-authenticate"),
+                       (struct fs_text){challenge.data, challenge.len});
+}
+
 static void add_problem_headers(struct fs_exchange *exchange, const struct fs_problem_kind *kind)
 {
     unsigned retry_after_s =
         exchange->retry_after_s > 0 ? exchange->retry_after_s : kind->retry_after_s;
 
     if (kind->status == 401)
-        fs_exchange_header(exchange, FS_TEXT("www-authenticate"), FS_TEXT("Bearer"));
+        add_challenge(exchange);
     if (retry_after_s > 0) {
         struct fs_buffer seconds = fs_exchange_buffer(exchange, 16);
 

@@ -34,6 +34,7 @@ struct fs_exchange {
     struct fs_text path; /* as sent, without the query */
     struct fs_text query;
     struct fs_text authorization;   /* the header's value; no data: none */
+    struct fs_text x_buyer;         /* for whom a service asks; no data: no such header */
     struct fs_text idempotency_key; /* the header's value; no data: none */
     bool has_double_header;         /* two of a header that may be there once */
     struct fs_text traceparent;     /* the header's value; no data: none */
@@ -49,6 +50,9 @@ struct fs_exchange {
     bool is_answered;
     bool is_polled;         /* its socket is in the poll under our callback */
     unsigned retry_after_s; /* 0: as the problem's kind says */
+    const char *challenge;  /* with 401: why the token was refused; NULL: there was none */
+    void (*serve)(struct fs_exchange *exchange); /* the route's, to run again with newer keys */
+    bool has_awaited_keys;
 
     /* the route's own */
     struct fs_text buyer;       /* in the op or in the pool, never the auth cache's */

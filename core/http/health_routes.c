@@ -181,6 +181,7 @@ static unsigned worker_count(const struct fs_http_server *server)
 static void reply_metrics(struct fs_exchange *exchange, bool has_stocks)
 {
     const struct fs_http_server *server = exchange->http->server;
+    const struct fs_key_source_figures keys = fs_auth_key_figures(server->auth);
     struct fs_metrics *total = h2o_mem_alloc_pool(&exchange->req->pool, sizeof(*total));
     struct fs_prometheus_scrape scrape = {
         .total = total,
@@ -188,6 +189,8 @@ static void reply_metrics(struct fs_exchange *exchange, bool has_stocks)
         .durability = server->durability,
         .nodes = server->nodes,
         .sales_frozen = server->sales_frozen ? atomic_load(server->sales_frozen) : 0,
+        .key_failures = keys.failures,
+        .keys_age_us = keys.age_us,
         .version = server->version,
         .log_lines_dropped = fs_log_dropped(server->log),
         .access_lines_dropped = fs_access_log_dropped(server->access_log),

@@ -11,7 +11,6 @@
 #include <sys/random.h>
 
 #include <h2o/version.h>
-#include <openssl/crypto.h>
 
 #include "base/limits.h"
 #include "http/catalogue.h"
@@ -30,28 +29,17 @@ struct fs_handler {
     enum fs_endpoint endpoint; /* of what matches no route */
 };
 
-static bool is_admin(const struct fs_exchange *exchange)
-{
-    struct fs_text token = fs_bearer_token(exchange->authorization);
-    struct fs_text wanted = fs_text_of(exchange->http->server->admin_token);
-
-    return token.data && wanted.len > 0 && !exchange->has_double_header &&
-           token.len == wanted.len && CRYPTO_memcmp(token.data, wanted.data, wanted.len) == 0;
-}
-
 static void serve_route(struct fs_exchange *exchange, const struct fs_route_match *match)
 {
     exchange->endpoint = match->route->endpoint;
     exchange->id = match->id;
-    if (match->route->needs_admin && !is_admin(exchange)) {
-        fs_exchange_fail(exchange, FS_PROBLEM_UNAUTHORIZED,
-                         FS_TEXT("The admin token is needed: it is in the data folder."));
+    if (match->route->needs_admin && !fs_authenticate_admin(exchange))
         return;
-    }
     if (match->route->suffix && !fs_text_is_id(match->id, FS_PRODUCT_LEN_MAX)) {
         fs_exchange_fail(exchange, match->route->unknown, (struct fs_text){0});
         return;
     }
+    exchange->serve = match->route->serve;
     match->route->serve(exchange);
 }
 

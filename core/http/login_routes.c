@@ -44,6 +44,7 @@ static void reply(struct fs_exchange *exchange, const struct fs_login *login)
 
     switch (login->result) {
     case FS_LOGIN_OK:
+        fs_auth_remember(exchange->http->server->auth, exchange->http->tokens, login);
         reply_token(exchange, login);
         break;
     case FS_LOGIN_BAD_CREDENTIALS:

@@ -16,6 +16,8 @@ static const struct fs_problem_kind kinds[FS_PROBLEM_COUNT] = {
                                   0},
     [FS_PROBLEM_SALE_CLOSED] = {"sale_closed", 403, "Sale closed", "The sale is over.", 0},
     [FS_PROBLEM_SALE_PAUSED] = {"sale_paused", 403, "Sale paused", "The sale is paused.", 0},
+    [FS_PROBLEM_SCOPE] = {"scope", 403, "Scope missing",
+                          "The service's token does not have the scope that this needs.", 0},
     [FS_PROBLEM_NOT_FOUND] = {"not_found", 404, "Not found", "There is nothing at this address.",
                               0},
     [FS_PROBLEM_UNKNOWN_PRODUCT] = {"unknown_product", 404, "Unknown product",

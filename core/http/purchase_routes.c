@@ -137,7 +137,13 @@ void fs_serve_purchase(struct fs_exchange *exchange)
     struct fs_buffer ignored = fs_buffer_of(ignored_text, sizeof(ignored_text));
     uint32_t quantity;
 
-    if (!fs_authenticate(exchange)) {
+    switch (fs_authenticate(exchange, FS_SCOPE_ORDERS_PURCHASE)) {
+    case FS_ADMITTED:
+        break;
+    case FS_WAITS_FOR_KEYS:
+        return;
+    case FS_REFUSED:
+    default:
         count_result(http, refused);
         return;
     }

@@ -38,46 +38,6 @@ const struct fs_route fs_admin_routes[] = {
 };
 const size_t fs_admin_route_count = sizeof(fs_admin_routes) / sizeof(fs_admin_routes[0]);
 
-struct fs_text fs_bearer_token(struct fs_text authorization)
-{
-    const struct fs_text scheme = FS_TEXT("bearer ");
-    struct fs_text token = {0};
-
-    if (authorization.len <= scheme.len ||
-        !fs_text_equals_nocase((struct fs_text){authorization.data, scheme.len}, scheme))
-        return token;
-    token.data = authorization.data + scheme.len;
-    token.len = authorization.len - scheme.len;
-    while (token.len > 0 && token.data[0] == ' ') {
-        token.data++;
-        token.len--;
-    }
-    return token.len > 0 && token.len <= FS_TOKEN_LEN_MAX ? token : (struct fs_text){0};
-}
-
-bool fs_authenticate(struct fs_exchange *exchange)
-{
-    struct fs_http *http = exchange->http;
-    struct fs_text token = fs_bearer_token(exchange->authorization);
-    struct fs_text detail = {0};
-    int error;
-
-    if (exchange->has_double_header) {
-        fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST,
-                         FS_TEXT("Authorization or Idempotency-Key is there twice."));
-        return false;
-    }
-    error = token.data ? fs_auth_verify(http->server->auth, http->tokens, token,
-                                        exchange->req->processed_at.at.tv_sec, &exchange->buyer)
-                       : -EACCES;
-    if (error == 0)
-        return true;
-    if (error == -ETIME)
-        detail = FS_TEXT("The token has expired.");
-    fs_exchange_fail(exchange, FS_PROBLEM_UNAUTHORIZED, detail);
-    return false;
-}
-
 bool fs_idempotency_key_is_valid(struct fs_text key)
 {
     if (!key.data)

@@ -31,9 +31,19 @@ void fs_serve_document(struct fs_exchange *exchange);
  * form.  [loop] */
 struct fs_text fs_bearer_token(struct fs_text authorization);
 
-/* Who asks: verifies the bearer token and sets exchange->buyer, valid until the loop turns.
- * Returns false after it has answered 401 or 400.  [loop] */
-bool fs_authenticate(struct fs_exchange *exchange);
+enum fs_admission {
+    FS_ADMITTED = 1,
+    FS_REFUSED,       /* answered 400, 401, 403 or 503 */
+    FS_WAITS_FOR_KEYS /* exchange->serve() runs again once the identity provider's keys were read */
+};
+
+/* Who asks: verifies the bearer token and sets exchange->buyer, valid until the loop turns.  A service
+ * that has scope asks for the buyer that X-Buyer names.  [loop] */
+enum fs_admission fs_authenticate(struct fs_exchange *exchange, enum fs_scope scope);
+
+/* Whether the admin token is there, or that of a service with scope admin.
+ * Returns false after it has answered 401 or 403.  [loop] */
+bool fs_authenticate_admin(struct fs_exchange *exchange);
 
 /* No header at all, or 1 to FS_KEY_LEN_MAX visible ASCII bytes.  [any] */
 bool fs_idempotency_key_is_valid(struct fs_text key);

@@ -38,6 +38,8 @@ struct fs_prometheus_scrape {
     unsigned workers;
     unsigned connections_max; /* of the main listeners, as descriptors allow */
     double started_at_s;      /* Unix time */
+    uint64_t key_failures;    /* reads of it without success */
+    uint64_t keys_age_us;     /* since the last with success */
 };
 
 /* Writes the whole answer of GET /metrics, with process_* read from /proc.  Nothing is kept.

@@ -19,6 +19,10 @@ static const char *const reloadable[] = {
     "auth.users_file",
     "auth.token_ttl",
     "auth.jwt_algorithm",
+    "auth.jwt_algorithms",
+    "auth.buyer_claim",
+    "auth.leeway",
+    "service_tokens_file",
     "auth.jwt_key_file",
     "auth.jwt_issuer",
     "auth.jwt_audience",
@@ -104,6 +108,8 @@ static int reload_auth(struct fs_server *server, const struct fs_config *config,
     int rc;
 
     options.mode = first.mode;
+    options.jwks_file = first.jwks_file;
+    options.jwks_url = first.jwks_url;
     options.login_threads = first.login_threads;
     options.login_queue_max = first.login_queue_max;
     rc = fs_auth_reload(server->auth, &options, problem);

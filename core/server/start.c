@@ -129,6 +129,27 @@ static int open_files(struct fs_server *server, struct fs_error *error)
     return server->token_key_file ? 0 : fs_error_set(error, -ENOMEM, "out of memory");
 }
 
+/* With a key set every algorithm but HS256, unless the configuration says which. */
+static unsigned jwt_algorithms_of(const struct fs_config *config)
+{
+    static const unsigned bits[] = {
+        [FS_JWT_HS256] = FS_AUTH_HS256, [FS_JWT_RS256] = FS_AUTH_RS256,
+        [FS_JWT_RS384] = FS_AUTH_RS384, [FS_JWT_RS512] = FS_AUTH_RS512,
+        [FS_JWT_PS256] = FS_AUTH_PS256, [FS_JWT_ES256] = FS_AUTH_ES256,
+        [FS_JWT_ES384] = FS_AUTH_ES384, [FS_JWT_EDDSA] = FS_AUTH_EDDSA,
+    };
+    bool has_set = config->auth_jwks_file[0] != '\0' || config->auth_jwks_url[0] != '\0';
+    unsigned listed = 0;
+
+    for (size_t i = 0; i < config->auth_jwt_algorithms.count; i++)
+        listed |= fs_auth_algorithm_bit(config->auth_jwt_algorithms.items[i]);
+    if (listed != 0)
+        return listed;
+    if (has_set && config->auth_jwt_algorithm == FS_JWT_HS256)
+        return FS_AUTH_PUBLIC_ALGORITHMS;
+    return bits[config->auth_jwt_algorithm];
+}
+
 struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
                                               const struct fs_config *config)
 {
@@ -138,6 +159,11 @@ struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
         .token_ttl_us = config->auth_token_ttl_us,
         .token_key_file = server->token_key_file,
         .jwt_key_file = config->auth_jwt_key_file,
+        .jwks_file = config->auth_jwks_file,
+        .jwks_url = config->auth_jwks_url,
+        .buyer_claim = config->auth_buyer_claim,
+        .leeway_us = config->auth_leeway_us,
+        .service_file = config->service_tokens_file,
         .jwt_issuer = config->auth_jwt_issuer,
         .jwt_audience = config->auth_jwt_audience,
         .login_threads = config->auth_login_threads,
@@ -149,9 +175,7 @@ struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
     options.mode = config->auth_mode == FS_AUTH_DEMO    ? FS_AUTH_OPTIONS_DEMO
                    : config->auth_mode == FS_AUTH_USERS ? FS_AUTH_OPTIONS_USERS
                                                         : FS_AUTH_OPTIONS_JWT;
-    options.jwt_algorithm = config->auth_jwt_algorithm == FS_JWT_HS256   ? FS_AUTH_HS256
-                            : config->auth_jwt_algorithm == FS_JWT_RS256 ? FS_AUTH_RS256
-                                                                         : FS_AUTH_ES256;
+    options.jwt_algorithms = jwt_algorithms_of(config);
     return options;
 }
 

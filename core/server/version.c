@@ -29,6 +29,6 @@ const char *fs_version_json(void)
     return "{\"flashsale\":\"" FS_VERSION "\",\"strategy_abi\":" TEXT(
         STRATEGY_ABI) ",\"compiler\":\"" COMPILER "\",\"libraries\":{\"h2o\":\"" H2O_VERSION
                       "\",\"openssl\":\"" OPENSSL_VERSION_STR "\",\"jansson\":\"" FS_JANSSON_VERSION
-                      "\",\"libyaml\":\"" FS_YAML_VERSION "\",\"libjwt\":\"" FS_JWT_VERSION
+                      "\",\"libyaml\":\"" FS_YAML_VERSION "\",\"libcurl\":\"" FS_CURL_VERSION
                       "\",\"libcrypt\":\"" FS_CRYPT_VERSION "\"}}";
 }

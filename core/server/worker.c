@@ -49,7 +49,7 @@ static void deliver_logins(struct fs_worker *worker)
     fs_link_init(&taken);
     fs_mailbox_take(&worker->logins, &taken);
     while ((letter = fs_link_shift(&taken)))
-        fs_login_delivered(letter);
+        fs_auth_delivered(letter);
 }
 
 static void deliver_letters(struct fs_worker *worker)

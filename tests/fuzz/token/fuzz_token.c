@@ -59,9 +59,12 @@ static void check_claims(const struct fs_token_claims *claims)
         abort();
 }
 
-static void try_token(int algorithm, struct fs_key key, const char *genuine, struct fs_text token)
+static void try_token(unsigned algorithm, struct fs_key key, const char *genuine,
+                      struct fs_text token)
 {
-    struct fs_token_rules rules = {algorithm, key, "", ""};
+    struct fs_key_set keys = {.count = 1, .keys = {{.key = key, .algorithms = algorithm}}};
+    struct fs_token_rules rules = {
+        .algorithms = algorithm, .keys = &keys, .issuer = "", .audience = "", .buyer_claim = "sub"};
     struct fs_token_claims claims;
     size_t signed_len = (size_t)(strrchr(genuine, '.') - genuine);
 
@@ -77,7 +80,8 @@ static void try_token(int algorithm, struct fs_key key, const char *genuine, str
         abort();
 }
 
-static void try_public(int algorithm, const char *pem, const char *genuine, struct fs_text token)
+static void try_public(unsigned algorithm, const char *pem, const char *genuine,
+                       struct fs_text token)
 {
     BIO *in = BIO_new_mem_buf(pem, -1);
     struct fs_key key = {NULL, 0, in ? PEM_read_bio_PUBKEY(in, NULL, NULL, NULL) : NULL};
@@ -120,10 +124,14 @@ static void try_signed(const char *data, size_t size)
     token[len++] = '.';
     len += add_base64url(token + len, signature, signature_len);
     for (size_t i = 0; i < 2; i++) {
-        struct fs_token_rules rules = {FS_AUTH_HS256,
-                                       {(char *)SECRET, strlen(SECRET), NULL},
-                                       expectations[i],
-                                       expectations[i]};
+        struct fs_key_set keys = {
+            .count = 1,
+            .keys = {{.key = {(char *)SECRET, strlen(SECRET), NULL}, .algorithms = FS_AUTH_HS256}}};
+        struct fs_token_rules rules = {.algorithms = FS_AUTH_HS256,
+                                       .keys = &keys,
+                                       .issuer = expectations[i],
+                                       .audience = expectations[i],
+                                       .buyer_claim = "sub"};
         struct fs_token_claims claims;
 
         if (fs_token_verify(&rules, (struct fs_text){token, len}, NOW, &claims) == 0)

@@ -103,9 +103,12 @@ static void bench_making(void)
     report("make a token", from_us, BUYERS);
 }
 
-static void bench_foreign(int algorithm, const char *header, EVP_PKEY *pkey, const char *what)
+static void bench_foreign(unsigned algorithm, const char *header, EVP_PKEY *pkey, const char *what)
 {
-    struct fs_token_rules rules = {algorithm, {NULL, 0, pkey}, "", ""};
+    struct fs_key_set keys = {.count = 1,
+                              .keys = {{.key = {NULL, 0, pkey}, .algorithms = algorithm}}};
+    struct fs_token_rules rules = {
+        .algorithms = algorithm, .keys = &keys, .issuer = "", .audience = "", .buyer_claim = "sub"};
     char *token = fs_fixture_sign_pkey(header, "{\"sub\":\"user_1\",\"exp\":1800003600}", pkey);
     struct fs_token_claims claims;
     double from_us = cpu_us_now();

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/key_set.h"
 #include "auth/token.h"
 #include "fixture.h"
 #include "support/suite.h"
@@ -196,16 +197,17 @@ static void what_is_no_file_is_refused_and_never_waited_for(void)
 }
 
 /* pem: freed. */
-static int load_public(struct fs_fixture *fixture, char *pem, unsigned mode, int algorithm)
+static int load_public(struct fs_fixture *fixture, char *pem, unsigned mode, unsigned algorithm)
 {
-    struct fs_key key = {NULL, 0, NULL};
+    struct fs_key_set *set = NULL;
     int rc;
 
     fs_fixture_write_text(fixture->key_path, pem, mode);
     free(pem);
-    rc = fs_key_load_public(fixture->key_path, algorithm, &key, fixture->error);
-    FS_CHECK_INT(key.public_key != NULL, rc == 0);
-    fs_key_dispose(&key);
+    rc = fs_key_set_load_pem(fixture->key_path, algorithm, &set, fixture->error);
+    FS_CHECK_INT(set != NULL, rc == 0);
+    FS_CHECK(!set || set->count == 1);
+    fs_key_set_release(set);
     return rc;
 }
 
@@ -219,11 +221,11 @@ static void a_public_key_must_fit_its_algorithm(void)
     FS_CHECK_INT(load_public(&fixture, fs_fixture_public_pem(rsa), 0644, FS_AUTH_RS256), 0);
     FS_CHECK_INT(load_public(&fixture, fs_fixture_public_pem(p256), 0644, FS_AUTH_ES256), 0);
     FS_CHECK_INT(load_public(&fixture, fs_fixture_public_pem(weak), 0644, FS_AUTH_RS256), -EINVAL);
-    FS_CHECK_CONTAINS(fixture.error, "1024 bits");
+    FS_CHECK_CONTAINS(fixture.error, "fewer than 2048 bits");
     FS_CHECK_INT(load_public(&fixture, fs_fixture_public_pem(p384), 0644, FS_AUTH_ES256), -EINVAL);
-    FS_CHECK_CONTAINS(fixture.error, "P-256");
+    FS_CHECK_CONTAINS(fixture.error, "auth.jwt_algorithms");
     FS_CHECK_INT(load_public(&fixture, fs_fixture_public_pem(p256), 0644, FS_AUTH_RS256), -EINVAL);
-    FS_CHECK_CONTAINS(fixture.error, "no RSA key");
+    FS_CHECK_CONTAINS(fixture.error, "auth.jwt_algorithms");
     FS_CHECK_INT(load_public(&fixture, fs_fixture_public_pem(rsa), 0644, FS_AUTH_ES256), -EINVAL);
     FS_CHECK_INT(load_public(&fixture, fs_fixture_public_pem(rsa), 0664, FS_AUTH_RS256), -EACCES);
     FS_CHECK_INT(load_public(&fixture, fs_fixture_private_pem(rsa), 0600, FS_AUTH_RS256), -EINVAL);

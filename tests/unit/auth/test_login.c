@@ -80,7 +80,7 @@ static void wait_for(struct desk *desk, unsigned done_count)
         fs_link_init(&letters);
         fs_mailbox_take(&desk->mailbox, &letters);
         while ((letter = fs_link_shift(&letters)))
-            fs_login_delivered(letter);
+            fs_auth_delivered(letter);
     }
 }
 
@@ -338,7 +338,7 @@ static void mode_jwt_takes_tokens_from_elsewhere_and_makes_none(void)
 
     fs_fixture_open(&fixture);
     options = fs_fixture_options(&fixture, FS_AUTH_OPTIONS_JWT);
-    options.jwt_algorithm = FS_AUTH_ES256;
+    options.jwt_algorithms = FS_AUTH_ES256;
     options.jwt_issuer = "https://id";
     fs_fixture_write_text(fixture.key_path, pem, 0644);
     auth = open_auth(&fixture, &options);

@@ -145,7 +145,7 @@ static void *visit_often(void *data)
                 nanosleep(&pause, NULL);
                 fs_mailbox_take(&mailbox, &letters);
             }
-            fs_login_delivered(fs_link_shift(&letters));
+            fs_auth_delivered(fs_link_shift(&letters));
         }
         visitor->ok_count += login.result == FS_LOGIN_OK;
         visitor->other_count += login.result != FS_LOGIN_OK;

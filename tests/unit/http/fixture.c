@@ -298,7 +298,7 @@ static bool run_turn(struct fixture *fixture, bool is_busy)
     fs_link_init(&letters);
     fs_mailbox_take(&fixture->logins, &letters);
     while ((letter = fs_link_shift(&letters)) != NULL)
-        fs_login_delivered(letter);
+        fs_auth_delivered(letter);
     fs_loop_deliver(&fixture->loop);
     fs_loop_turn_end(&fixture->loop);
     fs_loop_flush(&fixture->loop);
@@ -345,7 +345,11 @@ static void open_auth(struct fixture *fixture)
                                             .users_file = "",
                                             .token_ttl_us = UINT64_C(3600000000),
                                             .token_key_file = key_path,
-                                            .jwt_algorithm = FS_AUTH_HS256,
+                                            .jwt_algorithms = FS_AUTH_HS256,
+                                            .jwks_file = "",
+                                            .jwks_url = "",
+                                            .buyer_claim = "sub",
+                                            .service_file = "",
                                             .jwt_key_file = "",
                                             .jwt_issuer = "",
                                             .jwt_audience = "",
