@@ -201,7 +201,7 @@ static struct sim_value *find(struct sim_store *store, struct fs_text key)
     value = (struct sim_value *)(void *)field->value;
     if (value->expires_ms == 0 || store->clock_us / 1000 <= value->expires_ms)
         return value;
-    if (store->mode != SIM_STORE_READONLY) {
+    if (store->mode != SIM_STORE_READONLY && store->mode != SIM_STORE_MASTERDOWN) {
         sim_dict_remove(&store->keys, field);
         sim_changed_by_name(store, "del", 2, (struct fs_text[]){FS_TEXT("DEL"), key});
     }
@@ -353,7 +353,7 @@ const char *sim_mode_refusal_in_script(const struct sim_store *store,
         return misconf;
     if (store->mode == SIM_STORE_NOREPLICAS)
         return "NOREPLICAS Not enough good replicas to write.";
-    if (store->mode == SIM_STORE_READONLY)
+    if (store->mode == SIM_STORE_READONLY || store->mode == SIM_STORE_MASTERDOWN)
         return "READONLY You can't write against a read only replica.";
     return NULL;
 }
@@ -364,7 +364,8 @@ const char *sim_mode_refusal(const struct sim_store *store, const struct sim_com
         return NULL;
     if (store->mode == SIM_STORE_MISCONF && command->run == sim_do_ping)
         return misconf;
-    if (store->mode == SIM_STORE_MASTERDOWN && !(command->flags & SIM_COMMAND_WHILE_STALE))
+    if (store->mode == SIM_STORE_MASTERDOWN &&
+        !(command->flags & (SIM_COMMAND_WHILE_STALE | SIM_COMMAND_WRITES)))
         return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     if (store->mode == SIM_STORE_LOADING && !(command->flags & SIM_COMMAND_WHILE_LOADING))
         return "LOADING Redis is loading the dataset in memory";

@@ -1,7 +1,8 @@
 /* Commands on hashes and sets. */
 #include "sim/store_commands.h"
 
-#include <limits.h>
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,13 +236,16 @@ static size_t scan_count(struct sim_call *call)
 
 static bool is_cursor(struct fs_text text, uint64_t *cursor)
 {
-    *cursor = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        *cursor = *cursor * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    return text.len < 20;
+    char digits[32];
+    char *end;
+
+    if (text.len >= sizeof(digits) || (text.len > 0 && isspace((unsigned char)text.data[0])))
+        return false;
+    memcpy(digits, text.data, text.len);
+    digits[text.len] = '\0';
+    errno = 0;
+    *cursor = strtoul(digits, &end, 10);
+    return *end == '\0' && errno == 0;
 }
 
 /* The cursor is the place where the next page begins: a field that is there all the while is returned

@@ -46,7 +46,13 @@ void sim_do_wait(struct sim_call *call)
 {
     int64_t number;
 
-    if (sim_argument(call, 1, &number) && sim_argument(call, 2, &number))
+    if (call->store->mode == SIM_STORE_READONLY)
+        sim_reply_error(call,
+                        "ERR WAIT cannot be used with replica instances. Please also note that "
+                        "since Redis 4.0 if a replica is configured to be writable (which is "
+                        "not the default) writes to replicas are just local and are not "
+                        "propagated.");
+    else if (sim_argument(call, 1, &number) && sim_argument(call, 2, &number))
         sim_reply_integer(call, call->store->replica_count);
 }
 
@@ -79,7 +85,7 @@ void sim_do_keys(struct sim_call *call)
         struct fs_text key = keys->fields[i].key;
 
         snprintf(name, sizeof(name), "%.*s", (int)key.len, key.data);
-        if (fnmatch(pattern, name, 0) == 0 && sim_key_any(call, key))
+        if (keys->fields[i].is_live && fnmatch(pattern, name, 0) == 0 && sim_key_any(call, key))
             sim_reply_set_text(call, &items[n++], key);
     }
     call->reply->item_count = n;
@@ -365,6 +371,10 @@ void sim_do_setrange(struct sim_call *call)
         return;
     if (added.len == 0) {
         sim_reply_integer(call, value ? (int64_t)value->as.text.value_len : 0);
+        return;
+    }
+    if (offset > 536870912) {
+        sim_reply_error(call, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
         return;
     }
     if (offset > 65536)

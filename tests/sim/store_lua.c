@@ -195,7 +195,7 @@ static void set_reply(struct sim_call *call, lua_State *state, struct fs_reply *
             set_list(call, state, reply);
         break;
     default:
-        if (lua_toboolean(state, -1))
+        if (lua_type(state, -1) == LUA_TBOOLEAN && lua_toboolean(state, -1))
             *reply = (struct fs_reply){.kind = FS_REPLY_INTEGER, .integer = 1};
         else
             *reply = (struct fs_reply){.kind = FS_REPLY_NIL};

@@ -1,6 +1,9 @@
 /* The in-process store by itself: history, modes, rights, and what scripts leave behind. */
 #include "sim/store.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/text.h"
 #include "support/suite.h"
 
@@ -242,6 +245,50 @@ static void a_scan_in_pages_returns_every_field_once(void)
     tear_down(&fixture);
 }
 
+/* What the process says and how it ends, in a child. */
+static int end_by(struct fixture *fixture, const char *line, char *said, size_t size)
+{
+    int ends[2], status = -1;
+    ssize_t len;
+    pid_t pid;
+
+    if (pipe(ends) != 0)
+        return -1;
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        run(fixture, line);
+        _exit(0);
+    }
+    close(ends[1]);
+    len = read(ends[0], said, size - 1);
+    said[len > 0 ? len : 0] = '\0';
+    close(ends[0]);
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void what_is_not_built_ends_the_process_with_its_name(void)
+{
+    static const char *const cases[][2] = {
+        {"ZADD k 1 m", "unknown command 'ZADD'"},
+        {"SET k v GET", "unknown option of SET 'GET'"},
+        {"EVAL redis.call('LPUSH','k','v') 0", "unknown command in a script 'LPUSH'"},
+        {"EVAL return(cjson.encode({})) 0", "unknown library in a script 'cjson'"},
+    };
+    struct fixture fixture;
+    char said[256];
+
+    set_up(&fixture);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        FS_CHECK_INT(end_by(&fixture, cases[i][0], said, sizeof(said)), 3);
+        FS_CHECK_CONTAINS(said, cases[i][1]);
+    }
+    FS_CHECK_INT(end_by(&fixture, "PING", said, sizeof(said)), 0);
+    tear_down(&fixture);
+}
+
 #define TESTS(T)                                        \
     T(a_script_that_fails_keeps_what_it_wrote)          \
     T(a_copy_is_the_store_as_it_was_at_that_position)   \
@@ -251,5 +298,5 @@ static void a_scan_in_pages_returns_every_field_once(void)
     T(a_denied_command_fails_at_the_top_and_in_scripts) \
     T(a_script_is_known_to_the_store_that_was_sent_it)  \
     T(scripts_share_no_globals)                         \
-    T(a_scan_in_pages_returns_every_field_once)
+    T(a_scan_in_pages_returns_every_field_once) T(what_is_not_built_ends_the_process_with_its_name)
 FS_SUITE("sim/store", TESTS)
