@@ -17,6 +17,15 @@
 #include "transfer.h"
 #include "wait.h"
 
+/* Home refuses it by the sale's state or a limit, but units were taken for it and their PUT was not answered:
+ * whoever puts them decides it then, when the sale may sell again, so that a refusal would not be for good. */
+static bool is_overtaken(const struct fs_v4_op *op, const struct fs_ledger_decision *decision)
+{
+    return op->is_taken_for && !op->transfer &&
+           (decision->code == FS_LIMIT_REACHED || decision->code == FS_TOO_MANY ||
+            (decision->code > FS_LEDGER_STATE && decision->code < FS_LEDGER_FROZEN));
+}
+
 bool fs_v4_gather_keep(struct fs_ledger_op *state, uint64_t epoch,
                        struct fs_ledger_decision *decision)
 {
@@ -34,6 +43,10 @@ bool fs_v4_gather_keep(struct fs_ledger_op *state, uint64_t epoch,
         fs_v4_transfer_decided(state, (uint64_t)decision->sequence)) {
         decision->code = FS_DONE;
         decision->record.len = 0;
+    }
+    if (is_overtaken(op, decision)) {
+        fs_ledger_complete(state, FS_UNDETERMINED);
+        return true;
     }
     if (decision->code != FS_SOLD_OUT && !(decision->code == FS_UNKNOWN && epoch == 0))
         return false;

@@ -78,6 +78,8 @@ static void free_sale(struct fs_v4_sale *sale)
     }
     if (sale->stock)
         fs_v4_stock_give(fs_v4_of(sale->worker), sale->stock);
+    if (sale->successor)
+        fs_v4_sale_leave(sale->successor);
     free(sale);
 }
 
@@ -144,6 +146,9 @@ bool fs_v4_sale_replace(struct fs_v4_sale *sale, uint64_t layout, uint32_t shard
     next->has_layout = true;
     put_out(sale);
     put_in(next);
+    /* Ops that still wait here name shards that may be the next one's. */
+    sale->successor = next;
+    fs_v4_sale_use(next);
     sale->is_retired = true;
     fs_v4_sale_touch(sale);
     return true;

@@ -74,6 +74,7 @@ struct fs_v4_sale {
     bool has_layout; /* the store has one */
     bool is_absent;  /* and shard 0 was not there, before it was asked for again */
     bool is_missed;  /* a probe missed what a shard had, once */
+    struct fs_v4_sale *successor; /* has taken its place, and stays for as long as this does */
     bool is_retired; /* its shards count no more: another sale of this name has taken its place */
     uint32_t user_count;   /* reads, transfers and asks that need it */
     uint32_t acting_count; /* steps of the gathering under way */

@@ -120,6 +120,10 @@ static void draw_faults(struct sim_plan *plan, struct fs_random *random)
         plan->happenings[plan->happening_count++] = happening;
     }
     plan->happenings_kept = UINT32_MAX;
+    /* A lost layout of a moved sale is not noticed by all: see README.md. */
+    for (unsigned i = 0; i < plan->happening_count; i++)
+        if (sim_fault_loses(plan->happenings[i].fault))
+            plan->is_dropped[SIM_FAULT_SHARDS_CHANGED] = true;
 }
 
 void sim_plan_draw(struct sim_plan *plan, const char *strategy, uint64_t seed)
