@@ -1,8 +1,9 @@
-/* sim STRATEGY FILE [--seeds FIRST COUNT] [--trace] [--keep-going] [--report]
+/* sim STRATEGY FILE [--seeds FIRST COUNT] [--trace] [--keep-going] [--coverage]
  *
  * Runs many seeds, in processes of a hundred seeds each: a seed at which the product ends the process is
  * named as well as one of which the judge complains.  FS_SEED in the environment runs that one alone,
- * with --trace all that happens in it is printed. */
+ * with --trace all that happens in it is printed.  --coverage runs all of them in this process and says
+ * what of the scripts did not run. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +23,7 @@ struct arguments {
     const char *strategy;
     const char *file;
     uint64_t first, count;
-    bool is_traced, keeps_going, is_silent;
+    bool is_traced, keeps_going, is_silent, is_covered;
     unsigned workers;
 };
 
@@ -40,7 +41,7 @@ static void usage(void)
 {
     fprintf(stderr,
             "use: test_sim v1|v2|v3|v4 FILE.so [--seeds FIRST COUNT] [--workers N] [--trace] "
-            "[--keep-going]\n"
+            "[--keep-going] [--coverage]\n"
             "     FS_SEED=N [FS_DROP=fault,...] [FS_KEEP=bits] [FS_CLIENTS=N] [FS_OPS=N]\n");
     exit(2);
 }
@@ -74,6 +75,8 @@ static void read_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->is_traced = true;
         } else if (strcmp(argv[i], "--keep-going") == 0) {
             arguments->keeps_going = true;
+        } else if (strcmp(argv[i], "--coverage") == 0) {
+            arguments->is_covered = true;
         } else {
             usage();
         }
@@ -120,6 +123,8 @@ static void run_seeds(const struct arguments *arguments, const struct fs_strateg
 {
     struct sim_lua *lua = sim_lua_create();
 
+    if (arguments->is_covered)
+        sim_lua_record_coverage(lua);
     for (uint64_t seed = first; seed < first + count; seed++) {
         char complaint[SIM_COMPLAINT_SIZE];
         struct sim_plan plan;
@@ -136,6 +141,8 @@ static void run_seeds(const struct arguments *arguments, const struct fs_strateg
             told->has_failed = true;
         }
     }
+    if (arguments->is_covered)
+        sim_lua_print_coverage(lua, stdout);
 }
 
 static void add(struct sim_totals *sum, const struct sim_totals *part)
@@ -232,6 +239,10 @@ int main(int argc, char **argv)
         return 2;
     next = arguments.first;
     end = arguments.first + arguments.count;
+    if (arguments.is_covered) {
+        run_seeds(&arguments, type, next, arguments.count, &sum);
+        next = end;
+    }
     for (;;) {
         bool is_busy = false;
         int status;

@@ -97,8 +97,10 @@ void sim_store_set_scan_max(struct sim_store *store, size_t fields);
 /* Writes every key with its value, sorted, for people. */
 void sim_store_print(struct sim_store *store, FILE *out);
 
-/* Coverage: from the first call on, which lines and which pairs of lines (branches) of each script
- * ran, over all stores.  It slows scripts down several times. */
+/* Coverage: from the first call on, which lines and branches of each script run, over all stores.  It
+ * slows scripts down several times.  The report names each line that did not run and each way that a
+ * branch never took; lines are those of the script as it is sent, its files one after the other. */
 void sim_lua_record_coverage(struct sim_lua *lua);
+void sim_lua_print_coverage(const struct sim_lua *lua, FILE *out);
 
 #endif

@@ -251,13 +251,13 @@ static void run(struct sim_call *call, size_t number, size_t key_count, size_t a
     lua_rawgeti(state, LUA_REGISTRYINDEX, lua->scripts[number].function);
     set_texts(state, "KEYS", key_count, argv);
     set_texts(state, "ARGV", argc - key_count, argv + key_count);
-    if (lua->is_covered)
+    if (lua->trail)
         sim_coverage_begin(lua, number);
     if (lua_pcall(state, 0, 1, -2) == 0)
         set_reply(call, state, call->reply);
     else
         set_failure(call, state, &lua->scripts[number]);
-    if (lua->is_covered)
+    if (lua->trail)
         sim_coverage_end(lua);
     lua_settop(state, 0);
 }

@@ -11,6 +11,7 @@
 #define SIM_DIGEST_LEN 40u
 
 struct sim_coverage;
+struct sim_trail;
 
 struct sim_script {
     char digest[SIM_DIGEST_LEN + 1];
@@ -46,9 +47,7 @@ struct sim_lua {
     struct sim_store *store;
     bool is_dirty; /* it has written, or tried to: from here on nothing refuses its writes */
 
-    bool is_covered;
-    size_t covered; /* the script that runs */
-    int last_line;
+    struct sim_trail *trail; /* owned: of its lines; NULL: they are not recorded */
 };
 
 void sim_digest(struct fs_text source, char digest[SIM_DIGEST_LEN + 1]);

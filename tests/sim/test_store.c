@@ -245,6 +245,32 @@ static void a_scan_in_pages_returns_every_field_once(void)
     tear_down(&fixture);
 }
 
+static void the_coverage_report_names_what_did_not_run(void)
+{
+    struct fixture fixture;
+    char *report = NULL;
+    size_t size = 0;
+    FILE *out;
+
+    set_up(&fixture);
+    sim_lua_record_coverage(fixture.lua);
+    eval(&fixture, "local function add(n)\n    return n + 1\nend\n"
+                   "for i = 1, 2 do\n    if add(i) > 5 then\n        error('x')\n    end\nend\n"
+                   "if KEYS[1] then\n    return 1\nend\nreturn 2");
+    out = open_memstream(&report, &size);
+    FS_REQUIRE(out != NULL);
+    sim_lua_print_coverage(fixture.lua, out);
+    fclose(out);
+    FS_CHECK_CONTAINS(report, ": 6 of 8 lines, 4 of 6 branches");
+    FS_CHECK_CONTAINS(report, "line 6 did not run: error('x')");
+    FS_CHECK_CONTAINS(report, "line 5 never went on at 6: if add(i) > 5 then");
+    FS_CHECK_CONTAINS(report, "line 9 never went on at 12: if KEYS[1] then");
+    FS_CHECK_CONTAINS(report, "line 12 did not run: return 2");
+    FS_CHECK(strstr(report, "line 4 ") == NULL);
+    free(report);
+    tear_down(&fixture);
+}
+
 /* What the process says and how it ends, in a child. */
 static int end_by(struct fixture *fixture, const char *line, char *said, size_t size)
 {
@@ -298,5 +324,7 @@ static void what_is_not_built_ends_the_process_with_its_name(void)
     T(a_denied_command_fails_at_the_top_and_in_scripts) \
     T(a_script_is_known_to_the_store_that_was_sent_it)  \
     T(scripts_share_no_globals)                         \
-    T(a_scan_in_pages_returns_every_field_once) T(what_is_not_built_ends_the_process_with_its_name)
+    T(a_scan_in_pages_returns_every_field_once)         \
+    T(the_coverage_report_names_what_did_not_run)       \
+        T(what_is_not_built_ends_the_process_with_its_name)
 FS_SUITE("sim/store", TESTS)
