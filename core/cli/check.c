@@ -10,8 +10,8 @@ static void print_probe(void *data, const char *what, const char *detail, const 
 {
     FILE *out = data;
 
-    fprintf(out, "%-5s %-13s %s%s%s\n", problem ? "wrong" : "fine", what, detail,
-            problem ? ": " : "", problem ? problem : "");
+    fprintf(out, "%-5s %-18s %s%s%s\n", problem ? "wrong" : "fine", what, detail,
+            problem && detail[0] ? ": " : "", problem ? problem : "");
 }
 
 int fs_cli_check_config(const struct fs_cli_options *options, const struct fs_cli_io *io)
@@ -27,6 +27,9 @@ int fs_cli_check_config(const struct fs_cli_options *options, const struct fs_cl
     if (options->is_probe &&
         fs_settings_probe(options->settings, print_probe, io->out, &error) != 0)
         return fs_cli_fail(io, "%s", error.text);
+    fputs(options->is_probe ? "ok: a start would find all that it needs\n"
+                            : "# ok: no mistakes; --probe also tries what a start needs\n",
+          io->out);
     return FS_CLI_FINE;
 }
 

@@ -71,6 +71,16 @@ static int check_jwt(const struct fs_config_builder *builder, const struct fs_co
     return 0;
 }
 
+static int check_http2(const struct fs_config_builder *builder, const struct fs_config *config,
+                       struct fs_config_error *error)
+{
+    if (!config->http2 || config->tls_certificate[0])
+        return 0;
+    return fs_config_fail(error, origin_of(builder, "http.http2"),
+                          "'http.http2' needs TLS, where clients choose it: set "
+                          "'tls.certificate' and 'tls.key', or leave it at false");
+}
+
 static int check_auth(const struct fs_config_builder *builder, const struct fs_config *config,
                       struct fs_config_error *error)
 {
@@ -108,6 +118,9 @@ static int check_listeners(const struct fs_config_builder *builder, const struct
 {
     struct fs_config_address one, other;
 
+    if (config->listen.count == 0)
+        return fs_config_fail(error, origin_of(builder, "listen"),
+                              "'listen' needs at least one address");
     for (size_t i = 0; i < config->listen.count; i++) {
         const char *text = config->listen.items[i];
         if (fs_config_address_parse("listen", text, NULL, &one, error) != 0)
@@ -142,17 +155,14 @@ int fs_config_check(const struct fs_config_builder *builder, const struct fs_con
 {
     static int (*const CHECKS[])(const struct fs_config_builder *, const struct fs_config *,
                                  struct fs_config_error *) = {
-        check_tls, check_auth, check_listeners, check_demo, check_replicas};
+        check_http2, check_tls, check_auth, check_listeners, check_demo, check_replicas};
+    struct fs_config_mistakes mistakes = {.count = 0};
     int rc = 0;
 
-    if (config->listen.count == 0)
-        return fs_config_fail(error, origin_of(builder, "listen"),
-                              "'listen' needs at least one address");
-    if (config->http2 && config->tls_certificate[0] == '\0')
-        return fs_config_fail(error, origin_of(builder, "http.http2"),
-                              "'http.http2' needs TLS, where clients choose it: set "
-                              "'tls.certificate' and 'tls.key', or leave it at false");
-    for (size_t i = 0; rc == 0 && i < sizeof(CHECKS) / sizeof(CHECKS[0]); i++)
+    for (size_t i = 0; rc == 0 && i < sizeof(CHECKS) / sizeof(CHECKS[0]); i++) {
         rc = CHECKS[i](builder, config, error);
-    return rc;
+        if (rc != 0)
+            rc = fs_config_mistakes_add(&mistakes, rc, error);
+    }
+    return fs_config_mistakes_end(&mistakes, rc, error);
 }

@@ -99,13 +99,27 @@ static const yaml_char_t *event_tag(const yaml_event_t *event)
                                                       : NULL;
 }
 
+static void count_event(struct fs_config_events *events)
+{
+    yaml_event_type_t type = events->event.type;
+
+    events->count++;
+    if (type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT)
+        events->depth++;
+    else if (type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT)
+        events->depth--;
+}
+
 int fs_config_events_next(struct fs_config_events *events)
 {
     yaml_event_t *event = &events->event;
 
     yaml_event_delete(event);
-    if (!yaml_parser_parse(&events->parser, event))
+    if (!yaml_parser_parse(&events->parser, event)) {
+        events->is_broken = true;
         return syntax_fail(events);
+    }
+    count_event(events);
     if (event->type == YAML_ALIAS_EVENT || event_anchor(event))
         return fs_config_fail(events->error, fs_config_events_place(events, event->start_mark),
                               "anchors (&) and aliases (*) are not used here; write the value, in "

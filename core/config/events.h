@@ -15,6 +15,9 @@ struct fs_config_events {
     struct fs_text text;
     struct fs_config_error *error;
     char where[FS_CONFIG_WHERE_SIZE]; /* the place last asked for */
+    size_t count;                     /* events that were made current */
+    size_t depth;                     /* maps and lists that have begun and not ended */
+    bool is_broken;                   /* there is no next event */
 };
 
 /* A key as it was met. */

@@ -211,15 +211,20 @@ int fs_config_read_environment(struct fs_config_builder *builder, char *const *e
                                struct fs_config_error *error)
 {
     struct fs_config_layer *layer = &builder->layers[FS_CONFIG_FROM_ENVIRONMENT];
+    struct fs_config_mistakes mistakes = {.count = 0};
     struct fs_config_layer fresh;
     int rc = 0;
 
     if (fs_config_layer_init(&fresh) != 0)
         return fs_config_fail_memory(error);
-    for (size_t i = 0; rc == 0 && environment[i]; i++)
+    for (size_t i = 0; rc == 0 && environment[i]; i++) {
         rc = read_own(&fresh, environment[i], error);
+        if (rc != 0)
+            rc = fs_config_mistakes_add(&mistakes, rc, error);
+    }
     if (rc == 0)
         rc = read_plan(&fresh, environment, error);
+    rc = fs_config_mistakes_end(&mistakes, rc, error);
     if (rc != 0) {
         fs_config_layer_dispose(&fresh);
         return rc;

@@ -67,6 +67,39 @@ const char *fs_config_show(struct fs_text text, char shown[FS_CONFIG_SHOWN_SIZE]
     return shown;
 }
 
+int fs_config_mistakes_add(struct fs_config_mistakes *mistakes, int rc,
+                           const struct fs_config_error *error)
+{
+    size_t len = strlen(error->text);
+
+    if (rc != -EINVAL)
+        return rc;
+    mistakes->count++;
+    if (mistakes->len + len + 32 > sizeof(mistakes->text)) { /* there stays room for "and n more" */
+        mistakes->left_out++;
+        return 0;
+    }
+    mistakes->len +=
+        (size_t)snprintf(mistakes->text + mistakes->len, sizeof(mistakes->text) - mistakes->len,
+                         "%s%s", mistakes->len > 0 ? "\n" : "", error->text);
+    return 0;
+}
+
+int fs_config_mistakes_end(struct fs_config_mistakes *mistakes, int rc,
+                           struct fs_config_error *error)
+{
+    if (rc != 0)
+        rc = fs_config_mistakes_add(mistakes, rc, error);
+    if (rc != 0 || mistakes->count == 0)
+        return rc;
+    if (mistakes->left_out > 0)
+        snprintf(mistakes->text + mistakes->len, sizeof(mistakes->text) - mistakes->len,
+                 "\nand %u more", mistakes->left_out);
+    if (mistakes->len > 0)
+        memcpy(error->text, mistakes->text, sizeof(error->text));
+    return -EINVAL;
+}
+
 struct fs_config_url_parts fs_config_url_split(struct fs_text text)
 {
     const char *scheme_end = memmem(text.data, text.len, "://", 3);

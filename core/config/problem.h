@@ -18,6 +18,22 @@ bool fs_config_is_control(uint32_t code);
 /* Replaces such characters, and bytes that are not UTF-8, by "?" in place. */
 void fs_config_clean(char *text);
 
+/* Mistakes that do not keep the rest from being read: all are told, a line each.  Zero it to init. */
+struct fs_config_mistakes {
+    char text[FS_CONFIG_ERROR_SIZE];
+    size_t len;
+    unsigned count;
+    unsigned left_out; /* there was no room for them */
+};
+
+/* Adds one.  Returns 0, or rc where nothing more can be read (-ENOMEM). */
+int fs_config_mistakes_add(struct fs_config_mistakes *mistakes, int rc,
+                           const struct fs_config_error *error);
+
+/* rc and error of the last step, and what was added before: returns 0, or a failure that tells all. */
+int fs_config_mistakes_end(struct fs_config_mistakes *mistakes, int rc,
+                           struct fs_config_error *error);
+
 /* Says that memory ran out and returns -ENOMEM. */
 int fs_config_fail_memory(struct fs_config_error *error);
 

@@ -21,7 +21,22 @@ struct reader {
     struct fs_config_events events;
     struct fs_config_layer *layer;
     size_t *section_lines; /* owned: by the index of a section's first key; 0: not seen */
+    struct fs_config_mistakes mistakes;
 };
+
+/* After a mistake in a key or its value: goes on behind the value.  key_count, depth: events and depth when
+ * the key was the current event.  Returns 0, or rc where the file cannot be read further. */
+static int recover(struct reader *reader, int rc, size_t key_count, size_t depth)
+{
+    struct fs_config_events *events = &reader->events;
+
+    if (events->is_broken || fs_config_mistakes_add(&reader->mistakes, rc, events->error) != 0)
+        return rc;
+    rc = events->count == key_count ? fs_config_events_next(events) : 0;
+    while (rc == 0 && events->depth > depth)
+        rc = fs_config_events_next(events);
+    return events->is_broken ? rc : 0;
+}
 
 static int unknown_fail(struct reader *reader, const struct fs_config_met *met, bool product)
 {
@@ -207,20 +222,34 @@ static int read_key(struct reader *reader, const struct fs_config_key *key,
     return rc == 0 ? read_value(reader, key, met->mark.line + 1) : rc;
 }
 
-static int read_section(struct reader *reader, const char *section)
+static int read_section_key(struct reader *reader, const char *section)
 {
     const struct fs_config_key *key;
     struct fs_config_met met;
+    int rc = fs_config_events_meet(&reader->events, section, &met);
+
+    if (rc != 0)
+        return rc;
+    key = fs_config_key_find(fs_text_of(met.path));
+    return key ? read_key(reader, key, &met) : unknown_fail(reader, &met, false);
+}
+
+/* Each key of the map whose first event is the current one; "": those of the top. */
+static int read_keys(struct reader *reader, const char *section,
+                     int (*read_one)(struct reader *reader, const char *section))
+{
     int rc;
 
     while ((rc = fs_config_events_next(&reader->events)) == 0 &&
            reader->events.event.type != YAML_MAPPING_END_EVENT) {
-        if ((rc = fs_config_events_meet(&reader->events, section, &met)) != 0)
+        bool is_map = reader->events.event.type != YAML_SCALAR_EVENT;
+        size_t depth = reader->events.depth;
+        size_t key_count = reader->events.count;
+
+        rc = read_one(reader, section);
+        if (rc != 0 && is_map) /* a key that is no word: what follows is not understood */
             break;
-        key = fs_config_key_find(fs_text_of(met.path));
-        if (!key)
-            return unknown_fail(reader, &met, false);
-        if ((rc = read_key(reader, key, &met)) != 0)
+        if (rc != 0 && (rc = recover(reader, rc, key_count, depth)) != 0)
             break;
     }
     return rc;
@@ -244,33 +273,27 @@ static int enter_section(struct reader *reader, const struct fs_config_key *firs
             reader->events.error,
             fs_config_events_place(&reader->events, reader->events.event.start_mark),
             "'%s' is a section: its keys stand below it, such as '%s'", met->path, first->path);
-    return read_section(reader, met->path);
+    return read_keys(reader, met->path, read_section_key);
 }
 
-static int read_top(struct reader *reader)
+static int read_top_key(struct reader *reader, const char *none)
 {
     const struct fs_config_key *key, *section;
     struct fs_config_met met;
-    int rc;
+    int rc = fs_config_events_meet(&reader->events, none, &met);
 
-    while ((rc = fs_config_events_next(&reader->events)) == 0 &&
-           reader->events.event.type != YAML_MAPPING_END_EVENT) {
-        if ((rc = fs_config_events_meet(&reader->events, "", &met)) != 0)
-            break;
-        key = fs_config_key_find(fs_text_of(met.path));
-        section = fs_config_section_find(fs_text_of(met.path));
-        if (key && strchr(met.path, '.'))
-            return fs_config_fail(reader->events.error,
-                                  fs_config_events_place(&reader->events, met.mark),
-                                  "in a file, '%s' is '%s:' below '%.*s:'", met.path,
-                                  strchr(met.path, '.') + 1, (int)strcspn(met.path, "."), met.path);
-        if (!key && !section)
-            return unknown_fail(reader, &met, false);
-        rc = key ? read_key(reader, key, &met) : enter_section(reader, section, &met);
-        if (rc != 0)
-            break;
-    }
-    return rc;
+    if (rc != 0)
+        return rc;
+    key = fs_config_key_find(fs_text_of(met.path));
+    section = fs_config_section_find(fs_text_of(met.path));
+    if (key && strchr(met.path, '.'))
+        return fs_config_fail(reader->events.error,
+                              fs_config_events_place(&reader->events, met.mark),
+                              "in a file, '%s' is '%s:' below '%.*s:'", met.path,
+                              strchr(met.path, '.') + 1, (int)strcspn(met.path, "."), met.path);
+    if (!key && !section)
+        return unknown_fail(reader, &met, false);
+    return key ? read_key(reader, key, &met) : enter_section(reader, section, &met);
 }
 
 static int read_stream(struct reader *reader)
@@ -283,7 +306,7 @@ static int read_stream(struct reader *reader)
         return rc;
     rc = fs_config_events_next(&reader->events);
     if (rc == 0 && reader->events.event.type == YAML_MAPPING_START_EVENT)
-        rc = read_top(reader);
+        rc = read_keys(reader, "", read_top_key);
     else if (rc == 0 && !fs_config_events_is_null(&reader->events))
         rc =
             fs_config_fail(reader->events.error,
@@ -318,7 +341,7 @@ int fs_config_yaml_read(struct fs_config_layer *layer, const char *name, struct 
     rc = fs_config_events_init(&reader.events, name, text, error);
     if (rc != 0)
         goto free_lines;
-    rc = read_stream(&reader);
+    rc = fs_config_mistakes_end(&reader.mistakes, read_stream(&reader), error);
     fs_config_events_dispose(&reader.events);
 
 free_lines:

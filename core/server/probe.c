@@ -1,22 +1,22 @@
-/* Tries what a start would need, without starting: for check-config --probe. */
+/* check-config --probe: opens the parts of a server as a start does, but none that serves anybody, in a
+ * folder of its own, and closes them again. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/http2_proof.h"
-#include "server/server.h"
+#include "server/parts.h"
+#include "server/rehearsal.h"
 #include "server/settings.h"
-#include "server/strategies.h"
-#include "server/tls.h"
 
 struct probe {
-    const struct fs_config *config;
     void (*each)(void *data, const char *what, const char *detail, const char *problem);
     void *data;
-    struct fs_log log; /* quiet: what is wrong is told by each() */
+    struct fs_server *server;      /* owned */
+    struct fs_rehearsal rehearsal; /* the folder */
+    char logged[512];              /* the last warning or error */
     bool is_wrong;
 };
 
@@ -26,113 +26,92 @@ static void report(struct probe *probe, const char *what, const char *detail, co
     probe->each(probe->data, what, detail, problem);
 }
 
-static void stay_silent(void *data, enum fs_log_level level, const char *line)
+static void keep_line(void *data, enum fs_server_log_level level, const char *line)
 {
-    (void)data;
-    (void)level;
-    (void)line;
+    struct probe *probe = data;
+    const char *message = strstr(line, ": ");
+
+    if (level >= FS_SERVER_WARNING)
+        snprintf(probe->logged, sizeof(probe->logged), "%s", message ? message + 2 : line);
 }
 
-static void probe_strategy(struct probe *probe)
+/* What a part is about, where the configuration says it. */
+static const char *detail_of(const struct probe *probe, const struct fs_part *part, bool is_open)
 {
-    struct fs_strategy_module module;
-    char problem[FS_LOADER_ERROR_SIZE];
-    char *dir = fs_strategies_dir(probe->config->strategy_dir);
+    const struct fs_server *server = probe->server;
+    const struct fs_config *config = server->config;
 
-    if (!dir) {
-        report(probe, "strategy", probe->config->strategy, "out of memory");
-        return;
+    switch (part->reached) {
+    case FS_STAGE_MODULE:
+        return is_open ? server->module.path : config->strategy;
+    case FS_STAGE_FILES:
+        if (strcmp(part->name, "certificate") == 0)
+            return config->tls_certificate[0] ? config->tls_certificate : "none";
+        return strcmp(part->name, "access log") == 0 ? config->http_access_log
+                                                     : probe->rehearsal.wanted;
+    case FS_STAGE_STORE:
+        if (!part->close || !is_open)
+            return "";
+        return !server->redis                       ? "none is needed"
+               : fs_redis_is_private(server->redis) ? "a private redis-server can be started"
+                                                    : fs_redis_node_name(server->redis, 0);
+    default:
+        return "";
     }
-    if (fs_strategy_load(probe->config->strategy, dir, &module, problem) == 0) {
-        report(probe, "strategy", module.path, NULL);
-        fs_strategy_unload(&module);
-    } else {
-        report(probe, "strategy", probe->config->strategy, problem);
-    }
-    free(dir);
 }
 
-/* The folder itself, or where it would be made. */
-static void probe_data_dir(struct probe *probe)
+/* The log of a strategy says more than the error of its open(). */
+static void tell_failure(struct probe *probe, const struct fs_part *part, struct fs_error *error)
 {
-    const char *path = probe->config->data_dir;
-    const char *slash = strrchr(path, '/');
-    struct stat status;
-    char *parent;
+    char problem[sizeof(error->text) + sizeof(probe->logged) + 8];
 
-    if (stat(path, &status) == 0) {
-        report(probe, "data folder", path,
-               !S_ISDIR(status.st_mode)                ? "it is no folder"
-               : access(path, R_OK | W_OK | X_OK) != 0 ? strerror(errno)
-                                                       : NULL);
-        return;
-    }
-    parent = slash == path ? strdup("/")
-             : slash       ? strndup(path, (size_t)(slash - path))
-                           : strdup(".");
-    report(probe, "data folder", path,
-           !parent                            ? "out of memory"
-           : access(parent, W_OK | X_OK) != 0 ? strerror(errno)
-                                              : NULL);
-    free(parent);
+    snprintf(problem, sizeof(problem), "%s%s%s", error->text, probe->logged[0] ? ": " : "",
+             probe->logged);
+    fs_rehearsal_rename(&probe->rehearsal, problem);
+    report(probe, part->name, detail_of(probe, part, false), problem);
 }
 
-/* The key that a first start would make is made aside and removed. */
-static void probe_auth(struct probe *probe)
+/* Whether what the part needs is open. */
+static bool may_open(const struct probe *probe, const struct fs_part *part, const bool *is_open)
 {
-    const struct fs_config *config = probe->config;
-    char folder[] = "/tmp/flashsale-probe-XXXXXX";
-    struct fs_server server = {0};
-    char problem[FS_AUTH_ERROR_SIZE];
-    struct fs_auth_options options;
-    struct fs_auth *auth;
-    char made[sizeof(folder) + 16];
-    char *key;
-    int rc;
+    bool needs_folder = part->needed == FS_STAGE_FILES || part->reached > FS_STAGE_AUTH ||
+                        part->open == fs_server_parts[FS_PART_DATA_FOLDER].open;
 
-    if (!mkdtemp(folder)) {
-        report(probe, "log-ins", "users and keys", strerror(errno));
-        return;
-    }
-    snprintf(made, sizeof(made), "%s/token.key", folder);
-    rc = config->auth_token_key_file[0] != '\0' ? asprintf(&key, "%s", config->auth_token_key_file)
-                                                : asprintf(&key, "%s/token.key", config->data_dir);
-    server.token_key_file = rc < 0 || access(key, F_OK) != 0 ? made : key;
-    options = fs_server_auth_options(&server, config);
-    if (fs_auth_create(&options, &probe->log, &auth, problem) == 0) {
-        report(probe, "log-ins", "users and keys", NULL);
-        fs_auth_destroy(auth);
-    } else {
-        report(probe, "log-ins", "users and keys", problem);
-    }
-    if (rc >= 0)
-        free(key);
-    unlink(made);
-    rmdir(folder);
+    return part->is_rehearsed && is_open[part->needed] && (part->close || is_open[part->reached]) &&
+           (probe->rehearsal.folder || !needs_folder);
 }
 
-static void probe_tls(struct probe *probe)
+static void rehearse(struct probe *probe)
 {
-    char problem[FS_TLS_ERROR_SIZE];
-    SSL_CTX *tls;
+    /* Closing the files copes with however many of them are open. */
+    bool is_open[FS_STAGE_LISTENING + 1] = {
+        [FS_STAGE_NOTHING] = true, [FS_STAGE_CONFIG] = true, [FS_STAGE_FILES] = true};
 
-    if (probe->config->tls_certificate[0] == '\0')
-        return;
-    if (fs_tls_create(probe->config->tls_certificate, probe->config->tls_key, probe->config->http2,
-                      &probe->log, &tls, problem) == 0) {
-        report(probe, "certificate", probe->config->tls_certificate, NULL);
-        fs_tls_destroy(tls);
-    } else {
-        report(probe, "certificate", probe->config->tls_certificate, problem);
+    for (size_t i = FS_PART_CONFIGURATION + 1; i < fs_server_part_count; i++) {
+        const struct fs_part *part = &fs_server_parts[i];
+        struct fs_error error = {.text = ""};
+
+        if (!may_open(probe, part, is_open))
+            continue;
+        probe->logged[0] = '\0';
+        if (part->open(probe->server, &error) != 0) {
+            tell_failure(probe, part, &error);
+            continue;
+        }
+        is_open[part->reached] = true;
+        report(probe, part->name, detail_of(probe, part, true), NULL);
     }
+    for (size_t i = fs_server_part_count; i-- > 0;)
+        if (fs_server_parts[i].close && is_open[fs_server_parts[i].reached])
+            fs_server_parts[i].close(probe->server);
 }
 
 /* A start would go on without it; whoever asks beforehand wants to know. */
-static void probe_http2(struct probe *probe)
+static void tell_http2(struct probe *probe, const struct fs_config *config)
 {
     char problem[FS_HTTP2_PROOF_ERROR_SIZE];
 
-    if (probe->config->http2)
+    if (config->http2)
         report(probe, "HTTP/2", "its guard", fs_http2_prove(problem) == 0 ? NULL : problem);
 }
 
@@ -149,27 +128,36 @@ static void probe_address(struct probe *probe, const char *key, const char *text
     }
 }
 
+static void probe_all(struct probe *probe, struct fs_config *config)
+{
+    struct fs_error error = {.text = ""};
+
+    tell_http2(probe, config);
+    for (size_t i = 0; i < config->listen.count; i++)
+        probe_address(probe, "listen", config->listen.items[i]);
+    probe_address(probe, "admin.listen", config->admin_listen);
+    if (fs_rehearsal_begin(&probe->rehearsal, config, &error) != 0)
+        report(probe, "data folder", config->data_dir, error.text);
+    rehearse(probe);
+    fs_rehearsal_end(&probe->rehearsal);
+}
+
 int fs_settings_probe(const struct fs_settings *settings,
                       void (*each)(void *data, const char *what, const char *detail,
                                    const char *problem),
                       void *data, struct fs_error *error)
 {
     struct probe probe = {.each = each, .data = data};
-    struct fs_config *config;
-    int rc = fs_settings_finish(settings, &config, error);
+    int rc = fs_server_create(settings, &probe.server, error);
 
     if (rc != 0)
         return rc;
-    probe.config = config;
-    fs_log_init(&probe.log, FS_LOG_ERROR, FS_LOG_TEXT, stay_silent, NULL);
-    probe_strategy(&probe);
-    probe_data_dir(&probe);
-    probe_auth(&probe);
-    probe_tls(&probe);
-    probe_http2(&probe);
-    for (size_t i = 0; i < config->listen.count; i++)
-        probe_address(&probe, "listen", config->listen.items[i]);
-    probe_address(&probe, "admin.listen", config->admin_listen);
-    fs_config_destroy(config);
+    fs_server_set_log(probe.server, keep_line, &probe);
+    rc = fs_server_parts[FS_PART_CONFIGURATION].open(probe.server, error);
+    if (rc == 0)
+        probe_all(&probe, probe.server->config);
+    fs_server_destroy(probe.server);
+    if (rc != 0)
+        return rc;
     return probe.is_wrong ? fs_error_set(error, -EINVAL, "a start would fail") : 0;
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "http/access_log.h"
+#include "server/parts.h"
 #include "server/server.h"
 #include "server/tls.h"
 
@@ -196,7 +197,7 @@ static void destroy_workers(struct fs_server *server)
     server->loops = NULL;
 }
 
-static void close_files(struct fs_server *server)
+void fs_server_close_files(struct fs_server *server)
 {
     free(server->token_key_file);
     server->token_key_file = NULL;
@@ -212,7 +213,7 @@ static void close_files(struct fs_server *server)
     server->data_dir = NULL;
 }
 
-static void close_strategy(struct fs_server *server)
+void fs_server_close_strategy(struct fs_server *server)
 {
     server->module.strategy.close(server->strategy);
     server->strategy = NULL;
@@ -220,11 +221,42 @@ static void close_strategy(struct fs_server *server)
     server->strategy_options = NULL;
 }
 
-static void close_module(struct fs_server *server)
+void fs_server_close_module(struct fs_server *server)
 {
     fs_strategy_unload(&server->module);
     free(server->strategy_dir);
     server->strategy_dir = NULL;
+}
+
+void fs_server_close_store(struct fs_server *server)
+{
+    if (server->redis)
+        fs_redis_destroy(server->redis);
+    server->redis = NULL;
+}
+
+void fs_server_close_auth(struct fs_server *server)
+{
+    fs_auth_destroy(server->auth);
+    server->auth = NULL;
+}
+
+void fs_server_close_config(struct fs_server *server)
+{
+    fs_config_destroy(server->config);
+    server->config = NULL;
+}
+
+/* The parts below the routes, the last one first. */
+static void close_parts(struct fs_server *server, enum fs_server_stage stage, bool with_strategy)
+{
+    for (size_t i = fs_server_part_count; i-- > 0;) {
+        const struct fs_part *part = &fs_server_parts[i];
+
+        if (part->close && part->reached <= stage &&
+            with_strategy == (part->reached == FS_STAGE_STRATEGY))
+            part->close(server);
+    }
 }
 
 int fs_server_close(struct fs_server *server)
@@ -236,8 +268,7 @@ int fs_server_close(struct fs_server *server)
         rc = close_listening(server);
     if (stage >= FS_STAGE_WORKERS && !close_workers(server))
         return give_up(server);
-    if (stage >= FS_STAGE_STRATEGY)
-        close_strategy(server);
+    close_parts(server, stage, true); /* while its loops are there */
     if (stage >= FS_STAGE_WORKERS)
         destroy_workers(server);
     if (stage >= FS_STAGE_HTTP) {
@@ -245,22 +276,7 @@ int fs_server_close(struct fs_server *server)
         free(server->http_settings);
         server->http_settings = NULL;
     }
-    if (stage >= FS_STAGE_STORE && server->redis) {
-        fs_redis_destroy(server->redis);
-        server->redis = NULL;
-    }
-    if (stage >= FS_STAGE_AUTH) {
-        fs_auth_destroy(server->auth);
-        server->auth = NULL;
-    }
-    if (stage >= FS_STAGE_FILES)
-        close_files(server);
-    if (stage >= FS_STAGE_MODULE)
-        close_module(server);
-    if (stage >= FS_STAGE_CONFIG) {
-        fs_config_destroy(server->config);
-        server->config = NULL;
-    }
+    close_parts(server, stage, false);
     server->stage = FS_STAGE_NOTHING;
     return rc;
 }

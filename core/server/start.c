@@ -10,6 +10,7 @@
 #include "base/line_writer.h"
 #include "http/access_log.h"
 #include "server/http2_proof.h"
+#include "server/parts.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/strategies.h"
@@ -116,10 +117,6 @@ static int open_files(struct fs_server *server, struct fs_error *error)
         return fs_error_set(error, -ENOMEM, "out of memory");
     rc = fs_admin_token_read(server->admin_token_file, config->admin_token_file[0] == '\0',
                              server->admin_token, error);
-    if (rc == 0)
-        rc = open_access_log(server, error);
-    if (rc == 0)
-        rc = open_tls(server, error);
     if (rc != 0)
         return rc;
     if (config->auth_token_key_file[0] != '\0')
@@ -363,32 +360,32 @@ static int fault_of_named(int rc)
     }
 }
 
+const struct fs_part fs_server_parts[] = {
+    {"configuration", open_config, fs_server_close_config, FS_STAGE_CONFIG, 0, false, true},
+    {"strategy", load_module, fs_server_close_module, FS_STAGE_MODULE, 0, true, true},
+    {"data folder", open_files, fs_server_close_files, FS_STAGE_FILES, 0, true, true},
+    {"certificate", open_tls, NULL, FS_STAGE_FILES, 0, true, true},
+    {"access log", open_access_log, NULL, FS_STAGE_FILES, 0, true, true},
+    {"log-ins", open_auth, fs_server_close_auth, FS_STAGE_AUTH, FS_STAGE_FILES, true, true},
+    {"store", open_store, fs_server_close_store, FS_STAGE_STORE, FS_STAGE_MODULE, false, true},
+    {"descriptors", share_descriptors, NULL, FS_STAGE_STORE, FS_STAGE_STORE, false, true},
+    {"strategy's options", open_strategy, fs_server_close_strategy, FS_STAGE_STRATEGY,
+     FS_STAGE_STORE, false, true},
+    {"routes", open_http, NULL, FS_STAGE_HTTP, 0, false, false},
+    {"event loops", fs_server_open_loops, NULL, FS_STAGE_WORKERS, 0, false, false},
+    {"products", fs_server_seed, NULL, FS_STAGE_WORKERS, 0, false, false},
+    {"listeners", fs_server_listen, NULL, FS_STAGE_LISTENING, 0, false, false},
+};
+const size_t fs_server_part_count = sizeof(fs_server_parts) / sizeof(fs_server_parts[0]);
+
 int fs_server_open(struct fs_server *server, struct fs_error *error)
 {
-    static const struct {
-        int (*open)(struct fs_server *server, struct fs_error *error);
-        enum fs_server_stage reached;
-        bool opens_what_is_named;
-    } steps[] = {
-        {open_config, FS_STAGE_CONFIG, false},
-        {load_module, FS_STAGE_MODULE, true},
-        {open_files, FS_STAGE_FILES, true},
-        {open_auth, FS_STAGE_AUTH, true},
-        {open_store, FS_STAGE_STORE, false},
-        {share_descriptors, FS_STAGE_STORE, false},
-        {open_strategy, FS_STAGE_STRATEGY, false},
-        {open_http, FS_STAGE_HTTP, false},
-        {fs_server_open_loops, FS_STAGE_WORKERS, false},
-        {fs_server_seed, FS_STAGE_WORKERS, false},
-        {fs_server_listen, FS_STAGE_LISTENING, false},
-    };
-
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        int rc = steps[i].open(server, error);
+    for (size_t i = 0; i < fs_server_part_count; i++) {
+        int rc = fs_server_parts[i].open(server, error);
 
         if (rc != 0)
-            return steps[i].opens_what_is_named ? fault_of_named(rc) : rc;
-        server->stage = steps[i].reached;
+            return fs_server_parts[i].names_files ? fault_of_named(rc) : rc;
+        server->stage = fs_server_parts[i].reached;
         if (atomic_load(&server->is_cut))
             return fs_error_set(error, -EINTR, "the start was broken off");
     }

@@ -285,7 +285,7 @@ static void a_probe_names_everything_that_is_wrong(void)
     FS_CHECK_INT(fs_settings_probe(one.settings, keep_finding, &findings, &one.error), -EINVAL);
     FS_CHECK_INT(findings.wrong_count, 3);
     FS_CHECK_CONTAINS(findings.wrong, "strategy: /nowhere/none.so");
-    FS_CHECK_CONTAINS(findings.wrong, "data folder: it is no folder");
+    FS_CHECK_CONTAINS(findings.wrong, "data folder: data_dir: ");
     FS_CHECK_CONTAINS(findings.wrong, "listen: ");
     fixture_close(&one);
     fixture_close(&first);
