@@ -73,9 +73,11 @@ struct fs_config {
     size_t product_count;
 
     /* purchase */
-    uint32_t purchase_max_quantity;  /* purchase.max_quantity: 10; 1 to 1,000,000 */
-    uint32_t purchase_in_flight_max; /* purchase.in_flight_max: 16384 per worker */
-    uint64_t purchase_deadline_us;   /* purchase.deadline: 2s; 10ms to 60s */
+    uint32_t purchase_max_quantity;     /* purchase.max_quantity: 10; 1 to 1,000,000 */
+    uint32_t purchase_in_flight_max;    /* purchase.in_flight_max: 16384 per worker */
+    uint64_t purchase_deadline_us;      /* purchase.deadline: 2s; 10ms to 60s */
+    uint32_t purchase_rate_per_buyer;   /* purchase.rate_per_buyer: 0: no limit; a second */
+    uint32_t purchase_rate_per_address; /* purchase.rate_per_address: 0: no limit; a second */
 
     /* http */
     uint64_t http_request_timeout_us;     /* http.request_timeout: 10s: head and body in full */

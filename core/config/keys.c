@@ -151,6 +151,18 @@ static const struct fs_config_key KEYS[] = {
      "Purchases being decided at once; more are answered 503 busy.", NULL, NULL},
     {"purchase.deadline", FS_CONFIG_DURATION, FIELD(purchase_deadline_us), 10 * MILLISECOND, MINUTE,
      "2s", "", "After this a buyer is answered, also when the store was silent.", NULL, NULL},
+    {"purchase.rate_per_buyer", FS_CONFIG_INTEGER, FIELD(purchase_rate_per_buyer), 0, 1000000, "0",
+     "requests a second",
+     "Purchases, cancels and lookups of orders of one buyer on this server, with a second's worth "
+     "at "
+     "once; more are answered 429 with Retry-After. 0: no limit.",
+     NULL, NULL},
+    {"purchase.rate_per_address", FS_CONFIG_INTEGER, FIELD(purchase_rate_per_address), 0, 1000000,
+     "0", "requests a second",
+     "The same of one client address, which may be many buyers; an IPv6 address counts as its /64. "
+     "0: "
+     "no limit.",
+     NULL, NULL},
     {"http.request_timeout", FS_CONFIG_DURATION, FIELD(http_request_timeout_us), 100 * MILLISECOND,
      10 * MINUTE, "10s", "", "Within this the head and body of a request must have come in full.",
      NULL, NULL},

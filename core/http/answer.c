@@ -93,6 +93,16 @@ const char *fs_answer_next_step(enum fs_sale_state state)
     }
 }
 
+void fs_answer_amend_cancelled(struct fs_buffer *buffer, const struct fs_order_info *order)
+{
+    if (order->status != FS_ORDER_CANCELLED)
+        return;
+    buffer->len--; /* the brace */
+    fs_buffer_add(buffer, FS_TEXT(",\"status\":\"cancelled\",\"cancelled_at\":"));
+    fs_answer_add_time(buffer, order->cancelled_at_ms);
+    fs_buffer_add(buffer, FS_TEXT("}"));
+}
+
 static void add_name(struct fs_buffer *buffer, const char *name)
 {
     fs_buffer_add(buffer, FS_TEXT(",\""));

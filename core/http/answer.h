@@ -22,6 +22,9 @@ const char *fs_answer_next_step(enum fs_sale_state state);
 
 void fs_answer_add_purchase(struct fs_buffer *buffer, const struct fs_order_id *order,
                             struct fs_text product, uint32_t quantity, int64_t remaining);
+
+/* A purchase that was added last is the replay of order: where that was cancelled since, it says so. */
+void fs_answer_amend_cancelled(struct fs_buffer *buffer, const struct fs_order_info *order);
 void fs_answer_add_inventory(struct fs_buffer *buffer, const struct fs_sale_info *sale);
 
 /* The members reason, since and next_step, each behind a comma. */

@@ -130,6 +130,14 @@ static h2o_hostconf_t *add_host(struct fs_http_server *server, const char *name,
     return host;
 }
 
+void fs_http_server_dispose(struct fs_http_server *server)
+{
+    fs_guard_dispose(&server->guard);
+    fs_rates_dispose(&server->buyer_rates);
+    fs_rates_dispose(&server->address_rates);
+    h2o_config_dispose(&server->h2o);
+}
+
 int fs_http_server_init(struct fs_http_server *server)
 {
     h2o_globalconf_t *config = &server->h2o;
@@ -151,13 +159,11 @@ int fs_http_server_init(struct fs_http_server *server)
     server->admin_hosts[0] = server->admin_host;
     server->main_hosts[1] = server->admin_hosts[1] = NULL;
     fs_guard_init(&server->guard);
+    if (fs_rates_init(&server->buyer_rates) != 0 || fs_rates_init(&server->address_rates) != 0) {
+        fs_http_server_dispose(server);
+        return -ENOMEM;
+    }
     return 0;
-}
-
-void fs_http_server_dispose(struct fs_http_server *server)
-{
-    fs_guard_dispose(&server->guard);
-    h2o_config_dispose(&server->h2o);
 }
 
 static int seed_request_ids(struct fs_http *http)

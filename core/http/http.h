@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "http/guard.h"
+#include "http/rates.h"
 #include "metrics/metrics.h"
 #include "metrics/nodes.h"
 #include "purchase/op.h"
@@ -30,6 +31,8 @@ struct fs_catalogue;  /* http/catalogue.h: which products there are, as this loo
  * letter and frees the old one when all have let it go. */
 struct fs_http_settings {
     uint32_t quantity_max;                /* of one purchase, unless its sale says less */
+    uint32_t rate_per_buyer;              /* requests about orders a second; 0: no limit */
+    uint32_t rate_per_address;            /* likewise */
     uint32_t connections_max;             /* no more than descriptors allow */
     uint32_t connections_per_address_max; /* 0: no limit */
     uint32_t admin_connections_max;
@@ -62,6 +65,8 @@ struct fs_http_server {
     h2o_hostconf_t *main_hosts[2]; /* lists of one, for the accept contexts */
     h2o_hostconf_t *admin_hosts[2];
     struct fs_guard guard; /* connections of all loops */
+    struct fs_rates buyer_rates;
+    struct fs_rates address_rates;
 
     /* changing [any] */
     _Atomic bool ready;

@@ -91,8 +91,10 @@ static void serve(struct fs_exchange *exchange, enum fs_op_kind kind)
     struct order_question *question;
     h2o_iovec_t buyer;
 
-    if (fs_authenticate(exchange, kind == FS_OP_CANCEL ? FS_SCOPE_ORDERS_CANCEL
-                                                       : FS_SCOPE_ORDERS_READ) != FS_ADMITTED)
+    if (!fs_take_address_rate(exchange) ||
+        fs_authenticate(exchange, kind == FS_OP_CANCEL ? FS_SCOPE_ORDERS_CANCEL
+                                                       : FS_SCOPE_ORDERS_READ) != FS_ADMITTED ||
+        !fs_take_buyer_rate(exchange))
         return;
     if (!fs_order_id_is_valid(exchange->id)) {
         fs_exchange_fail(exchange, FS_PROBLEM_UNKNOWN_ORDER, (struct fs_text){0});

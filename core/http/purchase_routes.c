@@ -28,6 +28,8 @@ static void on_purchase_end(struct fs_op *op, void *data)
     body = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
     fs_answer_add_purchase(&body, &exchange->order, op->request.purchase.product,
                            op->request.purchase.units, outcome->units_left);
+    if (outcome->replayed && op->has_order)
+        fs_answer_amend_cancelled(&body, &op->found);
     if (outcome->replayed)
         fs_exchange_header(exchange, FS_TEXT("idempotency-replayed"), FS_TEXT("true"));
     fs_exchange_reply_json(exchange, &body);
@@ -65,6 +67,7 @@ static void reply_first_decision(struct fs_exchange *exchange, const struct fs_o
     count_result(exchange->http, FS_RESULT_REPLAYED);
     fs_answer_add_purchase(&body, &exchange->order, order->product, order->units,
                            order->units_left);
+    fs_answer_amend_cancelled(&body, order);
     fs_exchange_header(exchange, FS_TEXT("idempotency-replayed"), FS_TEXT("true"));
     fs_exchange_reply_json(exchange, &body);
 }
@@ -137,6 +140,10 @@ void fs_serve_purchase(struct fs_exchange *exchange)
     struct fs_buffer ignored = fs_buffer_of(ignored_text, sizeof(ignored_text));
     uint32_t quantity;
 
+    if (!fs_take_address_rate(exchange)) {
+        count_result(http, FS_RESULT_RATE);
+        return;
+    }
     switch (fs_authenticate(exchange, FS_SCOPE_ORDERS_PURCHASE)) {
     case FS_ADMITTED:
         break;
@@ -145,6 +152,10 @@ void fs_serve_purchase(struct fs_exchange *exchange)
     case FS_REFUSED:
     default:
         count_result(http, refused);
+        return;
+    }
+    if (!fs_take_buyer_rate(exchange)) {
+        count_result(http, FS_RESULT_RATE);
         return;
     }
     if (!fs_idempotency_key_is_valid(exchange->idempotency_key)) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 
 const struct fs_route fs_main_routes[] = {
@@ -37,6 +38,41 @@ const struct fs_route fs_admin_routes[] = {
     {"GET", "/openapi.json", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_document},
 };
 const size_t fs_admin_route_count = sizeof(fs_admin_routes) / sizeof(fs_admin_routes[0]);
+
+static bool take_rate(struct fs_exchange *exchange, struct fs_rates *rates, struct fs_text name,
+                      uint32_t per_second, enum fs_rate by)
+{
+    if (fs_rates_take(rates, name, per_second, fs_clock_now_us(), &exchange->retry_after_s))
+        return true;
+    fs_counter_add(&exchange->http->metrics->rates_limited[by], 1);
+    fs_exchange_fail(
+        exchange, FS_PROBLEM_TOO_MANY_REQUESTS,
+        by == FS_RATE_BUYER
+            ? FS_TEXT("This buyer asks more often than purchase.rate_per_buyer allows.")
+            : FS_TEXT("This address asks more often than purchase.rate_per_address "
+                      "allows."));
+    return false;
+}
+
+bool fs_take_address_rate(struct fs_exchange *exchange)
+{
+    const uint32_t per_second = exchange->http->settings->rate_per_address;
+    struct fs_guard_key key;
+
+    if (per_second == 0 || !exchange->connection)
+        return true;
+    key = fs_guard_key(&exchange->connection->peer);
+    return !key.is_limited ||
+           take_rate(exchange, &exchange->http->server->address_rates,
+                     (struct fs_text){(const char *)key.bytes, sizeof(key.bytes)}, per_second,
+                     FS_RATE_ADDRESS);
+}
+
+bool fs_take_buyer_rate(struct fs_exchange *exchange)
+{
+    return take_rate(exchange, &exchange->http->server->buyer_rates, exchange->buyer,
+                     exchange->http->settings->rate_per_buyer, FS_RATE_BUYER);
+}
 
 bool fs_idempotency_key_is_valid(struct fs_text key)
 {

@@ -45,6 +45,11 @@ enum fs_admission fs_authenticate(struct fs_exchange *exchange, enum fs_scope sc
  * Returns false after it has answered 401 or 403.  [loop] */
 bool fs_authenticate_admin(struct fs_exchange *exchange);
 
+/* Takes a token of the client's address, and of exchange->buyer once it is set.  False after it has
+ * answered 429.  [loop] */
+bool fs_take_address_rate(struct fs_exchange *exchange);
+bool fs_take_buyer_rate(struct fs_exchange *exchange);
+
 /* No header at all, or 1 to FS_KEY_LEN_MAX visible ASCII bytes.  [any] */
 bool fs_idempotency_key_is_valid(struct fs_text key);
 

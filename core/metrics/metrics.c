@@ -20,6 +20,9 @@ const char *const fs_endpoint_paths[FS_ENDPOINT_COUNT] = {
 const int fs_statuses[FS_STATUS_COUNT] = {200, 201, 400, 401, 403, 404, 405, 408, 409,
                                           413, 415, 422, 429, 431, 500, 503, 504};
 
+const char *const fs_rates_by[FS_RATE_COUNT] = {
+    [FS_RATE_BUYER] = "buyer", [FS_RATE_ADDRESS] = "address"};
+
 const char *const fs_purchase_results[FS_RESULT_COUNT] = {
     [FS_RESULT_SOLD] = "sold",
     [FS_RESULT_REPLAYED] = "replayed",
@@ -28,6 +31,7 @@ const char *const fs_purchase_results[FS_RESULT_COUNT] = {
     [FS_RESULT_CLOSED] = "closed",
     [FS_RESULT_UNKNOWN_PRODUCT] = "unknown_product",
     [FS_RESULT_INVALID] = "invalid",
+    [FS_RESULT_RATE] = "rate_limited",
     [FS_RESULT_UNAUTHORIZED] = "unauthorized",
     [FS_RESULT_KEY_REUSED] = "key_reused",
     [FS_RESULT_IN_PROGRESS] = "in_progress",
@@ -108,6 +112,8 @@ void fs_metrics_merge(struct fs_metrics *into, const struct fs_metrics *from)
     merge_counter(&into->connections_refused, &from->connections_refused);
     merge_counter(&into->login_failures, &from->login_failures);
     merge_counter(&into->logins_limited, &from->logins_limited);
+    for (size_t i = 0; i < FS_RATE_COUNT; i++)
+        merge_counter(&into->rates_limited[i], &from->rates_limited[i]);
     merge_counter(&into->turns, &from->turns);
     merge_turn_at(&into->turn_at_us, &from->turn_at_us);
     fs_histogram_merge(&into->turn_us, &from->turn_us);

@@ -38,6 +38,7 @@ enum fs_purchase_result {
     FS_RESULT_CLOSED,
     FS_RESULT_UNKNOWN_PRODUCT,
     FS_RESULT_INVALID,
+    FS_RESULT_RATE, /* of its buyer or address: answered 429 */
     FS_RESULT_UNAUTHORIZED,
     FS_RESULT_KEY_REUSED,
     FS_RESULT_IN_PROGRESS,
@@ -56,6 +57,11 @@ extern const uint64_t fs_duration_bounds_us[];
 extern const size_t fs_duration_bound_count;
 extern const uint64_t fs_batch_bounds[];
 extern const size_t fs_batch_bound_count;
+
+/* Whose rate a request about orders was over. */
+enum fs_rate { FS_RATE_BUYER = 0, FS_RATE_ADDRESS, FS_RATE_COUNT };
+
+extern const char *const fs_rates_by[FS_RATE_COUNT];
 
 struct fs_metrics {
     struct fs_counter requests[FS_ENDPOINT_COUNT][FS_STATUS_COUNT];
@@ -78,10 +84,11 @@ struct fs_metrics {
     struct fs_counter connections_accepted;
     struct fs_counter connections_refused; /* over a limit */
     struct fs_counter login_failures;
-    struct fs_counter logins_limited; /* answered 429 */
-    struct fs_counter turns;          /* turns of the loop; a loop that stands still shows here */
-    struct fs_counter turn_at_us;     /* monotonic time of the last turn's start */
-    struct fs_histogram turn_us;      /* processor time of a turn */
+    struct fs_counter logins_limited;               /* answered 429 */
+    struct fs_counter rates_limited[FS_RATE_COUNT]; /* answered 429: requests about orders */
+    struct fs_counter turns;      /* turns of the loop; a loop that stands still shows here */
+    struct fs_counter turn_at_us; /* monotonic time of the last turn's start */
+    struct fs_histogram turn_us;  /* processor time of a turn */
 };
 
 void fs_metrics_init(struct fs_metrics *metrics); /* [main] */

@@ -22,7 +22,7 @@ enum kind {
     HISTOGRAM_COUNT /* of things */
 };
 
-enum labels { NONE, STRATEGY, OUTCOME, ENDPOINT, STATUS, TRANSFER };
+enum labels { NONE, STRATEGY, OUTCOME, ENDPOINT, STATUS, TRANSFER, RATE };
 
 struct family {
     const char *name;
@@ -74,6 +74,9 @@ static const struct family families[] = {
      AT(login_failures)},
     {"flashsale_logins_limited_total", "Log-ins refused after too many failures.", COUNTER, NONE,
      AT(logins_limited)},
+    {"flashsale_rate_limited_total",
+     "Requests about orders answered 429: their buyer or address asks too often.", COUNTER, RATE,
+     AT(rates_limited)},
     {"flashsale_loop_turns_total", "Turns of the event loops.", COUNTER, NONE, AT(turns)},
     {"flashsale_loop_turn_duration_seconds", "Processor time of a turn of an event loop.",
      HISTOGRAM_US, NONE, AT(turn_us)},
@@ -124,6 +127,8 @@ static size_t series_count(enum labels labels)
         return (size_t)FS_ENDPOINT_COUNT * FS_STATUS_COUNT;
     case TRANSFER:
         return FS_TRANSFER_EVENT_COUNT - 1;
+    case RATE:
+        return FS_RATE_COUNT;
     case NONE:
     case STRATEGY:
         break;
@@ -148,6 +153,9 @@ static void add_labels(struct fs_buffer *out, enum labels labels, size_t series,
         break;
     case TRANSFER:
         add_label(out, "", "outcome", fs_text_of(fs_transfer_events[series]));
+        break;
+    case RATE:
+        add_label(out, "", "by", fs_text_of(fs_rates_by[series]));
         break;
     case ENDPOINT:
     case STATUS:

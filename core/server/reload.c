@@ -11,6 +11,8 @@
 static const char *const reloadable[] = {
     "shutdown_timeout",
     "purchase.max_quantity",
+    "purchase.rate_per_buyer",
+    "purchase.rate_per_address",
     "http.connections_max",
     "http.connections_per_address_max",
     "tls.certificate",

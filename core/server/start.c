@@ -271,6 +271,8 @@ struct fs_http_settings fs_server_limits(const struct fs_server *server,
 
     return (struct fs_http_settings){
         .quantity_max = config->purchase_max_quantity,
+        .rate_per_buyer = config->purchase_rate_per_buyer,
+        .rate_per_address = config->purchase_rate_per_address,
         .connections_max =
             config->http_connections_max < connections ? config->http_connections_max : connections,
         .connections_per_address_max = config->http_connections_per_address_max,
