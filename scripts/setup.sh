@@ -9,10 +9,10 @@ set -eu
 
 build="gcc libc6-dev make cmake ninja-build pkg-config libh2o-evloop-dev libhiredis-dev
   libjansson-dev libyaml-dev libssl-dev libcrypt-dev libcurl4-openssl-dev libevent-dev
-  libhttp-parser-dev redis-server"
+  libhttp-parser-dev libjs-chart.js redis-server"
 test="libcunit1-dev liblua5.1-0-dev python3 python3-pytest python3-pytest-asyncio python3-aiohttp
   python3-jsonschema python3-yaml python3-hpack python3-pandas python3-matplotlib python3-scipy python3-locust
-  curl openssl apache2-utils prometheus binutils wrk nghttp2-client"
+  curl openssl apache2-utils prometheus binutils wrk nghttp2-client chromium chromium-driver python3-selenium"
 fuzz="clang libclang-rt-14-dev"
 check="clang clang-format clang-tidy cppcheck docker-compose shellcheck"
 command -v npm >/dev/null 2>&1 || check="$check npm" # Node.js may have come from elsewhere

@@ -16,6 +16,7 @@
 #define FS_CONFIG_STRATEGY_DEFAULT "v4"
 
 enum fs_auth_mode { FS_AUTH_DEMO = 1, FS_AUTH_USERS, FS_AUTH_JWT };
+enum fs_shop_page { FS_SHOP_PAGE_AUTO = 1, FS_SHOP_PAGE_ON, FS_SHOP_PAGE_OFF };
 enum fs_jwt_algorithm {
     FS_JWT_HS256 = 1,
     FS_JWT_RS256,
@@ -92,6 +93,9 @@ struct fs_config {
     char *tls_key;         /* tls.key */
 
     char *service_tokens_file; /* service_tokens_file: "": no services */
+
+    /* shop */
+    enum fs_shop_page shop_page; /* shop.page: auto: on where auth.mode is demo */
 
     /* auth */
     enum fs_auth_mode auth_mode; /* auth.mode: demo */

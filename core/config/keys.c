@@ -41,6 +41,8 @@ static const struct fs_config_choice LOG_FORMATS[] = {
     {"text", FS_LOG_TEXT}, {"json", FS_LOG_JSON}, {NULL, 0}};
 static const struct fs_config_choice PRIVATE_FSYNCS[] = {
     {"always", FS_REDIS_AOF_ALWAYS}, {"everysec", FS_REDIS_AOF_EVERYSEC}, {NULL, 0}};
+static const struct fs_config_choice SHOP_PAGES[] = {
+    {"auto", FS_SHOP_PAGE_AUTO}, {"on", FS_SHOP_PAGE_ON}, {"off", FS_SHOP_PAGE_OFF}, {NULL, 0}};
 static const struct fs_config_choice SALE_STATES[] = {
     {"open", FS_SALE_OPEN}, {"paused", FS_SALE_PAUSED}, {"closed", FS_SALE_CLOSED}, {NULL, 0}};
 
@@ -190,6 +192,10 @@ static const struct fs_config_key KEYS[] = {
      "path of a PEM file", "Certificate chain of the main listeners. Empty: no TLS.", NULL, NULL},
     {"tls.key", FS_CONFIG_TEXT, FIELD(tls_key), 0, FS_CONFIG_VALUE_LEN_MAX, "",
      "path of a PEM file", "Private key of the certificate.", NULL, NULL},
+    {"shop.page", FS_CONFIG_ENUM, FIELD(shop_page), 0, 0, "auto", "",
+     "Shop page at GET / and the API's description at GET /docs of the main listener. auto: on "
+     "where auth.mode is demo.",
+     SHOP_PAGES, NULL},
     {"auth.mode", FS_CONFIG_ENUM, FIELD(auth_mode), 0, 0, "demo", "",
      "demo: any user_N with the demo password, on loopback only; users: a file of users; jwt: "
      "tokens of your own identity provider.",

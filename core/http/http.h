@@ -52,6 +52,7 @@ struct fs_http_server {
     struct fs_access_log *access_log;     /* borrowed; NULL: off */
     uint64_t request_timeout_us;
     uint64_t slow_reader_timeout_us;
+    bool has_shop_page;     /* GET / of the main listener */
     bool has_http2;         /* ALPN may choose it; the guard was proven */
     bool has_health;        /* /livez and /readyz on the main listeners, too */
     struct fs_http **loops; /* borrowed: workers first, the admin's loop last */

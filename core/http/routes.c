@@ -16,6 +16,10 @@ const struct fs_route fs_main_routes[] = {
      fs_serve_cancel},
     {"POST", "/login", NULL, FS_ENDPOINT_LOGIN, FS_PROBLEM_NONE, false, fs_serve_login},
     {"GET", "/openapi.json", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_document},
+    {"GET", "/", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_shop_page},
+    {"GET", "/docs", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_shop_page},
+    {"GET", "/web/", ".js", FS_ENDPOINT_OTHER, FS_PROBLEM_NOT_FOUND, false, fs_serve_shop_page},
+    {"GET", "/web/", ".css", FS_ENDPOINT_OTHER, FS_PROBLEM_NOT_FOUND, false, fs_serve_shop_page},
     /* FS_MAIN_HEALTH_ROUTES of them, last */
     {"GET", "/livez", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_livez},
     {"GET", "/readyz", NULL, FS_ENDPOINT_OTHER, FS_PROBLEM_NONE, false, fs_serve_main_readyz},
@@ -36,6 +40,10 @@ const struct fs_route fs_admin_routes[] = {
     {"GET", "/admin/products/", "/audit", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
      fs_serve_audit},
     {"GET", "/openapi.json", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_document},
+    {"GET", "/", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_admin_page},
+    {"GET", "/docs", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_admin_page},
+    {"GET", "/web/", ".js", FS_ENDPOINT_ADMIN, FS_PROBLEM_NOT_FOUND, false, fs_serve_admin_page},
+    {"GET", "/web/", ".css", FS_ENDPOINT_ADMIN, FS_PROBLEM_NOT_FOUND, false, fs_serve_admin_page},
 };
 const size_t fs_admin_route_count = sizeof(fs_admin_routes) / sizeof(fs_admin_routes[0]);
 

@@ -26,6 +26,8 @@ void fs_serve_product_put(struct fs_exchange *exchange);
 void fs_serve_product_patch(struct fs_exchange *exchange);
 void fs_serve_audit(struct fs_exchange *exchange);
 void fs_serve_document(struct fs_exchange *exchange);
+void fs_serve_shop_page(struct fs_exchange *exchange);
+void fs_serve_admin_page(struct fs_exchange *exchange);
 
 /* The token of "Authorization: Bearer <token>"; no data when the header is missing or of another
  * form.  [loop] */

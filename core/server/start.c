@@ -331,6 +331,9 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     http->access_log = server->access_log;
     http->request_timeout_us = config->http_request_timeout_us;
     http->slow_reader_timeout_us = config->http_slow_reader_timeout_us;
+    http->has_shop_page =
+        config->shop_page == FS_SHOP_PAGE_ON ||
+        (config->shop_page == FS_SHOP_PAGE_AUTO && config->auth_mode == FS_AUTH_DEMO);
     http->has_http2 = server->has_http2;
     http->has_health = config->http_health;
     http->started_at_ms = fs_clock_wall_ms();

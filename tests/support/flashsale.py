@@ -304,10 +304,10 @@ class Server:
     def admin_token(self):
         return self.token_file.read_text().strip()
 
-    def admin_ask(self, method, path, body=None, token=None):
+    def admin_ask(self, method, path, body=None, token=None, headers=()):
         """With the admin token; token "" asks without one."""
         token = self.admin_token() if token is None else token
-        return _ask(self.admin, method, path, bearer(token) if token else [], body, None)
+        return _ask(self.admin, method, path, [*headers, *(bearer(token) if token else [])], body, None)
 
     def sale(self, product, **terms):
         """Creates a sale: stock=n and what else the contract names."""

@@ -123,6 +123,7 @@ static const char FULL[] =
     "       connections_max: 9, connections_per_address_max: 8,\n"
     "       backlog: 7, access_log: stderr, http2: true, health: true}\n"
     "tls: {certificate: c, key: k}\n"
+    "shop: {page: off}\n"
     "auth: {mode: jwt, demo_anywhere: true, demo_password: hunter2,\n"
     "       users_file: u, token_ttl: 90s, token_key_file: f,\n"
     "       jwt_algorithm: ES256, jwt_key_file: p, jwt_issuer: i,\n"

@@ -56,7 +56,7 @@ static void each_address_of_the_contract_has_its_function(void)
 static void a_path_that_is_not_ours_to_the_byte_matches_nothing(void)
 {
     const char *paths[] = {
-        "",           "/",         "/login/",        "/Login",       "/loginx",
+        "",           "/web/x",    "/login/",        "/Login",       "/loginx",
         "//login",    "/purchase", "/purchase/",     "/purchase/1/", "/purchase/1/2",
         "/inventory", "/orders/",  "/%6cogin",       "/./login",     "purchase/1",
         "*",          "/metrics",  "/admin/products"};
