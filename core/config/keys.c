@@ -133,6 +133,11 @@ static const struct fs_config_key KEYS[] = {
      "Sales to create at start-up where they are missing; an existing one is never changed. Empty: "
      "none. As a flag or variable: id or id:stock.",
      NULL, NULL},
+    {"service_tokens_file", FS_CONFIG_TEXT, FIELD(service_tokens_file), 0, FS_CONFIG_VALUE_LEN_MAX,
+     "", "path",
+     "Tokens of services that act for buyers or administer: lines 'name scope[,scope] "
+     "sha256-of-token'. Empty: none.",
+     NULL, NULL},
     {"admin.listen", FS_CONFIG_TEXT, FIELD(admin_listen), 1, FS_CONFIG_VALUE_LEN_MAX,
      "127.0.0.1:8001", "address: A:P, [v6]:P, unix:/path",
      "Where operators and Prometheus connect. Port 0 takes a free port.", NULL,
@@ -143,11 +148,6 @@ static const struct fs_config_key KEYS[] = {
      NULL, NULL},
     {"purchase.max_quantity", FS_CONFIG_INTEGER, FIELD(purchase_max_quantity), 1, FS_QUANTITY_MAX,
      "10", "units in one order", "An order for more is refused as invalid.", NULL, NULL},
-    {"service_tokens_file", FS_CONFIG_TEXT, FIELD(service_tokens_file), 0, FS_CONFIG_VALUE_LEN_MAX,
-     "", "path",
-     "Tokens of services that act for buyers or administer: lines 'name scope[,scope] "
-     "sha256-of-token'. Empty: none.",
-     NULL, NULL},
     {"purchase.in_flight_max", FS_CONFIG_INTEGER, FIELD(purchase_in_flight_max), 1, FS_OPS_MAX,
      "16384", "purchases per worker",
      "Purchases being decided at once; more are answered 503 busy.", NULL, NULL},

@@ -297,7 +297,8 @@ static void keys_that_contradict_each_other_are_refused(void)
         {"tls: {certificate: a.pem}\n", "f.yaml:1:20: 'tls.certificate' needs 'tls.key' beside it"},
         {"tls: {key: a.pem}\n", "f.yaml:1:12: 'tls.key' needs 'tls.certificate' beside it"},
         {"auth: {mode: users}\n", "f.yaml:1:14: 'auth.mode' users needs 'auth.users_file'"},
-        {"auth: {mode: jwt}\n", "f.yaml:1:14: 'auth.mode' jwt needs 'auth.jwt_key_file'"},
+        {"auth: {mode: jwt}\n", "f.yaml:1:14: 'auth.mode' jwt needs one of 'auth.jwt_key_file', "
+                                "'auth.jwks_file' and 'auth.jwks_url'"},
         {"http: {http2: true}\n",
          "f.yaml:1:15: 'http.http2' needs TLS, where clients choose it: set 'tls.certificate' and "
          "'tls.key', or leave it at false"},
