@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh [build] [test] [fuzz] [check]     default: build test
 #
-# Packages that bring a service (redis-server, prometheus) are installed without starting or
+# Packages that bring a service (redis-server, prometheus, the proxies) are installed without starting or
 # enabling it: flashsale and its tests start processes of their own.  A second run only looks.
 set -eu
 
@@ -12,7 +12,7 @@ build="gcc libc6-dev make cmake ninja-build pkg-config libh2o-evloop-dev libhire
   libhttp-parser-dev libjs-chart.js redis-server"
 test="libcunit1-dev liblua5.1-0-dev python3 python3-pytest python3-pytest-asyncio python3-aiohttp
   python3-jsonschema python3-yaml python3-hpack python3-pandas python3-matplotlib python3-scipy python3-locust
-  curl openssl apache2-utils prometheus binutils wrk nghttp2-client chromium chromium-driver python3-selenium"
+  curl openssl apache2-utils prometheus binutils wrk nghttp2-client nginx-light haproxy caddy apache2 chromium chromium-driver python3-selenium"
 fuzz="clang libclang-rt-14-dev"
 check="clang clang-format clang-tidy cppcheck docker-compose shellcheck"
 command -v npm >/dev/null 2>&1 || check="$check npm" # Node.js may have come from elsewhere
@@ -84,7 +84,7 @@ as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
 
 # Not at the next boot either, when it was us who brought the service.
 if command -v systemctl >/dev/null 2>&1; then
-    for service in redis-server prometheus; do
+    for service in redis-server prometheus nginx haproxy caddy apache2; do
         case " $needed " in
         *" $service "*) as_root systemctl disable --quiet "$service" 2>/dev/null || true ;;
         esac
