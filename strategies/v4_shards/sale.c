@@ -104,17 +104,25 @@ static struct fs_v4_sale *make_sale(struct fs_v4_worker *worker, struct fs_text 
     return sale;
 }
 
+/* The list that holds the sale: its bucket, or the retired ones. */
+static struct fs_v4_sale **list_of(const struct fs_v4_sale *sale)
+{
+    struct fs_v4_worker *worker = sale->worker;
+
+    return sale->is_retired ? &worker->retired : &worker->buckets[bucket_of(sale->name)];
+}
+
 static void put_in(struct fs_v4_sale *sale)
 {
-    struct fs_v4_sale **bucket = &sale->worker->buckets[bucket_of(sale->name)];
+    struct fs_v4_sale **list = list_of(sale);
 
-    sale->next_in_bucket = *bucket;
-    *bucket = sale;
+    sale->next_in_bucket = *list;
+    *list = sale;
 }
 
 static void put_out(struct fs_v4_sale *sale)
 {
-    struct fs_v4_sale **at = &sale->worker->buckets[bucket_of(sale->name)];
+    struct fs_v4_sale **at = list_of(sale);
 
     while (*at != sale)
         at = &(*at)->next_in_bucket;
@@ -150,6 +158,7 @@ bool fs_v4_sale_replace(struct fs_v4_sale *sale, uint64_t layout, uint32_t shard
     sale->successor = next;
     fs_v4_sale_use(next);
     sale->is_retired = true;
+    put_in(sale);
     fs_v4_sale_touch(sale);
     return true;
 }
@@ -191,20 +200,25 @@ void fs_v4_sale_let_go(struct fs_v4_sale *sale)
             (product->seen_epoch > 0 && !sale->is_retired))
             return;
     }
-    if (!sale->is_retired)
-        put_out(sale);
+    put_out(sale);
     free_sale(sale);
+}
+
+static void dispose_list(struct fs_v4_worker *worker, struct fs_v4_sale **list)
+{
+    while (*list) {
+        struct fs_v4_sale *sale = *list;
+
+        assert(!sale->waiting.first && !sale->is_gathering);
+        *list = sale->next_in_bucket;
+        fs_v4_stock_give(fs_v4_of(worker), sale->stock);
+        free(sale);
+    }
 }
 
 void fs_v4_sales_dispose(struct fs_v4_worker *worker)
 {
     for (size_t i = 0; i < FS_V4_SALE_BUCKETS; i++)
-        while (worker->buckets[i]) {
-            struct fs_v4_sale *sale = worker->buckets[i];
-
-            assert(!sale->waiting.first && !sale->is_gathering);
-            worker->buckets[i] = sale->next_in_bucket;
-            fs_v4_stock_give(fs_v4_of(worker), sale->stock);
-            free(sale);
-        }
+        dispose_list(worker, &worker->buckets[i]);
+    dispose_list(worker, &worker->retired);
 }

@@ -155,7 +155,7 @@ static void detach(void *data)
     fs_v4_reshards_dispose(worker);
     fs_v4_transfers_dispose(worker);
     fs_v4_reads_dispose(worker);
-    let_go(worker); /* of retired ones above all, which are in no table */
+    let_go(worker);
     fs_v4_sales_dispose(worker);
     fs_ledger_detach(worker);
 }

@@ -90,6 +90,7 @@ struct fs_v4_sale {
 struct fs_v4_worker {
     struct fs_ledger_worker ledger; /* first */
     struct fs_v4_sale *buckets[FS_V4_SALE_BUCKETS];
+    struct fs_v4_sale *retired; /* replaced, and not yet let go */
     struct fs_v4_sale *dirty;
     struct fs_v4_transfer *transfers; /* all that are under way */
     struct fs_v4_reshard *reshards;   /* likewise */
