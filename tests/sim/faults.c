@@ -9,6 +9,12 @@ static void start_again(struct sim_world *world, void *data, uint64_t slot)
         sim_world_at(world, world->now_us + 200000, start_again, NULL, slot);
 }
 
+void sim_server_died(struct sim_world *world, unsigned slot)
+{
+    sim_server_kill(world, slot);
+    sim_world_at(world, world->now_us + 50000, start_again, NULL, slot);
+}
+
 static void end_mode(struct sim_world *world, void *data, uint64_t node)
 {
     (void)data;
@@ -57,6 +63,11 @@ static void strike_server(struct sim_world *world, const struct sim_happening *h
 
     switch (happening->fault) {
     case SIM_FAULT_SERVER_KILLED:
+        sim_server_kill(world, slot);
+        sim_world_at(world, world->now_us + happening->span_us / 4, start_again, NULL, slot);
+        return;
+    case SIM_FAULT_DISK_TORN: /* the machine loses power */
+        sim_disk_lose_power(world);
         sim_server_kill(world, slot);
         sim_world_at(world, world->now_us + happening->span_us / 4, start_again, NULL, slot);
         return;

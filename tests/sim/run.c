@@ -123,8 +123,18 @@ bool sim_run(const struct sim_plan *plan, const struct fs_strategy *type, struct
 
     sim_clock_begin(&world);
     sim_nodes_init(&world);
+    if (sim_is_local(&world)) {
+        sim_disk_make(&world);
+        sim_disk_begin(&world);
+        sim_threads_begin(&world);
+    }
     play(&world);
     close_all(&world);
+    if (sim_is_local(&world)) {
+        sim_threads_begin(NULL);
+        sim_disk_begin(NULL);
+        sim_disk_remove(&world);
+    }
     world.is_over = true;
     add_up(&world, totals);
     sim_clock_begin(NULL);

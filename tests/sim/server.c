@@ -1,6 +1,8 @@
 /* Processes of the product without their sockets: a strategy, a host, loops, and the turns of these in
  * the order of core/server/worker.c. */
 #include <assert.h>
+#include <errno.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -246,6 +248,11 @@ static unsigned list_options(const struct sim_world *world, struct fs_option lis
     return count;
 }
 
+bool sim_is_local(const struct sim_world *world)
+{
+    return world->plan->strategy[1] == '1';
+}
+
 int sim_server_start(struct sim_world *world, unsigned slot)
 {
     const struct sim_plan *plan = world->plan;
@@ -271,12 +278,26 @@ int sim_server_start(struct sim_world *world, unsigned slot)
     server->host.is_cluster = plan->is_cluster;
     fs_ops_offer(&server->host.host);
     sim_clock_set(world, server);
-    error = world->type->open(&server->host.host, &options, &server->strategy);
-    sim_trace(world, "server %u starts: %s", slot, error ? strerror(-error) : "well");
-    if (error) {
-        free(server);
-        return error;
+    if (sim_is_local(world)) {
+        jmp_buf escape;
+
+        server->is_alive = true;
+        sim_threads_of(server, &escape);
+        error = setjmp(escape) == 0
+                    ? world->type->open(&server->host.host, &options, &server->strategy)
+                    : -EIO;
+        sim_threads_of(server, NULL);
+        if (error) {
+            server->is_alive = false;
+            sim_threads_drop(server);
+            sim_disk_close_all(world);
+        }
+    } else {
+        error = world->type->open(&server->host.host, &options, &server->strategy);
     }
+    sim_trace(world, "server %u starts: %s", slot, error ? strerror(-error) : "well");
+    if (error)
+        return error; /* threads of it may have begun: its memory stays */
     server->is_alive = true;
     world->servers[slot] = server;
     for (unsigned i = 0; i < server->loop_count; i++) {
@@ -315,7 +336,12 @@ void sim_server_kill(struct sim_world *world, unsigned slot)
         struct sim_loop *loop = &server->loops[i];
 
         sim_links_abandon(loop);
-        close(loop->loop.mailbox.fd);
+        if (!sim_is_local(world))
+            close(loop->loop.mailbox.fd);
+    }
+    if (sim_is_local(world)) {
+        sim_threads_drop(server);
+        sim_disk_close_all(world);
     }
     sim_clients_lose(world, server->slot, server->incarnation);
 }

@@ -168,6 +168,22 @@ int sim_server_start(struct sim_world *world, unsigned slot);
 void sim_server_kill(struct sim_world *world, unsigned slot);
 void sim_server_stop(struct sim_world *world, unsigned slot); /* nothing is in flight */
 void sim_server_wake(struct sim_server *server);
+void sim_server_died(struct sim_world *world, unsigned slot); /* by itself: it is started again */
+
+/* threads.c, v1 alone: threads that are created from now on are the server's, and one that ends its
+ * process on the program's own stack jumps to escape, a jmp_buf. */
+void sim_threads_begin(struct sim_world *world);
+void sim_threads_of(struct sim_server *server, void *escape);
+void sim_threads_drop(const struct sim_server *server);
+void sim_thread_sleep(uint64_t span_us);
+
+/* disk.c, v1 alone */
+void sim_disk_begin(struct sim_world *world);
+void sim_disk_make(struct sim_world *world);
+void sim_disk_remove(struct sim_world *world);
+void sim_disk_lose_power(struct sim_world *world);
+void sim_disk_close_all(struct sim_world *world); /* what the killed server had open */
+bool sim_is_local(const struct sim_world *world); /* it is v1 that is simulated */
 /* client.c: who waits for an answer of a server that has died will get none. */
 void sim_clients_lose(struct sim_world *world, unsigned slot, unsigned incarnation);
 void sim_loop_wake(struct sim_loop *loop, uint64_t at_us);
