@@ -127,6 +127,12 @@ static void add_units(struct fs_buffer *buffer, const char *name, int64_t value,
         fs_buffer_add(buffer, FS_TEXT("null"));
 }
 
+static void add_time(struct fs_buffer *buffer, const char *name, int64_t unix_ms)
+{
+    add_name(buffer, name);
+    fs_answer_add_time(buffer, unix_ms);
+}
+
 static void add_state(struct fs_buffer *buffer, enum fs_sale_state state)
 {
     fs_buffer_add(buffer, FS_TEXT(",\"state\":\""));
@@ -134,13 +140,17 @@ static void add_state(struct fs_buffer *buffer, enum fs_sale_state state)
     fs_buffer_add(buffer, FS_TEXT("\""));
 }
 
-void fs_answer_add_inventory(struct fs_buffer *buffer, const struct fs_sale_info *sale)
+void fs_answer_add_inventory(struct fs_buffer *buffer, const struct fs_sale_info *sale,
+                             int64_t now_ms)
 {
     fs_buffer_add(buffer, FS_TEXT("{\"product_id\":"));
     fs_answer_add_product(buffer, sale->product);
     add_units(buffer, "stock", sale->units_left, sale);
     add_units(buffer, "initial", sale->units_initial, sale);
     add_state(buffer, sale->state);
+    add_time(buffer, "opens_at", sale->opens_at_ms);
+    add_time(buffer, "closes_at", sale->closes_at_ms);
+    add_time(buffer, "server_time", now_ms);
     fs_buffer_add(buffer, FS_TEXT("}"));
 }
 
@@ -167,10 +177,8 @@ void fs_answer_add_sale(struct fs_buffer *buffer, const struct fs_sale_info *sal
     add_state(buffer, sale->state);
     add_units(buffer, "per_user_max", sale->units_per_buyer_max, sale);
     add_units(buffer, "max_quantity", sale->units_per_order_max, sale);
-    fs_buffer_add(buffer, FS_TEXT(",\"opens_at\":"));
-    fs_answer_add_time(buffer, sale->opens_at_ms);
-    fs_buffer_add(buffer, FS_TEXT(",\"closes_at\":"));
-    fs_answer_add_time(buffer, sale->closes_at_ms);
+    add_time(buffer, "opens_at", sale->opens_at_ms);
+    add_time(buffer, "closes_at", sale->closes_at_ms);
     fs_buffer_add(buffer, FS_TEXT(",\"epoch\":"));
     fs_buffer_add_u64(buffer, sale->epoch);
     fs_buffer_add(buffer, FS_TEXT(",\"sequence\":"));

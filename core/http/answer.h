@@ -25,7 +25,10 @@ void fs_answer_add_purchase(struct fs_buffer *buffer, const struct fs_order_id *
 
 /* A purchase that was added last is the replay of order: where that was cancelled since, it says so. */
 void fs_answer_amend_cancelled(struct fs_buffer *buffer, const struct fs_order_info *order);
-void fs_answer_add_inventory(struct fs_buffer *buffer, const struct fs_sale_info *sale);
+
+/* now_ms: Unix time by the server's clock, so that a page can count down to the opening. */
+void fs_answer_add_inventory(struct fs_buffer *buffer, const struct fs_sale_info *sale,
+                             int64_t now_ms);
 
 /* The members reason, since and next_step, each behind a comma. */
 void fs_answer_add_trouble(struct fs_buffer *buffer, const struct fs_sale_trouble *trouble);

@@ -106,16 +106,21 @@ static void a_sale_in_trouble_says_why_since_when_and_what_to_do(void)
     json_decref(object);
 }
 
-static void an_inventory_has_four_members(void)
+static void an_inventory_tells_the_window_and_the_server_time(void)
 {
     char data[FS_ANSWER_SIZE];
     struct fs_buffer buffer = fs_buffer_of(data, sizeof(data));
-    struct fs_sale_info sale = {
-        .product = FS_TEXT("9"), .state = FS_SALE_OPEN, .units_left = 4, .units_initial = 100};
+    struct fs_sale_info sale = {.product = FS_TEXT("9"),
+                                .state = FS_SALE_OPEN,
+                                .units_left = 4,
+                                .units_initial = 100,
+                                .opens_at_ms = 2000};
 
-    fs_answer_add_inventory(&buffer, &sale);
+    fs_answer_add_inventory(&buffer, &sale, 1000);
     FS_CHECK_TEXT(buffer.data, buffer.len,
-                  "{\"product_id\":9,\"stock\":4,\"initial\":100,\"state\":\"open\"}");
+                  "{\"product_id\":9,\"stock\":4,\"initial\":100,\"state\":\"open\","
+                  "\"opens_at\":\"1970-01-01T00:00:02.000Z\",\"closes_at\":null,"
+                  "\"server_time\":\"1970-01-01T00:00:01.000Z\"}");
 }
 
 static void an_order_tells_when_it_was_cancelled_only_if_it_was(void)
@@ -152,5 +157,6 @@ static void an_order_tells_when_it_was_cancelled_only_if_it_was(void)
     T(a_purchase_tells_its_order_and_what_remains)          \
     T(the_longest_sale_fits)                                \
     T(a_sale_in_trouble_says_why_since_when_and_what_to_do) \
-    T(an_inventory_has_four_members) T(an_order_tells_when_it_was_cancelled_only_if_it_was)
+    T(an_inventory_tells_the_window_and_the_server_time)    \
+    T(an_order_tells_when_it_was_cancelled_only_if_it_was)
 FS_SUITE("http/answer", TESTS)

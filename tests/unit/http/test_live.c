@@ -401,8 +401,8 @@ static void a_head_is_answered_without_a_body(void)
     FS_CHECK_INT(answer.status, 404);
     FS_CHECK(client_read(fd, &answer, true));
     FS_CHECK_INT(answer.status, 200);
-    FS_CHECK_STR(answer.body,
-                 "{\"product_id\":\"sold\",\"stock\":7,\"initial\":10,\"state\":\"open\"}");
+    FS_CHECK_CONTAINS(answer.body,
+                      "{\"product_id\":\"sold\",\"stock\":7,\"initial\":10,\"state\":\"open\",");
     close(fd);
     fixture_stop(&fixture);
 }
