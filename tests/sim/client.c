@@ -152,6 +152,8 @@ static struct sim_op *next_purchase(struct sim_world *world, struct sim_client *
         repeat(op, first);
         if (op->kind == FS_OP_PURCHASE && fs_random_below(&client->random, 12) == 0)
             op->units = 1 + op->units % world->plan->units_max; /* the key for something else */
+        else if (op->kind == FS_OP_PURCHASE && fs_random_below(&client->random, 15) == 0)
+            op->product = (op->product + 1) % world->plan->product_count;
         return op;
     }
     if (chance > 94)

@@ -36,6 +36,13 @@ bool sim_may_be_cancelled(const struct sim_order *order, uint64_t before_us);
 int64_t sim_restocked_at_most(const struct sim_judge *judge, unsigned product, uint64_t before_us);
 int64_t sim_restocked_at_least(const struct sim_judge *judge, unsigned product, uint64_t before_us);
 
+/* judge_state.c: the purchase may have met a sale that was closed or paused; or was outside of its window;
+ * the sale was closed for certain from the first request for the order to its answer. */
+bool sim_may_be_closed(const struct sim_history *history, const struct sim_op *asked);
+bool sim_may_be_outside(const struct sim_judge *judge, const struct sim_op *asked);
+bool sim_is_closed_for(const struct sim_history *history, const struct sim_order *order);
+void sim_judge_window(const struct sim_judge *judge, const struct sim_order *order);
+
 /* judge_orders.c: one order at a time. */
 void sim_judge_orders(const struct sim_judge *judge);
 /* judge_units.c: sums of units, limits, refusals. */

@@ -1,6 +1,8 @@
 /* One order at a time: it is decided once, told alike for ever, and "nothing was taken" is true. */
 #include "sim/judge.h"
 
+#include <string.h>
+
 /* Its client heard that it was sold before this was asked. */
 static bool was_sold_before(const struct sim_order *order, const struct sim_op *op)
 {
@@ -94,6 +96,34 @@ static void judge_found(const struct sim_judge *judge, const struct sim_order *o
                      op->order, op->number);
 }
 
+/* The same key was asked for of another product before. */
+static bool is_used_elsewhere(const struct sim_judge *judge, const struct sim_op *op)
+{
+    for (size_t i = 0; i < judge->history->count; i++) {
+        const struct sim_op *other = judge->history->list[i];
+
+        if (other->kind == FS_OP_PURCHASE && other->product != op->product &&
+            strcmp(other->order, op->order) == 0 && sim_may_be_done(other, op->answered_us))
+            return true;
+    }
+    return false;
+}
+
+/* Where one store, or one process, has all products, a key is for one of them. */
+static void judge_claims(const struct sim_judge *judge, const struct sim_order *order)
+{
+    const struct sim_plan *plan = judge->world->plan;
+
+    for (size_t i = 0; i < judge->order_count; i++) {
+        const struct sim_op *other = judge->orders[i].sold;
+
+        if (other && order->sold && plan->node_count <= 1 && plan->strategy[1] != '4' &&
+            other->product != order->product && strcmp(other->order, order->sold->order) == 0)
+            sim_complain(judge->world, "key %s was sold for two products (#%u, #%u)", other->order,
+                         other->number, order->sold->number);
+    }
+}
+
 static void judge_refused(const struct sim_judge *judge, const struct sim_order *order,
                           const struct sim_op *op)
 {
@@ -116,8 +146,9 @@ static void judge_refused(const struct sim_judge *judge, const struct sim_order 
         for (size_t i = 0; i < order->count; i++)
             if (order->ops[i]->units != op->units && order->ops[i]->invoked_us < op->answered_us)
                 return;
-        sim_complain(judge->world, "#%u is told that order %s was for something else", op->number,
-                     op->order);
+        if (!is_used_elsewhere(judge, op))
+            sim_complain(judge->world, "#%u is told that order %s was for something else",
+                         op->number, op->order);
         return;
     case FS_NOT_CANCELLABLE:
         if (!has_reset_before(judge, op->product, op->answered_us))
@@ -137,6 +168,7 @@ void sim_judge_orders(const struct sim_judge *judge)
         if (judge->history->has_loss)
             continue; /* what was acknowledged may be gone, and be sold once more */
         judge_replays(judge, order);
+        judge_claims(judge, order);
         for (size_t k = 0; k < order->count; k++) {
             const struct sim_op *op = order->ops[k];
 

@@ -75,69 +75,6 @@ static void judge_oversold(const struct sim_judge *judge, const struct sim_order
         sim_complain(judge->world, "#%u: an order of %u units was sold", sold->number, sold->units);
 }
 
-/* What the state of the sale may have been. */
-
-static bool is_closing(const struct sim_op *op, unsigned product)
-{
-    return op->kind == FS_OP_CHANGE && op->product == product && op->change.state > FS_SALE_OPEN;
-}
-
-static bool is_opening(const struct sim_op *op, unsigned product)
-{
-    return op->kind == FS_OP_CHANGE && op->product == product && op->change.state == FS_SALE_OPEN;
-}
-
-/* Opened again for certain after this closing, and before before_us. */
-static bool is_undone(const struct sim_history *history, const struct sim_op *closing,
-                      uint64_t before_us)
-{
-    for (size_t i = 0; i < history->count; i++) {
-        const struct sim_op *op = history->list[i];
-
-        if (is_opening(op, closing->product) && sim_is_done(op) && !op->outcome.replayed &&
-            op->invoked_us > closing->answered_us && op->answered_us < before_us)
-            return true;
-    }
-    return false;
-}
-
-static bool may_be_closed(const struct sim_history *history, const struct sim_op *asked)
-{
-    for (size_t i = 0; i < history->count; i++) {
-        const struct sim_op *op = history->list[i];
-
-        if (is_closing(op, asked->product) && sim_may_be_done(op, asked->answered_us) &&
-            !(sim_is_done(op) && is_undone(history, op, asked->invoked_us)))
-            return true;
-    }
-    return false;
-}
-
-/* Closed for certain from before the first request for it to the answer. */
-static bool is_closed_for(const struct sim_history *history, const struct sim_order *order)
-{
-    uint64_t first_us = order->ops[0]->invoked_us;
-
-    for (size_t i = 0; i < history->count; i++) {
-        const struct sim_op *closing = history->list[i];
-        bool may_be_open = false;
-
-        if (!is_closing(closing, order->product) || !sim_is_done(closing) ||
-            closing->outcome.replayed || closing->answered_us >= first_us)
-            continue;
-        for (size_t k = 0; k < history->count && !may_be_open; k++) {
-            const struct sim_op *op = history->list[k];
-
-            may_be_open = is_opening(op, order->product) &&
-                          sim_may_be_done(op, order->sold->answered_us) &&
-                          (!sim_is_done(op) || op->answered_us > closing->invoked_us);
-        }
-        if (!may_be_open)
-            return true;
-    }
-    return false;
-}
-
 static void judge_refusal(const struct sim_judge *judge, const struct sim_op *op)
 {
     const struct sim_plan *plan = judge->world->plan;
@@ -167,7 +104,7 @@ static void judge_refusal(const struct sim_judge *judge, const struct sim_op *op
                          op->units);
         return;
     case FS_CLOSED:
-        if (!may_be_closed(judge->history, op))
+        if (!sim_may_be_closed(judge->history, op) && !sim_may_be_outside(judge, op))
             sim_complain(judge->world, "#%u is told that an open sale does not sell", op->number);
         return;
     default:
@@ -206,7 +143,10 @@ void sim_judge_units(const struct sim_judge *judge)
         if (!order->sold || sim_is_tainted(judge, order->product, order->sold->outcome.epoch))
             continue;
         judge_oversold(judge, order);
-        if (!history->has_loss && !order->sold->outcome.replayed && is_closed_for(history, order))
+        if (!history->has_loss)
+            sim_judge_window(judge, order);
+        if (!history->has_loss && !order->sold->outcome.replayed &&
+            sim_is_closed_for(history, order))
             sim_complain(judge->world, "#%u bought from a sale that does not sell",
                          order->sold->number);
     }

@@ -95,6 +95,10 @@ static void draw_size(struct sim_plan *plan, struct fs_random *random)
     plan->think_us = one_in(random, 4) ? 5000 : plan->span_us / plan->ops_per_client * 3 / 2;
     plan->deadline_us = between(random, 300000, 2000000);
     plan->is_live = !one_in(random, 4);
+    if (one_in(random, 5)) {
+        plan->opens_ms = (int64_t)between(random, 0, plan->span_us / 2000);
+        plan->closes_ms = plan->opens_ms + (int64_t)between(random, 1, plan->span_us / 1000);
+    }
 }
 
 static void draw_faults(struct sim_plan *plan, struct fs_random *random)

@@ -84,6 +84,7 @@ struct sim_plan {
     int64_t units[SIM_PRODUCTS_MAX]; /* of each epoch */
     int64_t per_buyer[SIM_PRODUCTS_MAX];
     int64_t per_order[SIM_PRODUCTS_MAX];
+    int64_t opens_ms, closes_ms; /* of all sales, after the start of the run; 0: no window */
 
     unsigned client_count;
     unsigned ops_per_client;

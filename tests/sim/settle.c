@@ -52,12 +52,16 @@ static struct sim_op *ask_change(struct sim_world *world, unsigned product, cons
                                           .units_reset = units,
                                           .units_per_buyer_max = -1,
                                           .units_per_order_max = -1,
-                                          .opens_at_ms = -1,
-                                          .closes_at_ms = -1,
+                                          .opens_at_ms = 0,
+                                          .closes_at_ms = 0,
                                           .state = state};
     if (kind == FS_CHANGE_CREATE) {
         what.change.units_per_buyer_max = world->plan->per_buyer[product];
         what.change.units_per_order_max = world->plan->per_order[product];
+        if (world->plan->closes_ms > 0) {
+            what.change.opens_at_ms = SIM_BEGIN_UNIX_US / 1000 + world->plan->opens_ms;
+            what.change.closes_at_ms = SIM_BEGIN_UNIX_US / 1000 + world->plan->closes_ms;
+        }
     }
     return ask_until(world, &what, true);
 }
@@ -182,7 +186,8 @@ void sim_settle(struct sim_world *world)
         if (world->history->has_loss)
             settle_lost(world, i);
         now = count(world, i);
-        if (now && now->outcome.verdict == FS_DONE && now->sale.state != FS_SALE_OPEN)
+        if (now && now->outcome.verdict == FS_DONE &&
+            (now->sale.state != FS_SALE_OPEN || world->plan->closes_ms > 0))
             (void)ask_change(world, i, "open", FS_CHANGE_UPDATE, -1, FS_SALE_OPEN);
         if (now && now->outcome.verdict == FS_DONE)
             buy_out(world, i, now->sale.units_left);
