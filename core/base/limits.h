@@ -17,7 +17,8 @@
 #define FS_HTTP2_IDLE_FRAMES_MAX 1000u /* frames at once that ask for nothing ... */
 #define FS_HTTP2_IDLE_FRAMES_PER_SECOND 100u /* ... and so many given back by time */
 #define FS_HTTP2_IDLE_FRAMES_PER_REQUEST 20u /* and by each request */
-#define FS_HTTP2_NOTICE_US 100000u    /* from the notice of a shutdown to the last stream served */
+#define FS_HTTP2_NOTICE_US 100000u /* from the notice of a shutdown to the last stream served */
+#define FS_SEND_BUFFER_LEN 32768 /* bytes of a buyer's connection; the kernel takes twice as much */
 #define FS_ADMIN_CONNECTIONS_MAX 256u /* open at once on the admin listener */
 #define FS_UNITS_MAX 1000000000000    /* units of a sale, a restock or a limit */
 #define FS_KEY_LEN_MAX 255u           /* bytes of an Idempotency-Key */
@@ -52,7 +53,7 @@
 #define FS_AUDIT_SPAN_US 25000000u  /* until an audit is answered: it walks every order */
 #define FS_ADMIN_OPS_MAX 1024u      /* requests in flight on the admin's loop */
 #define FS_OPS_MAX 1048576u         /* upper bound of purchase.in_flight_max, per worker */
-#define FS_QUANTITY_MAX 1000000u     /* upper bound of purchase.max_quantity */
+#define FS_QUANTITY_MAX 1000000u    /* upper bound of purchase.max_quantity */
 #define FS_RECENT_ORDERS 16384u     /* names of orders that each loop remembers, 8 bytes each */
 #define FS_RECENT_WAYS 4u           /* slots that compete for one name's place */
 

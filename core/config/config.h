@@ -86,6 +86,8 @@ struct fs_config {
     uint32_t http_connections_max;        /* http.connections_max: 10000 in all */
     uint32_t http_connections_per_address_max; /* 0: no limit (default) */
     uint32_t http_backlog;                     /* http.backlog: 4096 */
+    uint64_t http_unsent_max;                  /* http.unsent_max: 64MiB in all; 0: no limit */
+    uint64_t http_http2_memory_max; /* http.http2_memory_max: 64MiB in all; 0: no limit */
     bool http_health;      /* http.health: false: /livez and /readyz on the admin listener alone */
     char *http_access_log; /* http.access_log: "off" (default), "stderr" or a path */
     bool http2;            /* http.http2: false; true needs TLS */

@@ -180,6 +180,15 @@ static const struct fs_config_key KEYS[] = {
      "Connections that the kernel keeps until they are accepted.", NULL, NULL},
     {"http.access_log", FS_CONFIG_TEXT, FIELD(http_access_log), 1, FS_CONFIG_VALUE_LEN_MAX, "off",
      "off, stderr or a path", "One line a request.", NULL, NULL},
+    {"http.unsent_max", FS_CONFIG_SIZE, FIELD(http_unsent_max), 0, INT64_C(1) << 40, "64MiB", "",
+     "Bytes of answers that clients of all connections together may leave unread. Beyond it "
+     "connections that read nothing for a second are ended. 0: no limit.",
+     NULL, NULL},
+    {"http.http2_memory_max", FS_CONFIG_SIZE, FIELD(http_http2_memory_max), 0, INT64_C(1) << 40,
+     "64MiB", "",
+     "Memory that unfinished HTTP/2 requests of all connections together may take. Beyond it "
+     "connections that hold more than 32 KiB of it are refused more. 0: no limit.",
+     NULL, NULL},
     {"http.health", FS_CONFIG_BOOL, FIELD(http_health), 0, 1, "false", "",
      "Answers GET /livez and GET /readyz on the main listeners too, for balancers that check the "
      "port they send traffic to.",

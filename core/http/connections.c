@@ -9,6 +9,7 @@
  * its own time, so nothing is freed under it. */
 #include "http/http.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h> /* the C library's struct tcp_info ends before bytes_received */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "base/limits.h"
 #include "http/catalogue.h"
 #include "http/http2.h"
+#include "http/http2_memory.h"
 
 #define GRACE_US 12000000u /* h2o's own handshake timeout of 10 s, and two sweeps */
 
@@ -34,6 +36,9 @@ static void on_close(void *data)
     if (!connection->is_admin)
         gauge_add(&connection->http->metrics->connections, -1);
     fs_link_remove(&connection->link);
+    if (connection->http2)
+        fs_http2_release(connection->http2);
+    connection->http->unsent -= connection->unsent;
     free(connection->http2);
     free(connection);
 }
@@ -263,13 +268,63 @@ static bool is_flooding(const struct fs_connection_guard *connection)
     return info.tcpi_bytes_received > ((uint64_t)connection->request_count + 1) * share;
 }
 
+/* Bytes that the kernel has of answers and the client has not taken.  Asked for of those that were
+ * answered since they were found to have none, so of no idle one. */
+static void count_unsent(struct fs_connection_guard *connection)
+{
+    int unsent = 0;
+
+    if (connection->unsent == 0 && connection->unsent_checked == connection->request_count)
+        return;
+    if (ioctl(h2o_socket_get_fd(connection->socket), SIOCOUTQ, &unsent) != 0 || unsent < 0)
+        unsent = 0;
+    connection->is_unread = connection->unsent > 0 && unsent > 0;
+    connection->http->unsent += (uint64_t)unsent - connection->unsent;
+    connection->unsent = (uint64_t)unsent;
+    connection->unsent_checked = connection->request_count;
+}
+
+static uint64_t unsent_of_all(struct fs_http *http)
+{
+    struct fs_http_server *server = http->server;
+    uint64_t sum = 0;
+
+    fs_counter_set(&http->metrics->unsent_bytes, http->unsent);
+    for (size_t i = 0; i < server->loop_count; i++)
+        sum += fs_counter_read(&server->loops[i]->metrics->unsent_bytes);
+    return sum;
+}
+
+/* Where clients leave too much unread, those go that did so at two sweeps, until the rest is bearable. */
+static void end_unread(struct fs_http *http)
+{
+    uint64_t max = http->server->unsent_max;
+    uint64_t sum = unsent_of_all(http);
+
+    for (struct fs_link *link = http->connections.next;
+         max > 0 && sum > max && link != &http->connections; link = link->next) {
+        struct fs_connection_guard *connection =
+            FS_CONTAINER_OF(link, struct fs_connection_guard, link);
+
+        if (connection->is_admin || connection->is_ended || !connection->is_unread)
+            continue;
+        sum -= connection->unsent < sum ? connection->unsent : sum;
+        fs_counter_add(&http->metrics->connections_unread, 1);
+        end(connection, SHUT_RDWR);
+    }
+}
+
 void fs_http_sweep(struct fs_http *http, uint64_t now_us)
 {
+    fs_http2_trim(http->server);
     for (struct fs_link *link = http->connections.next; link != &http->connections;
          link = link->next) {
         struct fs_connection_guard *connection =
             FS_CONTAINER_OF(link, struct fs_connection_guard, link);
 
+        count_unsent(connection);
+        if (connection->http2)
+            fs_http2_recount(connection->http2);
         if (is_slow_reader(connection, now_us) || is_slow_sender(connection, now_us) ||
             is_forgotten(connection, now_us) || is_flooding(connection) ||
             (connection->http2 && fs_http2_is_overdue(connection->http2, now_us))) {
@@ -280,4 +335,5 @@ void fs_http_sweep(struct fs_http *http, uint64_t now_us)
             end(connection, SHUT_RD); /* what has come until h2o sees it is answered yet */
         }
     }
+    end_unread(http);
 }

@@ -10,6 +10,7 @@
  *     activate it again, and abort by an assertion;
  *   - more than FS_HTTP2_FIELDS_MAX headers or FS_HTTP2_BLOCK_LEN_MAX bytes of them: h2o has no limit
  *     on the first, and 400 KiB for the second;
+ *   - requests that hold more memory than all connections may (http2_memory.c);
  *   - more resets than a budget, by the client's frame or by ours for a client's fault: each is work
  *     begun for nothing (CVE-2023-44487, CVE-2025-8671);
  *   - more frames that ask for nothing than a budget: pings, settings, empty data, pieces of headers
@@ -31,6 +32,7 @@
 #include "base/limits.h"
 #include "http/header_block.h"
 #include "http/http2.h"
+#include "http/http2_memory.h"
 
 #define WINDOW_MIN 65535u      /* the protocol's default: more than any answer of ours */
 #define TABLE_MIN 4096u        /* likewise; h2o never takes a smaller one to heart */
@@ -162,6 +164,9 @@ static enum verdict judge_block(struct fs_frame_guard *guard, const uint8_t *blo
 
     if (count == -E2BIG)
         return refuse(guard, "too many headers");
+    if (count >= 0 &&
+        fs_http2_hold(FS_CONTAINER_OF(guard, struct fs_http2, frames), (size_t)count, len) != 0)
+        return refuse(guard, "requests of all connections hold too much memory");
     if (count < 0) /* h2o takes a name without a byte for one */
         return refuse_as(guard, H2O_HTTP2_ERROR_COMPRESSION, "no block of headers");
     return HAND_ON;

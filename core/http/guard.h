@@ -43,6 +43,9 @@ struct fs_connection_guard {
     void *lingering;             /* error_filter.c's: an answer whose end is held back; else NULL */
     uint32_t writing_for_request; /* request_count then: another number means that it went on */
     uint32_t receiving_after;     /* the same of receiving; on HTTP/2 the count of frames */
+    uint64_t unsent;              /* bytes that the kernel had unsent at the last sweep */
+    uint32_t unsent_checked;      /* request_count at that sweep */
+    bool is_unread;               /* and at the sweep before */
     struct fs_http2 *http2;       /* owned; NULL: HTTP/1, or not agreed on yet */
 };
 

@@ -199,6 +199,7 @@ static void reply_metrics(struct fs_exchange *exchange, bool has_stocks)
         .shards = has_stocks ? shard_stocks(exchange) : NULL,
         .shard_count = has_stocks ? exchange->shard_count : 0,
         .workers = worker_count(server),
+        .http2_held = atomic_load(&server->http2_held),
         .connections_max = exchange->http->settings->connections_max,
         .started_at_s = (double)server->started_at_ms / 1000.0,
     };

@@ -52,9 +52,11 @@ struct fs_http_server {
     struct fs_access_log *access_log;     /* borrowed; NULL: off */
     uint64_t request_timeout_us;
     uint64_t slow_reader_timeout_us;
-    bool has_shop_page;     /* GET / of the main listener */
-    bool has_http2;         /* ALPN may choose it; the guard was proven */
-    bool has_health;        /* /livez and /readyz on the main listeners, too */
+    bool has_shop_page;      /* GET / of the main listener */
+    uint64_t http2_held_max; /* bytes of unfinished requests of HTTP/2, all connections; 0: any */
+    uint64_t unsent_max; /* bytes of answers that clients leave unread, all connections; 0: any */
+    bool has_http2;      /* ALPN may choose it; the guard was proven */
+    bool has_health;     /* /livez and /readyz on the main listeners, too */
     struct fs_http **loops; /* borrowed: workers first, the admin's loop last */
     size_t loop_count;
     int64_t started_at_ms;
@@ -70,6 +72,8 @@ struct fs_http_server {
     struct fs_rates address_rates;
 
     /* changing [any] */
+    _Atomic uint64_t http2_held;      /* bytes that unfinished requests are charged */
+    _Atomic uint64_t http2_held_peak; /* since memory was given back */
     _Atomic bool ready;
     _Atomic bool draining; /* not ready, and each reply says "connection: close" */
 };
@@ -96,6 +100,7 @@ struct fs_http {
     struct fs_link connections;   /* open ones of this loop, struct fs_connection_guard by link */
     struct fs_link exchanges;     /* requests not yet answered, struct fs_exchange by link */
     uint64_t request_id_state[2]; /* of the generator of X-Request-Id; never 0 */
+    uint64_t unsent;              /* bytes: the sum of its connections' */
     uint32_t login_count;         /* under way in the pool, their clients there or not */
 };
 

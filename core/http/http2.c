@@ -116,9 +116,7 @@ void fs_http2_free_buffers(struct fs_http *http)
         free(h2o_mem_alloc_recycle(kept, 1));
 }
 
-/* Whether h2o has its connection yet, and reads.  A socket of TLS outlives it: it waits for the peer's
- * goodbye, with another reader or none. */
-static bool is_open(const struct fs_http2 *http2)
+bool fs_http2_is_open(const struct fs_http2 *http2)
 {
     return http2->connection->socket->_cb.read == http2->on_read &&
            http2->frames.conn->state < H2O_HTTP2_CONN_STATE_IS_CLOSING;
@@ -149,7 +147,7 @@ bool fs_http2_is_idle(const struct fs_http2 *http2)
 {
     const h2o_http2_conn_t *conn = http2->frames.conn;
 
-    if (!is_open(http2))
+    if (!fs_http2_is_open(http2))
         return !h2o_socket_is_writing(http2->connection->socket);
     return conn->num_streams.pull.open == 0 && conn->sock->input->size == 0 &&
            conn->_write.buf->size == 0 && !conn->_write.buf_in_flight;
@@ -191,7 +189,7 @@ bool fs_http2_is_overdue(const struct fs_http2 *http2, uint64_t now_us)
 
     if (http2->frames.is_refusing)
         return true;
-    if (!is_open(http2) || conn->num_streams.pull.open == 0)
+    if (!fs_http2_is_open(http2) || conn->num_streams.pull.open == 0)
         return false;
     for (uint32_t i = 0; i < kh_end(conn->streams); i++)
         if (fs_kh_flags(conn->streams->flags, i) == 0 &&
@@ -204,7 +202,7 @@ static void go_away(struct fs_http2 *http2, uint32_t stream_last)
 {
     h2o_http2_conn_t *conn = http2->frames.conn;
 
-    if (!is_open(http2))
+    if (!fs_http2_is_open(http2))
         return;
     h2o_http2_encode_goaway_frame(&conn->_write.buf, stream_last, H2O_HTTP2_ERROR_NONE,
                                   (h2o_iovec_t){NULL, 0});
@@ -213,7 +211,7 @@ static void go_away(struct fs_http2 *http2, uint32_t stream_last)
 
 void fs_http2_leave(struct fs_http2 *http2)
 {
-    if (!is_open(http2) || http2->stream_last != STREAM_ANY)
+    if (!fs_http2_is_open(http2) || http2->stream_last != STREAM_ANY)
         return;
     http2->stream_last = http2->frames.conn->pull_stream_ids.max_open;
     go_away(http2, http2->stream_last);
@@ -227,7 +225,7 @@ bool fs_http2_drain(struct fs_http2 *http2, uint64_t now_us)
 
     if (spoken_at_us < http2->said_at_us)
         spoken_at_us = http2->said_at_us;
-    if (!is_open(http2))
+    if (!fs_http2_is_open(http2))
         return true;
     if (http2->stream_last != STREAM_ANY)
         return now_us >= spoken_at_us + FS_HTTP2_NOTICE_US;

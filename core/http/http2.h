@@ -17,6 +17,8 @@ struct fs_http2 {
 
     /* changing [loop] */
     uint32_t stream_last; /* the last that is served, as said to the client; UINT32_MAX: not said */
+    uint64_t held;        /* bytes that its unfinished requests are charged (http2_memory.h) */
+    uint64_t recount_at;  /* held, when they are counted again; 0: not counted yet */
     uint64_t said_at_us;  /* when it was last told of a shutdown; 0: not yet */
 };
 
@@ -34,6 +36,10 @@ void fs_http2_free_buffers(struct fs_http *http);
  * reason: a sentence, or empty for the problem's own.  [loop] */
 enum fs_problem fs_http2_judge(const struct fs_http2 *http2, h2o_req_t *req,
                                struct fs_text *reason);
+
+/* Whether h2o has its connection yet, and reads.  A socket of TLS outlives it: it waits for the peer's
+ * goodbye, with another reader or none.  [loop] */
+bool fs_http2_is_open(const struct fs_http2 *http2);
 
 /* Nothing is read, worked on or written.  [loop] */
 bool fs_http2_is_idle(const struct fs_http2 *http2);

@@ -110,6 +110,8 @@ void fs_metrics_merge(struct fs_metrics *into, const struct fs_metrics *from)
     merge_counter(&into->connections, &from->connections);
     merge_counter(&into->connections_accepted, &from->connections_accepted);
     merge_counter(&into->connections_refused, &from->connections_refused);
+    merge_counter(&into->unsent_bytes, &from->unsent_bytes);
+    merge_counter(&into->connections_unread, &from->connections_unread);
     merge_counter(&into->login_failures, &from->login_failures);
     merge_counter(&into->logins_limited, &from->logins_limited);
     for (size_t i = 0; i < FS_RATE_COUNT; i++)

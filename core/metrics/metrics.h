@@ -83,6 +83,8 @@ struct fs_metrics {
     struct fs_counter connections;                            /* gauge: open, main listener */
     struct fs_counter connections_accepted;
     struct fs_counter connections_refused; /* over a limit */
+    struct fs_counter unsent_bytes;        /* gauge: of answers that clients left unread */
+    struct fs_counter connections_unread;  /* ended since all left too much unread */
     struct fs_counter login_failures;
     struct fs_counter logins_limited;               /* answered 429 */
     struct fs_counter rates_limited[FS_RATE_COUNT]; /* answered 429: requests about orders */

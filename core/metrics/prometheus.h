@@ -36,6 +36,7 @@ struct fs_prometheus_scrape {
     uint64_t log_lines_dropped;    /* of the server's log */
     uint64_t access_lines_dropped; /* of the access log */
     unsigned workers;
+    uint64_t http2_held;      /* bytes */
     unsigned connections_max; /* of the main listeners, as descriptors allow */
     double started_at_s;      /* Unix time */
     uint64_t key_failures;    /* reads of it without success */

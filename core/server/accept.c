@@ -101,6 +101,7 @@ struct listen_request {
 
 static void listen_on_loop(struct fs_worker *worker, void *data)
 {
+    const int send_buffer = FS_SEND_BUFFER_LEN;
     struct listen_request *request = data;
 
     if (worker->listener_count + request->count > FS_LISTENERS_MAX) {
@@ -110,6 +111,10 @@ static void listen_on_loop(struct fs_worker *worker, void *data)
     for (size_t i = 0; i < request->count; i++) {
         struct fs_worker_listener *listener = &worker->listeners[worker->listener_count++];
 
+        /* Accepted sockets inherit it.  h2o reads no further request before the kernel has all of an
+         * answer, so this bounds what one client can leave unread. */
+        if (!request->is_admin)
+            setsockopt(request->fds[i], SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
         listener->worker = worker;
         listener->is_admin = request->is_admin;
         listener->is_paused = false;

@@ -335,6 +335,8 @@ static int open_http(struct fs_server *server, struct fs_error *error)
         config->shop_page == FS_SHOP_PAGE_ON ||
         (config->shop_page == FS_SHOP_PAGE_AUTO && config->auth_mode == FS_AUTH_DEMO);
     http->has_http2 = server->has_http2;
+    http->unsent_max = config->http_unsent_max;
+    http->http2_held_max = config->http_http2_memory_max;
     http->has_health = config->http_health;
     http->started_at_ms = fs_clock_wall_ms();
     if (fs_http_server_init(http) == 0)
