@@ -56,7 +56,9 @@ def main():
     parser.add_argument("--no-claims", action="store_true")
     parser.add_argument("scripts", nargs="*", metavar="SCRIPT.lua")
     arguments = parser.parse_args()
-    names = arguments.scripts or [str(ROOT / "strategies/ledger/decide.lua")]
+    parts = ("allowed_begin.lua", "decide.lua", "allowed_end.lua")
+    tree = "\n".join((ROOT / "strategies/ledger" / part).read_text() for part in parts)
+    names = arguments.scripts or ["strategies/ledger/decide.lua"]
     batches = [int(size) for size in arguments.batches.split(",")]
     results = {}
     with Redis(None if arguments.appendfsync == "off" else arguments.appendfsync) as redis:
@@ -65,7 +67,7 @@ def main():
                 for name in names:
                     count = arguments.purchases if batch >= 16 else arguments.purchases // 8
                     results.setdefault((name, batch), []).append(
-                        measure(redis, pathlib.Path(name).read_text(), batch, count,
+                        measure(redis, pathlib.Path(name).read_text() if arguments.scripts else tree, batch, count,
                                 not arguments.no_claims))
     print(f"appendfsync {arguments.appendfsync}, {arguments.reps} repetitions, "
           f"claims {'off' if arguments.no_claims else 'on'}: Redis CPU us per purchase")

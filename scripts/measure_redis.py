@@ -98,7 +98,8 @@ def webdis_rate(connections, seconds, repetition):
         redis, path = start_redis(folder)
         web = None
         try:
-            source = (ROOT / "strategies/ledger/decide.lua").read_text()
+            source = "\n".join((ROOT / "strategies/ledger" / part).read_text() for part in
+                               ("allowed_begin.lua", "decide.lua", "allowed_end.lua"))
             sha = redis_cli(path, "-x", "SCRIPT", "LOAD", text=source)
             assert re.fullmatch("[0-9a-f]{40}", sha), sha
             redis_cli(path, "HSET", "fs:{1}:sale", "epoch", "1", "seq", "1", "initial", "1000000000",

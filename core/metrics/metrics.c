@@ -102,6 +102,7 @@ void fs_metrics_merge(struct fs_metrics *into, const struct fs_metrics *from)
     fs_histogram_merge(&into->store_command_us, &from->store_command_us);
     fs_histogram_merge(&into->store_batch, &from->store_batch);
     merge_counter(&into->store_reconnects, &from->store_reconnects);
+    merge_counter(&into->store_denied, &from->store_denied);
     for (size_t i = 0; i < FS_TRANSFER_EVENT_COUNT - 1; i++)
         merge_counter(&into->transfers[i], &from->transfers[i]);
     merge_counter(&into->store_in_flight, &from->store_in_flight);

@@ -76,6 +76,7 @@ struct fs_metrics {
     struct fs_histogram store_command_us;
     struct fs_histogram store_batch; /* purchases per store command */
     struct fs_counter store_reconnects;
+    struct fs_counter store_denied; /* commands refused for want of a permission */
     struct fs_counter transfers[FS_TRANSFER_EVENT_COUNT - 1]; /* between shards, by event */
     struct fs_counter store_in_flight;                        /* gauge */
     struct fs_counter ops_in_flight;                          /* gauge */

@@ -56,6 +56,8 @@ static const struct family families[] = {
      AT(store_batch)},
     {"store_reconnects_total", "Store connections opened again after a failure.", COUNTER, NONE,
      AT(store_reconnects)},
+    {"flashsale_store_denied_total", "Store commands refused for want of a permission.", COUNTER,
+     NONE, AT(store_denied)},
     {"shard_transfers_total", "Transfers of units between shards.", COUNTER, TRANSFER,
      AT(transfers)},
     {"store_in_flight", "Store commands that wait for their reply.", GAUGE, NONE,

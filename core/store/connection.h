@@ -55,6 +55,7 @@ struct fs_connection_settings {
     struct fs_log *log;         /* borrowed */
     struct fs_scripts *scripts; /* borrowed */
     struct fs_answers *answers; /* borrowed */
+    struct fs_denial *denial;   /* borrowed; NULL: not noted */
     struct fs_word_list *words; /* borrowed */
     uint64_t command_timeout_us;
     uint64_t connect_timeout_us;

@@ -4,6 +4,7 @@
 #define FS_STORE_REDIS_STORE_H
 
 #include "store/connection.h"
+#include "store/denial.h"
 #include "store/follow.h"
 #include "store/place.h"
 #include "store/route.h"
@@ -20,6 +21,7 @@ struct fs_redis_store {
     struct fs_scripts scripts;
     struct fs_word_list words;
     struct fs_answers answers;
+    struct fs_denial denial;
     struct fs_places places;  /* one a node */
     struct fs_route *route;   /* of a cluster; NULL: independent servers */
     struct fs_follow *follow; /* of servers that may move; NULL: none */

@@ -346,6 +346,20 @@ static struct fs_text cause_of(struct fs_text error)
     return (struct fs_text){at, (size_t)(error.data + error.len - at)};
 }
 
+/* A command that the user may not run is refused before it runs.  Inside a script the commands before it
+ * may have changed something, unless the script says that they have not (allowed_begin.lua). */
+static bool is_denial(struct fs_text error, struct fs_text cause)
+{
+    static const char in_script[] = " script: ";
+    static const char proven[] = "NOPERM nothing was written";
+
+    if (!begins_with_word(cause, "NOPERM"))
+        return false;
+    if (cause.len >= strlen(proven) && memcmp(cause.data, proven, strlen(proven)) == 0)
+        return true;
+    return cause.data == error.data && !memmem(error.data, error.len, in_script, strlen(in_script));
+}
+
 enum fs_reply_kind fs_reply_error_kind(struct fs_text error)
 {
     /* Redis checks each of these before a command runs, and inside a script only at its first
@@ -355,15 +369,26 @@ enum fs_reply_kind fs_reply_error_kind(struct fs_text error)
      * all. */
     static const char *const not_run[] = {
         "LOADING",     "READONLY", "MASTERDOWN", "OOM",    "MISCONF", "NOREPLICAS", "BUSY",
-        "CLUSTERDOWN", "TRYAGAIN", "NOSCRIPT",   "NOAUTH", "MOVED",   "ASK",
+        "CLUSTERDOWN", "TRYAGAIN", "NOSCRIPT",   "NOAUTH", "MOVED",   "ASK",        "WRONGPASS",
     };
 
     struct fs_text cause = cause_of(error);
 
+    if (is_denial(error, cause))
+        return FS_REPLY_REFUSED;
     for (size_t i = 0; i < sizeof(not_run) / sizeof(not_run[0]); i++)
         if (begins_with_word(cause, not_run[i]))
             return FS_REPLY_REFUSED;
     return FS_REPLY_ERROR;
+}
+
+bool fs_reply_is_denial(const struct fs_reply *reply)
+{
+    struct fs_text cause = reply->kind == FS_REPLY_REFUSED ? cause_of(reply->text) : reply->text;
+
+    return reply->kind == FS_REPLY_REFUSED &&
+           (begins_with_word(cause, "NOPERM") || begins_with_word(cause, "NOAUTH") ||
+            begins_with_word(cause, "WRONGPASS"));
 }
 
 bool fs_reply_is_noscript(const struct fs_reply *reply)

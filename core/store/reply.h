@@ -48,6 +48,9 @@ void fs_reply_reader_recycle(struct fs_reply_reader *reader);
 /* FS_REPLY_REFUSED for an error that says the command did not run, else FS_REPLY_ERROR. */
 enum fs_reply_kind fs_reply_error_kind(struct fs_text error);
 
+/* The error says that the user may not do it, and nothing was changed. */
+bool fs_reply_is_denial(const struct fs_reply *reply);
+
 /* The error says that the script is not known to the store. */
 bool fs_reply_is_noscript(const struct fs_reply *reply);
 

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "store/cluster.h"
 #include "store/confirm.h"
+#include "store/denial.h"
 
 #define COPY_KEPT_SIZE 65536u      /* bytes of a copy that its request keeps */
 #define BUFFERED_LEN_MAX 67108864u /* bytes that wait for a socket to take them */
@@ -178,6 +179,10 @@ static void note_refusal(const struct fs_connection *connection, const struct fs
 {
     if (!is_redirection(connection, reply) && !fs_reply_is_noscript(reply))
         fs_nodes_note_refusal(connection->settings->nodes, &connection->seat, reply->text);
+    if (fs_reply_is_denial(reply) && connection->settings->denial)
+        fs_denial_note(connection->settings->denial, connection->settings->metrics,
+                       connection->settings->log, connection->index, connection->node->name,
+                       reply->text);
 }
 
 static void on_reply(redisAsyncContext *context, void *object, void *data)

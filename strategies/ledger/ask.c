@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "allowed.h"
 #include "batch.h"
 #include "probe.h"
 #include "record.h"
@@ -382,7 +383,7 @@ static void probe_done(struct fs_call *call, const struct fs_reply *reply)
 }
 
 /* A purchase of a sale that nobody made, where there is more than one place at each in turn. */
-static void probe_place(struct fs_ledger_ask *state)
+static void probe_dry(struct fs_ledger_ask *state)
 {
     char chars[FS_LEDGER_NAME_LEN_MAX];
     struct probed nobodys = {.product = probed_product(state, chars),
@@ -392,6 +393,24 @@ static void probe_place(struct fs_ledger_ask *state)
 
     state->trips++;
     send_probe(state, &nobodys, probe_done);
+}
+
+static void allowed_done(struct fs_call *call, const struct fs_reply *reply)
+{
+    struct fs_ledger_ask *state = fs_ledger_ask_of(call);
+
+    if (reply->kind == FS_REPLY_INTEGER)
+        probe_dry(state);
+    else
+        probe_elsewhere(state);
+}
+
+/* First whether the store's user may do all that a sale needs. */
+static void probe_place(struct fs_ledger_ask *state)
+{
+    char chars[FS_LEDGER_NAME_LEN_MAX];
+
+    fs_ledger_allowed_send(state, probed_product(state, chars), allowed_done);
 }
 
 void fs_ledger_probe(void *data, struct fs_op *op, void *state_data)

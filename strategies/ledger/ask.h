@@ -74,4 +74,11 @@ void fs_ledger_ask_tell_missing(struct fs_ledger_ask *state);
 void fs_ledger_ask_tell(struct fs_ledger_ask *state, const struct fs_sale_info *info,
                         bool is_replayed);
 
+/* Decides a purchase of what is known in dry mode, so that the store is asked for the witness. */
+void fs_ledger_ask_for_witness(struct fs_ledger_ask *state, const struct fs_ledger_epoch *known,
+                               void (*done)(struct fs_call *call, const struct fs_reply *reply));
+
+/* Whether the reply to that says that the store does not have it. */
+bool fs_ledger_ask_missed(const struct fs_reply *reply);
+
 #endif

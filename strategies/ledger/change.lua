@@ -105,6 +105,17 @@ else
     put('sold', '0')
 end
 
+if name ~= '' then
+    need('HSET', KEYS[4])
+end
+if name ~= '' and product ~= '' then
+    need('HSET', KEYS[5])
+end
+if kind ~= 'update' then
+    need('UNLINK', KEYS[2], 'HDEL', KEYS[1])
+end
+will_write('HSET', KEYS[1], 'HINCRBY', KEYS[1], 'XADD', KEYS[3], 'HMGET', KEYS[1], 'TIME', '')
+
 if kind ~= 'update' then
     redis.call('UNLINK', KEYS[2])
     redis.call('HDEL', KEYS[1], 'frozen')

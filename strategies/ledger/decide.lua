@@ -34,8 +34,8 @@
 --       cancelled by record 17
 -- Cost  1 TIME, 4 or 5 reads, 4 or 5 writes a batch, whatever its size.
 --
--- Every check comes before the first write, also whether each key is of its type: a script that
--- fails half way is not rolled back.  (Too little memory is judged by Redis at the first write, and
+-- Every check comes before the first write, also whether each key is of its type and whether the user
+-- may write it (allowed_begin.lua): a script that fails half way is not rolled back.  (Too little memory is judged by Redis at the first write, and
 -- then for the whole script.)
 -- Numbers are whole and below 10^14, so that Lua's own text of them is exact.
 
@@ -97,6 +97,16 @@ local sale = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'left', 'sold', 'state
 local seen_epoch = int(ARGV[1])
 local seen_seq, changed_seq = string.match(ARGV[2], '^(%d+)|?(%d*)$')
 
+local function need_to_decide()
+    need('HSET', KEYS[2], 'HSET', KEYS[3], 'XADD', KEYS[4], 'HSET', KEYS[1])
+    if product then
+        need('HSET', KEYS[5])
+    end
+end
+
+if dry then
+    need_to_decide()
+end
 if dry and sale[1] then
     -- A write that changes nothing: a store that cannot write says so here.
     redis.call('HDEL', KEYS[1], '-')
@@ -251,6 +261,8 @@ if logged > 0 and not dry then
         shares[m + 1], shares[m + 2] = buyer, text_of[units]
         m = m + 2
     end
+    need_to_decide()
+    will_write()
     redis.call('HSET', KEYS[2], unpack(log))
     redis.call('HSET', KEYS[3], unpack(shares))
     if ARGV[5] == '0' then

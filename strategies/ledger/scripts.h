@@ -5,6 +5,7 @@
 #include <flashsale/strategy.h>
 
 extern const struct fs_script fs_ledger_decide;       /* decide.lua */
+extern const struct fs_script fs_ledger_allowed;      /* allowed.lua */
 extern const struct fs_script fs_ledger_show;         /* sale.lua, show.lua */
 extern const struct fs_script fs_ledger_name;         /* name.lua */
 extern const struct fs_script fs_ledger_change;       /* sale.lua, change.lua */

@@ -11,6 +11,8 @@
 -- does not lock the sale for the length of a lease.  A product without a sale has fence 0: names that
 -- nobody sells leave nothing behind but a lock that ends by itself.
 
+will_write('SET', KEYS[2], 'PEXPIRE', KEYS[2], 'PTTL', KEYS[2], 'HGET', KEYS[1], 'EXISTS', KEYS[1],
+    'HINCRBY', KEYS[1], 'GET', KEYS[2])
 if redis.call('GET', KEYS[2]) == ARGV[1] then
     redis.call('PEXPIRE', KEYS[2], ARGV[2])
 elseif not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then

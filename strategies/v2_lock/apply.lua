@@ -11,6 +11,10 @@
 if not is_holder then
     return {-1}
 end
+if ARGV[4] ~= '' then
+    need('HSET', KEYS[5])
+end
+will_write('HSET', KEYS[2], 'HINCRBY', KEYS[3], 'XADD', KEYS[4], 'HINCRBY', KEYS[1], 'HSET', KEYS[1])
 redis.call('HSET', KEYS[2], ARGV[9], ARGV[10])
 redis.call('HINCRBY', KEYS[3], ARGV[11], ARGV[12])
 if ARGV[4] ~= '' then

@@ -17,6 +17,10 @@ end
 if epoch > new_epoch or (epoch == new_epoch and fence >= new_fence) then
     return 0
 end
+if epoch < new_epoch then
+    need('UNLINK', KEYS[2], 'HDEL', KEYS[1])
+end
+will_write('HSET', KEYS[1])
 local set = {'fence', ARGV[2], 'per_buyer', ARGV[4], 'per_order', ARGV[5], 'opens', ARGV[6],
     'closes', ARGV[7], 'state', ARGV[8], 'shards', ARGV[9], 'moves', (tonumber(own[4]) or 0) + 1}
 if epoch < new_epoch then

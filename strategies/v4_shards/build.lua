@@ -20,6 +20,7 @@ local shard = redis.call('HMGET', KEYS[1], 'frozen', 'sold')
 if shard[1] ~= building then
     return {0, 0, 0, 0, 0}
 end
+local orders, buyers, changes =
+    redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3]), redis.call('HLEN', KEYS[4])
 redis.call('HDEL', KEYS[1], 'frozen')
-return {1, tonumber(shard[2]), redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3]),
-    redis.call('HLEN', KEYS[4])}
+return {1, tonumber(shard[2]), orders, buyers, changes}

@@ -9,6 +9,7 @@
 if redis.call('HGET', KEYS[1], 'frozen') ~= 'building|' .. ARGV[1] then
     return 0
 end
+will_write('HSET', KEYS[2], 'HINCRBY', KEYS[1])
 local epoch, sold = ARGV[2], 0
 for i = 3, #ARGV, 2 do
     local is_new = redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) == 1

@@ -13,6 +13,8 @@
 
 local verb, number = ARGV[1], tonumber(ARGV[2])
 if verb == 'clear' then
+    will_write('UNLINK', KEYS[1], 'UNLINK', KEYS[2], 'UNLINK', KEYS[3], 'UNLINK', KEYS[4], 'HSET', KEYS[1],
+        'EXPIRE', KEYS[1])
     redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
     redis.call('HSET', KEYS[1], 'frozen', 'moved|' .. ARGV[2])
     if ARGV[3] ~= '0' then
@@ -28,6 +30,7 @@ if verb == 'unmark' then
     if not shard[1] or not marked or marked > number then
         return {0, 0, 0, 0}
     end
+    will_write('HDEL', KEYS[1], 'HSET', KEYS[1])
     redis.call('HDEL', KEYS[1], 'frozen')
     redis.call('HSET', KEYS[1], 'moves', moves)
     return {1, 0, 0, 0}
@@ -42,5 +45,7 @@ if not has_witness(KEYS[2], ARGV[5], ARGV[6]) then
         'behind@' .. string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000)))
     return {0, 0, 0, 0}
 end
+local orders, buyers, changes =
+    redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3]), redis.call('HLEN', KEYS[4])
 redis.call('HSET', KEYS[1], 'frozen', 'moved|' .. ARGV[2], 'moves', moves)
-return {1, redis.call('HLEN', KEYS[2]), redis.call('HLEN', KEYS[3]), redis.call('HLEN', KEYS[4])}
+return {1, orders, buyers, changes}

@@ -32,6 +32,7 @@ local function int(name)
 end
 
 local function set(...)
+    will_write('HSET', key, 'HDEL', key)
     redis.call('HSET', key, ...)
     for i = 1, select('#', ...), 2 do
         found[select(i, ...)] = tostring(select(i + 1, ...))
@@ -39,6 +40,7 @@ local function set(...)
 end
 
 local function remove(name)
+    will_write('HSET', key, 'HDEL', key)
     redis.call('HDEL', key, name)
     found[name] = nil
 end

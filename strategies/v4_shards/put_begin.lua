@@ -40,6 +40,13 @@ local function credit()
             'behind@' .. string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000)))
         return 0, 0, 0, 0, 0
     end
+    -- All that the decision behind the credit needs, too.
+    need('HMGET', KEYS[1], 'HMGET', KEYS[2], 'HMGET', KEYS[3], 'XLEN', KEYS[4], 'TIME', '',
+        'HSET', KEYS[2], 'HSET', KEYS[3], 'XADD', KEYS[4])
+    if ARGV[4] ~= '' then
+        need('HMGET', KEYS[5], 'HSET', KEYS[5])
+    end
+    will_write('HSET', KEYS[1])
     left, moves, last = left + units, moves + 1, seq + (#ARGV - 8) / 3
     redis.call('HSET', KEYS[1], 'left', left, into, remember(seq, last), 'moves', moves)
     return 1, seq, last, moves, left

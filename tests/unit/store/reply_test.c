@@ -97,7 +97,17 @@ static void errors_say_whether_the_command_ran(void)
         {"BUSYGROUP Consumer Group name already exists", FS_REPLY_ERROR},
         {"ERR OOM", FS_REPLY_ERROR},
         {"WRONGTYPE Operation against a key", FS_REPLY_ERROR},
-        {"NOPERM this user has no permissions", FS_REPLY_ERROR},
+        {"NOPERM this user has no permissions to run the 'hset' command", FS_REPLY_REFUSED},
+        {"WRONGPASS invalid username-password pair", FS_REPLY_REFUSED},
+        {"NOPERM nothing was written: this user may not run XADD script: 1a, on @user_script:3.",
+         FS_REPLY_REFUSED},
+        /* a script that does not say so may have written before it */
+        {"NOPERM this user has no permissions script: 1a, on @user_script:3.", FS_REPLY_ERROR},
+        {"NOPERM half written: this user may not run XADD script: 1a, on @user_script:3.",
+         FS_REPLY_ERROR},
+        {"ERR Error running script (call to f_b2a): @user_script:9: user_script:9: -NOPERM nothing "
+         "was written: this user may not run XADD",
+         FS_REPLY_REFUSED},
         {"ERR value is not an integer script: 1a, on @user_script:3.", FS_REPLY_ERROR},
         /* as 6.2 has them inside a script */
         {"ERR Error running script (call to f_b2a): @user_script:9: @user_script: 9: -OOM command "
