@@ -116,7 +116,7 @@ static void strike_store(struct sim_world *world, const struct sim_happening *ha
         sim_node_empty(world, index);
         return;
     case SIM_FAULT_STORE_KEY:
-        sim_node_delete_key(world, index, happening->draw);
+        sim_node_delete_key(world, happening->draw);
         return;
     case SIM_FAULT_STORE_OOM:
         set_mode(world, index, SIM_STORE_OOM, span_us);

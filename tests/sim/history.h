@@ -41,9 +41,11 @@ struct sim_history {
     size_t count;
     size_t capacity;
 
-    /* What a loss of data may have taken, by product: epochs up to this one are not judged by what was
-     * acknowledged in them; 0: nothing was lost. */
-    bool has_loss;
+    bool
+        has_loss; /* something that was acknowledged may be gone: the sale may stand still until a reset */
+    bool loses_orders; /* and orders with it */
+    bool
+        loses_tail; /* and the epoch with its counters is an earlier one: who does not know it sells on */
     uint64_t loss_us;     /* the first */
     uint64_t loss_end_us; /* the last */
     uint64_t started_us;  /* all sales are there */

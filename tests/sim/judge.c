@@ -36,7 +36,7 @@ bool sim_is_tainted(const struct sim_judge *judge, unsigned product, uint64_t ep
 {
     const struct sim_history *history = judge->history;
 
-    if (!history->has_loss)
+    if (!history->loses_tail)
         return false;
     for (size_t i = 0; i < history->count; i++) {
         const struct sim_op *op = history->list[i];

@@ -33,7 +33,7 @@ static void judge_order(const struct sim_judge *judge, const struct sim_order *o
 {
     const struct sim_op *found = last_lookup(order);
 
-    if (!found || !order->sold || sim_is_tainted(judge, order->product, order->sold->outcome.epoch))
+    if (!found || !order->sold || judge->history->loses_orders)
         return;
     if (!sim_is_done(found))
         sim_complain(judge->world, "order %s was acknowledged to #%u and is gone (#%u: %s)",
@@ -65,7 +65,7 @@ static int64_t sold_by_lookups(const struct sim_judge *judge, unsigned product, 
 
 static void judge_limits(const struct sim_judge *judge, unsigned product, uint64_t epoch)
 {
-    int64_t most = judge->history->has_loss ? 0 : judge->world->plan->per_buyer[product];
+    int64_t most = judge->history->loses_orders ? 0 : judge->world->plan->per_buyer[product];
 
     for (size_t i = 0; i < judge->order_count && most > 0; i++) {
         const char *buyer = judge->orders[i].ops[0]->buyer;

@@ -165,7 +165,7 @@ void sim_judge_orders(const struct sim_judge *judge)
     for (size_t i = 0; i < judge->order_count; i++) {
         const struct sim_order *order = &judge->orders[i];
 
-        if (judge->history->has_loss)
+        if (judge->history->loses_orders)
             continue; /* what was acknowledged may be gone, and be sold once more */
         judge_replays(judge, order);
         judge_claims(judge, order);

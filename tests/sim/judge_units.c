@@ -66,7 +66,7 @@ static void judge_oversold(const struct sim_judge *judge, const struct sim_order
         sim_complain(judge->world, "oversold: with #%u %ld of %ld units of epoch %lu are sold",
                      sold->number, (long)units, (long)there, (unsigned long)epoch);
     units = sold_at_least(judge, order->product, epoch, sold->answered_us, sold->buyer);
-    if (judge->history->has_loss)
+    if (judge->history->loses_orders)
         return; /* limits and states may be gone with the rest of the sale */
     if (plan->per_buyer[order->product] > 0 && units > plan->per_buyer[order->product])
         sim_complain(judge->world, "with #%u buyer %s has %ld units, more than %ld", sold->number,

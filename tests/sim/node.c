@@ -1,5 +1,6 @@
 /* The stores of a world: their clocks, and whether they can be reached. */
 #include <stdio.h>
+#include <string.h>
 
 #include "sim/history.h"
 #include "sim/world.h"
@@ -46,13 +47,15 @@ static void replace_store(struct sim_world *world, struct sim_node *node, uint64
     (void)world;
 }
 
-static void note_loss(struct sim_world *world)
+static void note_loss(struct sim_world *world, bool of_orders, bool of_tail)
 {
     struct sim_history *history = world->history;
 
     if (!history->has_loss)
         history->loss_us = world->now_us;
     history->has_loss = true;
+    history->loses_orders = history->loses_orders || of_orders;
+    history->loses_tail = history->loses_tail || of_tail;
     history->loss_end_us = world->now_us;
 }
 
@@ -64,7 +67,7 @@ void sim_node_restart(struct sim_world *world, unsigned index, uint64_t down_us,
     if (lost > position)
         lost = position;
     if (lost > 0)
-        note_loss(world);
+        note_loss(world, true, true);
     sim_links_cut(world, index, false);
     node->down_until_us = world->now_us + down_us;
     if (lost > 0)
@@ -75,36 +78,52 @@ void sim_node_restart(struct sim_world *world, unsigned index, uint64_t down_us,
 
 void sim_node_empty(struct sim_world *world, unsigned index)
 {
-    note_loss(world);
+    note_loss(world, true, false);
     sim_store_empty(world->nodes[index].store);
 }
 
-/* Deletes one key: which of them, draw says. */
-void sim_node_delete_key(struct sim_world *world, unsigned index, uint64_t draw)
+static bool delete_key(struct sim_node *node, const char *key)
+{
+    struct fs_text words[2] = {{"DEL", 3}, {key, strlen(key)}};
+    struct sim_reply reply = {0};
+    bool is_deleted;
+
+    sim_store_run(node->store, 2, words, &reply);
+    is_deleted = reply.reply.integer > 0;
+    sim_reply_dispose(&reply);
+    return is_deleted;
+}
+
+/* Deletes one key, wherever it is: which of them, draw says. */
+void sim_node_delete_key(struct sim_world *world, uint64_t draw)
 {
     static const char *const endings[] = {"sale",   "orders",  "buyers",
                                           "layout", "changes", "claims"};
-    struct sim_node *node = &world->nodes[index];
-    char key[96];
-    struct fs_text words[2] = {{"DEL", 3}, {key, 0}};
-    struct sim_reply reply = {0};
     const char *ending = endings[draw % 6];
     unsigned product = (unsigned)(draw / 6 % world->plan->product_count);
     unsigned shard = (unsigned)(draw / 16 % 4);
+    bool is_sharded = world->plan->strategy[1] == '4' && draw % 6 != 3 && draw % 6 != 5;
+    bool is_deleted = false;
 
-    if (world->plan->strategy[1] == '4' && draw % 6 != 3 && draw % 6 != 5)
-        snprintf(key, sizeof(key), "fs:{p%u/%u}:%s", product, shard, ending);
-    else if (draw % 6 == 5)
-        snprintf(key, sizeof(key), "fs:%s", ending);
-    else
-        snprintf(key, sizeof(key), "fs:{p%u}:%s", product, ending);
-    for (words[1].len = 0; key[words[1].len]; words[1].len++)
-        ;
-    sim_store_run(node->store, 2, words, &reply);
-    if (reply.reply.integer > 0)
-        note_loss(world);
-    sim_trace(world, "store %u: DEL %s: %d", index, key, (int)reply.reply.integer);
-    sim_reply_dispose(&reply);
+    for (unsigned i = 0; i < world->plan->node_count; i++)
+        for (unsigned number = 0; number < (is_sharded ? 24 : 1); number++) {
+            char key[96], place[16] = "";
+
+            if (number > 0) /* a shard's tag may have one, which brings it to its store */
+                snprintf(place, sizeof(place), ".%u", number - 1);
+            if (is_sharded)
+                snprintf(key, sizeof(key), "fs:{p%u/%u%s}:%s", product, shard, place, ending);
+            else if (draw % 6 == 5)
+                snprintf(key, sizeof(key), "fs:%s", ending);
+            else
+                snprintf(key, sizeof(key), "fs:{p%u}:%s", product, ending);
+            if (!delete_key(&world->nodes[i], key))
+                continue;
+            is_deleted = true;
+            sim_trace(world, "store %u: %s is deleted", i, key);
+        }
+    if (is_deleted)
+        note_loss(world, draw % 6 < 2, false); /* the sale itself, or its orders */
 }
 
 void sim_nodes_heal(struct sim_world *world)

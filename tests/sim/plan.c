@@ -160,7 +160,7 @@ static bool read_number(const char *name, uint64_t min, uint64_t max, uint64_t *
     return *text >= '0' && *text <= '9' && *end == '\0' && *number >= min && *number <= max;
 }
 
-static bool read_names(struct sim_plan *plan, const char *names)
+static bool read_names(struct sim_plan *plan, const char *names, bool is_dropped)
 {
     while (names && *names) {
         size_t len = strcspn(names, ",");
@@ -168,8 +168,10 @@ static bool read_names(struct sim_plan *plan, const char *names)
 
         for (unsigned i = 0; i < SIM_FAULT_COUNT; i++)
             if (i != SIM_FAULT_RATED && strlen(sim_fault_names[i]) == len &&
-                memcmp(sim_fault_names[i], names, len) == 0)
-                is_known = plan->is_dropped[i] = true;
+                memcmp(sim_fault_names[i], names, len) == 0) {
+                is_known = true;
+                plan->is_dropped[i] = is_dropped;
+            }
         if (!is_known)
             return false;
         names += len;
@@ -182,7 +184,9 @@ const char *sim_plan_narrow(struct sim_plan *plan)
 {
     uint64_t clients = plan->client_count, ops = plan->ops_per_client, kept = UINT32_MAX;
 
-    if (!read_names(plan, getenv("FS_DROP")))
+    if (!read_names(plan, getenv("FS_WITH"), false))
+        return "FS_WITH: names of faults with commas between them";
+    if (!read_names(plan, getenv("FS_DROP"), true))
         return "FS_DROP: names of faults with commas between them";
     if (!read_number("FS_KEEP", 0, UINT32_MAX, &kept))
         return "FS_KEEP: a bit for each happening";
@@ -207,6 +211,13 @@ void sim_plan_print(const struct sim_plan *plan, char *chars, size_t size)
     for (unsigned i = 0; i < SIM_FAULT_COUNT && len < size; i++)
         if (plan->is_dropped[i] && !whole.is_dropped[i]) {
             len += (size_t)snprintf(chars + len, size - len, "%s%s", is_first ? " FS_DROP=" : ",",
+                                    sim_fault_names[i]);
+            is_first = false;
+        }
+    is_first = true;
+    for (unsigned i = 0; i < SIM_FAULT_COUNT && len < size; i++)
+        if (!plan->is_dropped[i] && whole.is_dropped[i]) {
+            len += (size_t)snprintf(chars + len, size - len, "%s%s", is_first ? " FS_WITH=" : ",",
                                     sim_fault_names[i]);
             is_first = false;
         }

@@ -107,7 +107,7 @@ void sim_plan_draw(struct sim_plan *plan, const char *strategy, uint64_t seed);
 /* Whether a fault can lose what was acknowledged. */
 bool sim_fault_loses(enum sim_fault fault);
 
-/* Takes over FS_DROP (names with commas between them), FS_KEEP (the bits of happenings), FS_CLIENTS and
+/* Takes over FS_WITH and FS_DROP (names with commas between them), FS_KEEP (the bits of happenings), FS_CLIENTS and
  * FS_OPS.  Returns NULL, or what is wrong. */
 const char *sim_plan_narrow(struct sim_plan *plan);
 

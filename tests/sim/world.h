@@ -155,7 +155,7 @@ void sim_nodes_heal(struct sim_world *world);
 /* Down for down_us; then without its last `lost` writes. */
 void sim_node_restart(struct sim_world *world, unsigned index, uint64_t down_us, uint64_t lost);
 void sim_node_empty(struct sim_world *world, unsigned index);
-void sim_node_delete_key(struct sim_world *world, unsigned index, uint64_t draw);
+void sim_node_delete_key(struct sim_world *world, uint64_t draw);
 
 /* link.c */
 void sim_links_init(struct sim_loop *loop);
