@@ -1,4 +1,5 @@
-/* sim STRATEGY FILE [--seeds FIRST COUNT] [--trace] [--keep-going] [--coverage]
+/* sim STRATEGY FILE [--seeds FIRST COUNT] [--trace] [--keep-going] [--no-shrink]
+ *     [--coverage]
  *
  * Runs many seeds, in processes of a hundred seeds each: a seed at which the product ends the process is
  * named as well as one of which the judge complains.  FS_SEED in the environment runs that one alone,
@@ -23,7 +24,7 @@ struct arguments {
     const char *strategy;
     const char *file;
     uint64_t first, count;
-    bool is_traced, keeps_going, is_silent, is_covered;
+    bool is_traced, keeps_going, is_silent, is_covered, is_not_shrunk;
     unsigned workers;
 };
 
@@ -41,7 +42,7 @@ static void usage(void)
 {
     fprintf(stderr,
             "use: test_sim v1|v2|v3|v4 FILE.so [--seeds FIRST COUNT] [--workers N] [--trace] "
-            "[--keep-going] [--coverage]\n"
+            "[--keep-going] [--no-shrink] [--coverage]\n"
             "     FS_SEED=N [FS_DROP=fault,...] [FS_KEEP=bits] [FS_CLIENTS=N] [FS_OPS=N]\n");
     exit(2);
 }
@@ -75,6 +76,8 @@ static void read_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->is_traced = true;
         } else if (strcmp(argv[i], "--keep-going") == 0) {
             arguments->keeps_going = true;
+        } else if (strcmp(argv[i], "--no-shrink") == 0) {
+            arguments->is_not_shrunk = true;
         } else if (strcmp(argv[i], "--coverage") == 0) {
             arguments->is_covered = true;
         } else {
@@ -203,7 +206,7 @@ static void tell_failure(const struct arguments *arguments, const struct fs_stra
 
     draw(&plan, arguments, told->failed);
     printf("%s: seed %" PRIu64 ": %s\n", arguments->strategy, told->failed, told->complaint);
-    if (!arguments->is_traced)
+    if (!arguments->is_traced && !arguments->is_not_shrunk)
         sim_shrink(&plan, type);
     sim_plan_print(&plan, line, sizeof(line));
     printf("again: %s ctest -R sim/%s -V    (all that happens: %s test_sim %s FILE --trace)\n",
