@@ -132,6 +132,17 @@ static void wake(const void *what)
 
 /* libc's names */
 
+/* A function of its own: getcontext() returns as setjmp() does, and the caller's variables must not change
+ * between. */
+static void make_context(struct thread *thread, unsigned index)
+{
+    getcontext(&thread->context);
+    thread->context.uc_stack.ss_sp = thread->stack;
+    thread->context.uc_stack.ss_size = STACK_SIZE;
+    thread->context.uc_link = &threads.main;
+    makecontext(&thread->context, (void (*)(void))entry, 1, index);
+}
+
 PUBLIC int pthread_create(pthread_t *id, const pthread_attr_t *attributes, void *(*run)(void *),
                           void *data)
 {
@@ -154,11 +165,7 @@ PUBLIC int pthread_create(pthread_t *id, const pthread_attr_t *attributes, void 
                               .data = data,
                               .wakes = thread->wakes + 1,
                               .is_used = true};
-    getcontext(&thread->context);
-    thread->context.uc_stack.ss_sp = thread->stack;
-    thread->context.uc_stack.ss_size = STACK_SIZE;
-    thread->context.uc_link = &threads.main;
-    makecontext(&thread->context, (void (*)(void))entry, 1, index);
+    make_context(thread, index);
     *id = (pthread_t)(index + 1);
     resume_at(thread, threads.world->now_us + sim_between(&threads.world->random, 1, 200));
     return 0;
