@@ -296,7 +296,8 @@ static const struct fs_config_key KEYS[] = {
     {"redis.wait_replicas", FS_CONFIG_INTEGER, FIELD(redis_wait_replicas), 0, 16, "0", "replicas",
      "So many replicas of a Redis server of redis.urls must have a decision before a buyer is told "
      "it. "
-     "Then the durability is called replica. 0: none is waited for.",
+     "Then the durability is called replica, or replica-best-effort where a server has more. 0: "
+     "none is waited for.",
      NULL, NULL},
     {"redis.prefix", FS_CONFIG_TEXT, FIELD(redis_prefix), 0, 32, "fs:", "text",
      "What each key in Redis starts with.", NULL, check_prefix},

@@ -310,6 +310,14 @@ bool fs_check_replicas(const struct fs_check_facts *facts, const char *name, uns
                name, facts->connected_replicas, wait_replicas);
         return true;
     }
+    if (wait_replicas > 0 && facts->connected_replicas > wait_replicas) {
+        refuse(remark,
+               "Redis at %s has %" PRIu64 " replicas, and answers wait for %u of them: one that "
+               "lacks acknowledged orders may be promoted (class replica-best-effort); set "
+               "redis.wait_replicas to %" PRIu64,
+               name, facts->connected_replicas, wait_replicas, facts->connected_replicas);
+        return true;
+    }
     if (facts->min_replicas < wait_replicas) {
         refuse(remark,
                "Redis at %s goes on writing when replicas are missing, so that purchases then end "

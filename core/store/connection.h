@@ -151,19 +151,21 @@ struct fs_connection {
     uint64_t write_count;  /* attempts to write */
     uint64_t wait_asked;   /* times that the replicas were asked for */
     uint64_t wait_answered;
-    bool is_unconfirmed;       /* commands were queued since replicas were asked for */
-    bool is_dirty;             /* there is something to write at the end of the turn */
-    bool is_blocked;           /* the socket took no more */
-    bool is_writing;           /* inside redisAsyncHandleWrite() */
-    bool is_readonly;          /* a command was refused since the server is a replica now */
-    bool is_resting;           /* nobody needs it: it ends when idle, and is not made again */
-    char problem[192];         /* not empty: to be dropped, and why */
-    char reported[192];        /* the problem that was logged last, until it is over */
-    bool is_unreported;        /* it went down and nobody has been told */
-    struct fs_node_seat seat;  /* in the state of its server */
-    uint32_t lost_count;       /* calls without an answer when it went down */
-    uint64_t retry_at_us;      /* in DOWN */
-    uint64_t connect_until_us; /* in CONNECTING and HANDSHAKE */
+    int64_t replicas_confirmed; /* by the last WAIT; -1: it was refused */
+    unsigned replicas_seen;     /* that followed the server at the last answer */
+    bool is_unconfirmed;        /* commands were queued since replicas were asked for */
+    bool is_dirty;              /* there is something to write at the end of the turn */
+    bool is_blocked;            /* the socket took no more */
+    bool is_writing;            /* inside redisAsyncHandleWrite() */
+    bool is_readonly;           /* a command was refused since the server is a replica now */
+    bool is_resting;            /* nobody needs it: it ends when idle, and is not made again */
+    char problem[192];          /* not empty: to be dropped, and why */
+    char reported[192];         /* the problem that was logged last, until it is over */
+    bool is_unreported;         /* it went down and nobody has been told */
+    struct fs_node_seat seat;   /* in the state of its server */
+    uint32_t lost_count;        /* calls without an answer when it went down */
+    uint64_t retry_at_us;       /* in DOWN */
+    uint64_t connect_until_us;  /* in CONNECTING and HANDSHAKE */
     uint64_t ready_at_us;
     uint64_t down_at_us;
     uint32_t failure_count; /* connects that failed one after the other */

@@ -15,6 +15,8 @@
 
 #define LOOK_US 10000u
 #define LOOK_UP_US 200000u
+#define PAUSE_US \
+    3000000u /* shorter than what sentinels wait for by default; loops turn each second */
 
 int fs_follow_init(struct fs_follow *follow, struct fs_places *places, struct fs_finder *finder,
                    struct fs_resolver *resolver)
@@ -119,10 +121,31 @@ static bool is_news(const struct fs_follow *follow)
            (follow->resolver && fs_resolver_generation(follow->resolver) != follow->resolved);
 }
 
+/* A process that stood still may have missed a failover, and its connections may lead to a primary that was
+ * deposed meanwhile: nothing is written there before the sentinels were asked. */
+static void end_after_pause(struct fs_follow *follow, uint64_t now_us)
+{
+    uint64_t pause_us = now_us - follow->looked_us;
+
+    if (follow->looked_us != 0 && pause_us > PAUSE_US)
+        for (unsigned i = 0; i < follow->places->count; i++) {
+            struct fs_place *place = follow->places->list[i];
+
+            if (place->node.sentinels && place->connection.context)
+                fs_connection_fail(&place->connection,
+                                   "this process stood still for %.1f s, so the sentinels are "
+                                   "asked again",
+                                   (double)pause_us / 1e6);
+        }
+    follow->looked_us = now_us;
+}
+
 void fs_follow_look_after(struct fs_follow *follow, uint64_t now_us)
 {
     struct fs_places *places = follow->places;
     bool is_missing = false;
+
+    end_after_pause(follow, now_us);
 
     if (follow->finder && fs_finder_generation(follow->finder) != follow->found)
         take_over_found(follow, now_us);

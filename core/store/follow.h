@@ -15,6 +15,7 @@ struct fs_follow {
     struct fs_cluster_map *map;   /* owned: room for what the finder gives */
     uint64_t found;               /* generation of the finder that was taken over */
     uint64_t resolved;            /* generation of the resolver that was taken over */
+    uint64_t looked_us;           /* the last look_after(); 0: none yet */
     uint64_t look_at_us;          /* when a primary is missing: look at both again */
 };
 

@@ -37,6 +37,7 @@ struct fs_redis {
     unsigned loop_count;
     char versions[FS_STORE_NODES_MAX][32];
     enum fs_durability durability;
+    bool has_more_replicas; /* than answers wait for, at some primary */
 
     /* owned */
     struct fs_topology topology;
@@ -244,6 +245,7 @@ static int check_server(struct fs_redis *redis, unsigned index, const _Atomic bo
         fs_log_warning(redis->log, "store", "%s", remark.text);
     if (fs_check_replicas(&facts, node->name, redis->wait_replicas, &remark))
         fs_log_warning(redis->log, "store", "%s", remark.text);
+    redis->has_more_replicas |= facts.connected_replicas > redis->wait_replicas;
     durability = fs_check_durability(&facts);
     if (redis->durability == 0 || durability < redis->durability)
         redis->durability = durability;
@@ -386,7 +388,9 @@ bool fs_redis_is_private(const struct fs_redis *redis)
 
 const char *fs_redis_durability(const struct fs_redis *redis)
 {
-    return redis->wait_replicas > 0 ? "replica" : fs_durability_name(redis->durability);
+    if (redis->wait_replicas == 0)
+        return fs_durability_name(redis->durability);
+    return redis->has_more_replicas ? "replica-best-effort" : "replica";
 }
 
 int fs_redis_private_pid(struct fs_redis *redis, unsigned index)

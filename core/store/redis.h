@@ -64,7 +64,8 @@ bool fs_redis_is_private(const struct fs_redis *redis);  /* [any] */
 /* The nodes are the primaries of a Redis Cluster, as they were at start.  [any] */
 bool fs_redis_is_cluster(const struct fs_redis *redis);
 
-/* "replica" where answers wait for replicas; else of the weakest node: "memory", "aof-everysec",
+/* "replica" where answers wait for all replicas of each primary, "replica-best-effort" where for some of
+ * them; else of the weakest node: "memory", "aof-everysec",
  * "aof-always".  As it was at start.  [any] */
 const char *fs_redis_durability(const struct fs_redis *redis);
 

@@ -99,27 +99,65 @@ static int check_role(const struct fs_node *node, const struct fs_cluster_node *
     return rc;
 }
 
+/* Where sentinels say that the primary is, and how many say so. */
+struct votes {
+    struct fs_cluster_node named[FS_STORE_SENTINELS_MAX];
+    unsigned counts[FS_STORE_SENTINELS_MAX];
+    unsigned named_count;
+};
+
+/* How many name the same server now. */
+static unsigned count_vote(struct votes *votes, const struct fs_cluster_node *found)
+{
+    unsigned at = 0;
+
+    while (at < votes->named_count && (votes->named[at].port != found->port ||
+                                       strcmp(votes->named[at].address, found->address) != 0))
+        at++;
+    if (at == votes->named_count) {
+        votes->named[at] = *found;
+        votes->counts[at] = 0;
+        votes->named_count++;
+    }
+    return ++votes->counts[at];
+}
+
+static int too_few(const struct fs_node *node, const struct votes *votes, unsigned wanted,
+                   struct fs_error *error)
+{
+    unsigned most = 0;
+
+    for (unsigned i = 0; i < votes->named_count; i++)
+        most = votes->counts[i] > most ? votes->counts[i] : most;
+    if (most == 0)
+        return -EAGAIN; /* the last of them said why */
+    return again(error,
+                 "%u of %u sentinels name the same primary for %s, and %u are needed: the others "
+                 "are down, cut off, or have not heard of a failover",
+                 most, node->sentinels->count, node->sentinels->master, wanted);
+}
+
 int fs_sentinel_ask(const struct fs_node *node, uint64_t timeout_us, unsigned *first,
                     struct fs_cluster_node *found, struct fs_error *error)
 {
     unsigned count = node->sentinels->count;
-    int rc = -EAGAIN;
+    unsigned wanted = count / 2 + 1;
+    struct votes votes = {.named_count = 0};
 
     for (unsigned i = 0; i < count; i++) {
         unsigned index = (*first + i) % count;
         redisContext *session = NULL;
+        int rc = open_sentinel(node, index, timeout_us, &session, error);
 
-        rc = open_sentinel(node, index, timeout_us, &session, error);
-        if (rc == 0) {
-            rc = ask_address(node, index, session, found, error);
-            fs_session_close(session);
-        }
-        if (rc == 0)
-            rc = check_role(node, found, timeout_us, error);
-        if (rc == 0) {
+        if (rc != 0)
+            continue;
+        rc = ask_address(node, index, session, found, error);
+        fs_session_close(session);
+        if (rc == 0 && count_vote(&votes, found) >= wanted) {
             *first = index;
-            return 0;
+            rc = check_role(node, found, timeout_us, error);
+            return rc == -EIO ? -EAGAIN : rc;
         }
     }
-    return rc == -EIO ? -EAGAIN : rc;
+    return too_few(node, &votes, wanted, error);
 }

@@ -32,9 +32,9 @@ class Sentinel(RedisServer):
 
 
 class Sentinels:
-    def __init__(self, folder, sentinels=3, **settings):
+    def __init__(self, folder, sentinels=3, replicas=1, **settings):
         self.servers = [RedisServer(folder / f"r{n}", tcp=True, repl_diskless_sync_delay="0",
-                                    repl_ping_replica_period="1", **settings) for n in range(2)]
+                                    repl_ping_replica_period="1", **settings) for n in range(1 + replicas)]
         self.folder = folder
         self.sentinel_count = sentinels
         self.sentinels = []
@@ -45,10 +45,11 @@ class Sentinels:
         return f"sentinel://{places}/{MASTER}"
 
     def start(self):
-        primary, replica = self.servers
+        primary, *replicas = self.servers
         primary.start()
-        replica.settings["replicaof"] = f"127.0.0.1 {primary.port}"
-        replica.start()
+        for replica in replicas:
+            replica.settings["replicaof"] = f"127.0.0.1 {primary.port}"
+            replica.start()
         self.sentinels = [Sentinel(self.folder / f"s{n}", primary, self.sentinel_count // 2 + 1)
                           for n in range(self.sentinel_count)]
         for one in self.sentinels:
@@ -63,7 +64,7 @@ class Sentinels:
                 told = one.ask("SENTINEL", "MASTER", MASTER)
                 told = dict(zip(told[::2], told[1::2]))
                 if (told["flags"], told["num-slaves"], told["num-other-sentinels"]) != (
-                        "master", "1", str(self.sentinel_count - 1)):
+                        "master", str(len(self.servers) - 1), str(self.sentinel_count - 1)):
                     return False
             return all(one.ask("ROLE")[3] == "connected" for one in self.servers
                        if one is not self.primary)

@@ -2,6 +2,7 @@
 #include "support/suite.h"
 
 #include <strings.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "fixture.h"
@@ -181,10 +182,75 @@ static void a_lost_connection_is_not_made_anew_before_the_sentinel_was_asked(voi
     close_all();
 }
 
-#define TESTS(T)                                                 \
-    T(the_server_that_the_sentinel_names_is_used)                \
-    T(another_primary_is_gone_to_though_the_first_still_answers) \
-    T(a_refused_write_asks_the_sentinel_at_once)                 \
-    T(who_says_that_it_is_a_replica_is_not_believed)             \
-    T(a_lost_connection_is_not_made_anew_before_the_sentinel_was_asked)
+static struct fs_fake_redis others[2];
+static atomic_uint named_by_others;
+
+static void answer_as_other(struct fs_fake_redis *fake, size_t count, char **words,
+                            char text[FS_FAKE_REDIS_ANSWER_SIZE])
+{
+    char port[16];
+    int len = snprintf(port, sizeof(port), "%d", servers[atomic_load(&named_by_others)].port);
+
+    (void)fake;
+    (void)count;
+    (void)words;
+    snprintf(text, FS_FAKE_REDIS_ANSWER_SIZE, "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len, port);
+}
+
+/* One of three is cut off from the others, and was asked first. */
+static void a_minority_of_the_sentinels_is_not_believed(void)
+{
+    static char three[160];
+    const struct fs_link_options options = {.urls = {three}, .start_timeout_us = 5000000};
+
+    start_fakes();
+    atomic_store(&named_by_others, 0);
+    for (size_t i = 0; i < 2; i++) {
+        others[i].answer = answer_as_other;
+        fs_fake_redis_start(&others[i]);
+    }
+    snprintf(three, sizeof(three), "sentinel://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d/mymaster",
+             sentinel.port, others[0].port, others[1].port);
+    FS_REQUIRE(fs_link_open_found(&link, &options, FS_LINK_PATIENCE_MS));
+    FS_CHECK_INT(asked_server(), 0);
+    atomic_store(&plan.primary, 1);
+    for (int i = 0; i < 15; i++) {
+        FS_CHECK_INT(asked_server(), 0);
+        fs_link_turn_for(&link, 100);
+    }
+    atomic_store(&named_by_others, 1);
+    FS_CHECK(until_server(1) < 5000000);
+    fs_fake_redis_stop(&others[0]); /* of the two that are left, both are needed */
+    atomic_store(&named_by_others, 0);
+    FS_CHECK(
+        fs_link_await_log(&link, "1 of 3 sentinels name the same primary for mymaster, and 2"));
+    FS_CHECK_INT(asked_server(), 1);
+    close_all();
+    fs_fake_redis_stop(&others[1]);
+}
+
+static void after_a_pause_of_the_process_the_sentinels_are_asked_before_a_write(void)
+{
+    const struct timespec pause = {.tv_sec = 3, .tv_nsec = 200000000};
+
+    FS_REQUIRE(open_link());
+    FS_CHECK_INT(asked_server(), 0);
+    atomic_store(&plan.is_silent, true);
+    nanosleep(&pause, NULL); /* the loop does not turn meanwhile */
+    fs_link_turn_for(&link, 1);
+    FS_CHECK_INT(asked_server(), -1);
+    FS_CHECK(fs_link_await_log(&link, "this process stood still for 3."));
+    atomic_store(&plan.is_silent, false);
+    FS_CHECK(until_server(0) < 5000000);
+    close_all();
+}
+
+#define TESTS(T)                                                        \
+    T(the_server_that_the_sentinel_names_is_used)                       \
+    T(another_primary_is_gone_to_though_the_first_still_answers)        \
+    T(a_refused_write_asks_the_sentinel_at_once)                        \
+    T(who_says_that_it_is_a_replica_is_not_believed)                    \
+    T(a_lost_connection_is_not_made_anew_before_the_sentinel_was_asked) \
+    T(a_minority_of_the_sentinels_is_not_believed)                      \
+    T(after_a_pause_of_the_process_the_sentinels_are_asked_before_a_write)
 FS_SUITE("store/follow", TESTS)
