@@ -28,12 +28,16 @@ static void set_mode(struct sim_world *world, unsigned node, enum sim_store_mode
     sim_world_at(world, world->now_us + span_us, end_mode, NULL, node);
 }
 
-static const char *const deniable[] = {"xadd", "hset", "time", "hget", "del", "hincrby"};
+/* What the scripts use. */
+static const char *const deniable[] = {"xadd",    "hset", "time",   "hget",    "del",     "hincrby",
+                                       "hmget",   "hdel", "exists", "unlink",  "xlen",    "hlen",
+                                       "hgetall", "get",  "set",    "pexpire", "setrange"};
+#define DENIABLE (sizeof(deniable) / sizeof(deniable[0]))
 
 static void end_denial(struct sim_world *world, void *data, uint64_t argument)
 {
     (void)data;
-    sim_store_deny(world->nodes[argument / 8].store, deniable[argument % 8], false);
+    sim_store_deny(world->nodes[argument / DENIABLE].store, deniable[argument % DENIABLE], false);
 }
 
 static void stop_worker(struct sim_world *world, const struct sim_happening *happening)
@@ -134,9 +138,9 @@ static void strike_store(struct sim_world *world, const struct sim_happening *ha
         node->skew_us += step_of(happening);
         return;
     case SIM_FAULT_STORE_ACL:
-        sim_store_deny(node->store, deniable[happening->draw % 6], true);
+        sim_store_deny(node->store, deniable[happening->draw % DENIABLE], true);
         sim_world_at(world, world->now_us + span_us, end_denial, NULL,
-                     index * 8 + happening->draw % 6);
+                     index * DENIABLE + happening->draw % DENIABLE);
         return;
     default:
         return;
@@ -186,9 +190,17 @@ void sim_faults_begin(struct sim_world *world)
         sim_world_at(world, world->now_us + plan->span_us / 8, move_slots, NULL, 0);
 }
 
+static void end_denials(struct sim_world *world)
+{
+    for (unsigned i = 0; i < world->plan->node_count; i++)
+        for (size_t c = 0; c < DENIABLE; c++)
+            sim_store_deny(world->nodes[i].store, deniable[c], false);
+}
+
 void sim_faults_heal(struct sim_world *world)
 {
     world->is_healed = true;
+    end_denials(world);
     sim_trace(world, "the faults stop");
     sim_nodes_heal(world);
     world->is_swapped = false;

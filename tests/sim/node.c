@@ -128,8 +128,6 @@ void sim_node_delete_key(struct sim_world *world, uint64_t draw)
 
 void sim_nodes_heal(struct sim_world *world)
 {
-    static const char *const commands[] = {"xadd", "hset", "time", "hget", "del", "hincrby"};
-
     for (unsigned i = 0; i < world->plan->node_count; i++) {
         struct sim_node *node = &world->nodes[i];
 
@@ -138,7 +136,5 @@ void sim_nodes_heal(struct sim_world *world)
         if (node->hung_until_us > world->now_us)
             node->hung_until_us = world->now_us;
         sim_store_set_mode(node->store, SIM_STORE_NORMAL);
-        for (size_t c = 0; c < sizeof(commands) / sizeof(commands[0]); c++)
-            sim_store_deny(node->store, commands[c], false);
     }
 }
