@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/network.h"
 #include "config/problem.h"
 
 /* Splits "host:port" or "[v6]:port"; host is without its brackets. */
@@ -218,4 +219,29 @@ int fs_config_check_redis_url(const char *path, const char *text, const char *wh
                           "sentinel://[user:password@]host:port,host:port/master[/db]; the part "
                           "without user and password is '%s'",
                           path, shown);
+}
+
+int fs_config_check_network(const char *path, const char *text, const char *where,
+                            struct fs_config_error *error)
+{
+    char shown[FS_CONFIG_SHOWN_SIZE];
+    char meant[64];
+    struct fs_buffer buffer = fs_buffer_of(meant, sizeof(meant) - 1);
+    struct fs_network network;
+    bool is_v4;
+    int rc = strcmp(text, "unix:") == 0 ? 0 : fs_network_parse(fs_text_of(text), &network);
+
+    if (rc == 0)
+        return 0;
+    if (rc == -EINVAL)
+        return fs_config_fail(error, where,
+                              "'%s' must be a network such as 10.0.0.0/8 or 2001:db8::/32, an "
+                              "address, or unix:, not '%s'",
+                              path, fs_config_show(fs_text_of(text), shown));
+    fs_ip_format(&network.ip, &buffer);
+    meant[buffer.len] = '\0';
+    is_v4 = strchr(meant, ':') == NULL;
+    return fs_config_fail(error, where, "'%s': %s has bits behind its prefix; did you mean %s/%u?",
+                          path, fs_config_show(fs_text_of(text), shown), meant,
+                          network.prefix_bits - (is_v4 ? 96 : 0));
 }

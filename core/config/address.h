@@ -22,6 +22,10 @@ bool fs_config_address_is_local(const struct fs_config_address *address);
 /* Both name the same socket; with port 0 never. */
 bool fs_config_address_same(const struct fs_config_address *a, const struct fs_config_address *b);
 
+/* "unix:", an address or a network such as 10.0.0.0/8. */
+int fs_config_check_network(const char *path, const char *text, const char *where,
+                            struct fs_config_error *error);
+
 /* Syntax checks for the table of keys; 0 or -EINVAL. */
 int fs_config_check_address(const char *path, const char *text, const char *where,
                             struct fs_config_error *error);

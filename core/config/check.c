@@ -150,12 +150,23 @@ static int check_replicas(const struct fs_config_builder *builder, const struct 
                           "replicas");
 }
 
+static int check_proxies(const struct fs_config_builder *builder, const struct fs_config *config,
+                         struct fs_config_error *error)
+{
+    if (!config->http_proxy_protocol || config->http_trusted_proxies.count > 0)
+        return 0;
+    return fs_config_fail(error, origin_of(builder, "http.proxy_protocol"),
+                          "'http.proxy_protocol' needs 'http.trusted_proxies': whoever may send a "
+                          "PROXY header chooses the client's address");
+}
+
 int fs_config_check(const struct fs_config_builder *builder, const struct fs_config *config,
                     struct fs_config_error *error)
 {
     static int (*const CHECKS[])(const struct fs_config_builder *, const struct fs_config *,
                                  struct fs_config_error *) = {
-        check_http2, check_tls, check_auth, check_listeners, check_demo, check_replicas};
+        check_http2, check_tls,      check_auth,   check_listeners,
+        check_demo,  check_replicas, check_proxies};
     struct fs_config_mistakes mistakes = {.count = 0};
     int rc = 0;
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/text.h"
 
 /* The strategy of a server that names none. */
 #define FS_CONFIG_STRATEGY_DEFAULT "v4"
@@ -62,6 +63,7 @@ struct fs_config {
     char *data_dir;               /* "./flashsale-data" */
     uint32_t workers;             /* 0: one for each CPU this process may use */
     uint64_t shutdown_timeout_us; /* 10s */
+    uint64_t shutdown_delay_us;   /* 0s: not ready, and everything is served, before the drain */
 
     /* strategy */
     char *strategy;     /* strategy: "v4"; a name or a path of a shared object */
@@ -88,6 +90,10 @@ struct fs_config {
     uint32_t http_backlog;                     /* http.backlog: 4096 */
     uint64_t http_unsent_max;                  /* http.unsent_max: 64MiB in all; 0: no limit */
     uint64_t http_http2_memory_max; /* http.http2_memory_max: 64MiB in all; 0: no limit */
+    uint64_t http_idle_timeout_us;  /* http.idle_timeout: 75s */
+    struct fs_config_texts http_trusted_proxies; /* http.trusted_proxies: networks, "unix:" */
+    bool http_proxy_protocol;                    /* http.proxy_protocol: false */
+    struct fs_config_texts http_cors_origins;    /* http.cors_origins: "https://shop", or "*" */
     bool http_health;      /* http.health: false: /livez and /readyz on the admin listener alone */
     char *http_access_log; /* http.access_log: "off" (default), "stderr" or a path */
     bool http2;            /* http.http2: false; true needs TLS */

@@ -104,6 +104,23 @@ static int check_product_id(const char *path, const char *text, const char *wher
                           FS_PRODUCT_LEN_MAX, fs_config_show(fs_text_of(text), shown));
 }
 
+/* As browsers send it: no path, no slash at the end. */
+static int check_origin(const char *path, const char *text, const char *where,
+                        struct fs_config_error *error)
+{
+    char shown[FS_CONFIG_SHOWN_SIZE];
+    const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
+                       : strncmp(text, "http://", 7) == 0 ? text + 7
+                                                          : "";
+
+    if (strcmp(text, "*") == 0 || (host[0] != '\0' && !strpbrk(host, "/?#@ \t*")))
+        return 0;
+    return fs_config_fail(error, where,
+                          "'%s' must be * or an origin such as https://shop.example, without a "
+                          "path, not '%s'",
+                          path, fs_config_show(fs_text_of(text), shown));
+}
+
 static const struct fs_config_key KEYS[] = {
     {"listen", FS_CONFIG_TEXTS, FIELD(listen), 1, FS_LISTENERS_MAX, "127.0.0.1:8000",
      "addresses: A:P, [v6]:P, unix:/path",
@@ -117,6 +134,10 @@ static const struct fs_config_key KEYS[] = {
     {"shutdown_timeout", FS_CONFIG_DURATION, FIELD(shutdown_timeout_us), 0, 10 * MINUTE, "10s", "",
      "How long a stopping server answers what it has accepted before it cuts connections.", NULL,
      NULL},
+    {"shutdown_delay", FS_CONFIG_DURATION, FIELD(shutdown_delay_us), 0, 10 * MINUTE, "0s", "",
+     "Time after SIGTERM in which /readyz is 503 and everything is still served, for a balancer to "
+     "notice. A second SIGTERM skips it.",
+     NULL, NULL},
     {"strategy", FS_CONFIG_TEXT, FIELD(strategy), 1, FS_CONFIG_VALUE_LEN_MAX,
      FS_CONFIG_STRATEGY_DEFAULT, "name, or path of a shared object",
      "What decides purchases; flashsale strategies lists them.", NULL, NULL},
@@ -189,6 +210,23 @@ static const struct fs_config_key KEYS[] = {
      "Memory that unfinished HTTP/2 requests of all connections together may take. Beyond it "
      "connections that hold more than 32 KiB of it are refused more. 0: no limit.",
      NULL, NULL},
+    {"http.idle_timeout", FS_CONFIG_DURATION, FIELD(http_idle_timeout_us), 100 * MILLISECOND, HOUR,
+     "75s", "",
+     "How long a connection may rest between requests. Longer than the balancer's own: Google's "
+     "keeps connections for 600s.",
+     NULL, NULL},
+    {"http.trusted_proxies", FS_CONFIG_TEXTS, FIELD(http_trusted_proxies), 0, FS_CONFIG_LIST_MAX,
+     "", "networks: 10.0.0.0/8, 2001:db8::/32, 192.0.2.1, unix:",
+     "Proxies whose Forwarded or X-Forwarded-For headers name the client, for log-in limits, rates "
+     "and the access log. Their own connections are not counted by address.",
+     NULL, fs_config_check_network},
+    {"http.proxy_protocol", FS_CONFIG_BOOL, FIELD(http_proxy_protocol), 0, 1, "false", "",
+     "Main listeners take only connections of trusted proxies that begin with a PROXY header, of "
+     "version 1 or 2.",
+     NULL, NULL},
+    {"http.cors_origins", FS_CONFIG_TEXTS, FIELD(http_cors_origins), 0, FS_CONFIG_LIST_MAX, "",
+     "origins: https://shop.example, or *",
+     "Origins whose scripts may use the shop's API from a browser. *: any.", NULL, check_origin},
     {"http.health", FS_CONFIG_BOOL, FIELD(http_health), 0, 1, "false", "",
      "Answers GET /livez and GET /readyz on the main listeners too, for balancers that check the "
      "port they send traffic to.",

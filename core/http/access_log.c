@@ -2,16 +2,15 @@
  * reader that stops, a FIFO or a full disk never holds an event loop. */
 #include "http/access_log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/line_writer.h"
+#include "base/network.h"
 #include "http/trace.h"
 
 #define LINE_SIZE 4096u /* room for all of a line, each byte escaped */
@@ -109,21 +108,12 @@ uint64_t fs_access_log_dropped(const struct fs_access_log *log)
 
 void fs_peer_text(const struct sockaddr_storage *peer, struct fs_buffer *buffer)
 {
-    char text[INET6_ADDRSTRLEN];
-    const char *shown = NULL;
+    struct fs_ip ip;
 
-    if (!peer) {
-        shown = "-";
-    } else if (peer->ss_family == AF_INET) {
-        shown = inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)peer)->sin_addr,
-                          text, sizeof(text));
-    } else if (peer->ss_family == AF_INET6) {
-        shown = inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr,
-                          text, sizeof(text));
-    } else if (peer->ss_family == AF_UNIX) {
-        shown = "unix";
-    }
-    fs_buffer_add(buffer, fs_text_of(shown ? shown : "-"));
+    if (peer && fs_ip_of(peer, &ip))
+        fs_ip_format(&ip, buffer);
+    else
+        fs_buffer_add(buffer, peer && peer->ss_family == AF_UNIX ? FS_TEXT("unix") : FS_TEXT("-"));
 }
 
 static struct fs_text shortened(struct fs_text text)

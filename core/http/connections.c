@@ -20,6 +20,7 @@
 #include "http/catalogue.h"
 #include "http/http2.h"
 #include "http/http2_memory.h"
+#include "http/proxy_accept.h"
 
 #define GRACE_US 12000000u /* h2o's own handshake timeout of 10 s, and two sweeps */
 
@@ -32,7 +33,7 @@ static void on_close(void *data)
 {
     struct fs_connection_guard *connection = data;
 
-    fs_guard_leave(&connection->http->server->guard, &connection->peer, connection->is_admin);
+    fs_guard_leave(&connection->http->server->guard, &connection->counted, connection->is_admin);
     if (!connection->is_admin)
         gauge_add(&connection->http->metrics->connections, -1);
     fs_link_remove(&connection->link);
@@ -101,6 +102,16 @@ static bool admit(struct fs_http *http, const struct sockaddr_storage *peer, boo
     return fs_guard_admit(guard, peer, true, 2 * settings->admin_connections_max, 0);
 }
 
+static void serve(h2o_accept_ctx_t *accept, h2o_socket_t *socket)
+{
+    const struct fs_connection_guard *connection = socket->on_close.data;
+
+    if (connection->http->server->has_http2 && accept->ssl_ctx)
+        fs_http2_accept(accept, socket);
+    else
+        h2o_accept(accept, socket);
+}
+
 void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t *socket,
                     bool is_admin)
 {
@@ -112,7 +123,13 @@ void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t
         goto close_socket;
     if (getpeername(fd, (struct sockaddr *)(void *)&connection->peer, &peer_len) != 0)
         goto free_connection;
-    if (!admit(http, &connection->peer, is_admin))
+    connection->is_from_proxy =
+        !is_admin && fs_proxies_trust(&http->server->proxies, &connection->peer);
+    if (!is_admin && http->server->has_proxy_protocol && !connection->is_from_proxy)
+        goto free_connection;
+    if (!connection->is_from_proxy) /* a trusted proxy's connections are many clients' */
+        connection->counted = connection->peer;
+    if (!admit(http, &connection->counted, is_admin))
         goto free_connection;
     limit_unacknowledged(http, fd, (struct sockaddr *)(void *)&connection->peer);
     connection->http = http;
@@ -126,10 +143,10 @@ void fs_http_accept(struct fs_http *http, h2o_accept_ctx_t *accept, h2o_socket_t
         gauge_add(&http->metrics->connections, 1);
     socket->on_close.cb = on_close;
     socket->on_close.data = connection;
-    if (http->server->has_http2 && accept->ssl_ctx)
-        fs_http2_accept(accept, socket);
+    if (!is_admin && http->server->has_proxy_protocol)
+        fs_proxy_accept(accept, socket, serve);
     else
-        h2o_accept(accept, socket);
+        serve(accept, socket);
     return;
 
 free_connection:
@@ -211,7 +228,7 @@ static bool has_unread(const struct fs_connection_guard *connection)
 /* A TLS connection without a request may be in its handshake, which is h2o's to time. */
 static bool is_left_idle(const struct fs_connection_guard *connection, uint64_t now_us)
 {
-    uint64_t timeout_us = connection->http->server->request_timeout_us;
+    uint64_t timeout_us = connection->http->server->idle_timeout_us;
 
     return !connection->is_ended && is_idle(connection) && !connection->lingering &&
            (connection->request_count > 0 || !connection->socket->ssl || connection->http2) &&

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "http/access_log.h"
+#include "http/cors.h"
 
 static const struct fs_text problem_type = {"application/problem+json", 24};
 
@@ -80,6 +81,10 @@ static void read_headers(struct fs_exchange *exchange)
             request_id = (struct fs_text){header->value.base, header->value.len};
         else if (fs_text_equals(name, traceparent_name))
             exchange->traceparent = (struct fs_text){header->value.base, header->value.len};
+        else if (fs_text_equals(name, FS_TEXT("origin")))
+            exchange->origin = (struct fs_text){header->value.base, header->value.len};
+        else if (fs_text_equals(name, FS_TEXT("access-control-request-method")))
+            exchange->is_preflight = true;
     }
     if (request_id.data && fs_request_id_is_valid(request_id)) {
         memcpy(exchange->request_id, request_id.data, request_id.len);
@@ -87,6 +92,51 @@ static void read_headers(struct fs_exchange *exchange)
     } else {
         make_request_id(exchange);
     }
+}
+
+/* The values of all headers of a name, joined by commas in their order. */
+static struct fs_text join_headers(struct fs_exchange *exchange, struct fs_text wanted)
+{
+    const h2o_headers_t *headers = &exchange->req->headers;
+    struct fs_buffer joined;
+    size_t len = 0;
+
+    for (size_t i = 0; i < headers->size; i++)
+        if (fs_text_equals(
+                (struct fs_text){headers->entries[i].name->base, headers->entries[i].name->len},
+                wanted))
+            len += headers->entries[i].value.len + 1;
+    if (len == 0)
+        return (struct fs_text){0};
+    joined = fs_exchange_buffer(exchange, len);
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_header_t *header = &headers->entries[i];
+
+        if (!fs_text_equals((struct fs_text){header->name->base, header->name->len}, wanted))
+            continue;
+        if (joined.len > 0)
+            fs_buffer_add(&joined, FS_TEXT(","));
+        fs_buffer_add(&joined, (struct fs_text){header->value.base, header->value.len});
+    }
+    return (struct fs_text){joined.data, joined.len};
+}
+
+static void find_client(struct fs_exchange *exchange)
+{
+    const struct fs_connection_guard *connection = exchange->connection;
+    struct sockaddr_storage *client;
+
+    if (!connection)
+        return;
+    exchange->client = &connection->peer;
+    exchange->is_admin = connection->is_admin;
+    if (!connection->is_from_proxy)
+        return;
+    client = h2o_mem_alloc_pool(&exchange->req->pool, sizeof(*client));
+    fs_proxies_client(&exchange->http->server->proxies, &connection->peer,
+                      join_headers(exchange, FS_TEXT("forwarded")),
+                      join_headers(exchange, FS_TEXT("x-forwarded-for")), client);
+    exchange->client = client;
 }
 
 static void leave(struct fs_exchange *exchange)
@@ -146,6 +196,7 @@ struct fs_exchange *fs_exchange_begin(struct fs_http *http, h2o_req_t *req)
     fs_link_append(&http->exchanges, &exchange->link);
     split_target(exchange);
     read_headers(exchange);
+    find_client(exchange);
     return exchange;
 }
 
@@ -166,7 +217,7 @@ static void log_access(const struct fs_exchange *exchange, int status, size_t bo
                        uint64_t duration_us)
 {
     const struct fs_access access = {
-        .peer = exchange->connection ? &exchange->connection->peer : NULL,
+        .peer = exchange->client,
         .method = exchange->method,
         .path = exchange->path,
         .status = status,
@@ -244,6 +295,7 @@ static void answer(struct fs_exchange *exchange, int status, struct fs_text cont
                    content_type.len);
     fs_exchange_header(exchange, FS_TEXT("x-request-id"),
                        (struct fs_text){exchange->request_id, exchange->request_id_len});
+    fs_cors_add(exchange);
 }
 
 void fs_exchange_reply(struct fs_exchange *exchange, int status, struct fs_text content_type,
@@ -284,6 +336,11 @@ static void add_problem_headers(struct fs_exchange *exchange, const struct fs_pr
 {
     unsigned retry_after_s =
         exchange->retry_after_s > 0 ? exchange->retry_after_s : kind->retry_after_s;
+
+    /* Many are refused at one instant: they shall not come back at one. */
+    if (retry_after_s > 0)
+        retry_after_s += (unsigned)(next_number(&exchange->http->request_id_state[0]) %
+                                    (1 + (retry_after_s + 1) / 2));
 
     if (kind->status == 401)
         add_challenge(exchange);

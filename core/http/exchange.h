@@ -29,6 +29,7 @@ struct fs_exchange {
     struct fs_http *http;                   /* borrowed */
     struct fs_connection_guard *connection; /* borrowed; NULL: the connection is not guarded */
     h2o_req_t *req;                         /* borrowed, as long as the exchange */
+    const struct sockaddr_storage *client;  /* as trusted proxies name it; NULL: not known */
     uint64_t started_us;
     struct fs_text method;
     struct fs_text path; /* as sent, without the query */
@@ -38,6 +39,9 @@ struct fs_exchange {
     struct fs_text idempotency_key; /* the header's value; no data: none */
     bool has_double_header;         /* two of a header that may be there once */
     struct fs_text traceparent;     /* the header's value; no data: none */
+    struct fs_text origin;          /* likewise */
+    bool is_preflight;              /* Access-Control-Request-Method is there */
+    bool is_admin;                  /* of the admin listener */
     uint32_t request_id_len;
     char request_id[FS_REQUEST_ID_LEN_MAX];
 

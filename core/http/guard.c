@@ -100,6 +100,18 @@ bool fs_guard_admit(struct fs_guard *guard, const struct sockaddr_storage *peer,
     return admitted;
 }
 
+bool fs_guard_count_address(struct fs_guard *guard, const struct sockaddr_storage *peer,
+                            uint32_t per_address_max)
+{
+    struct fs_guard_key key = fs_guard_key(peer);
+    bool admitted;
+
+    pthread_mutex_lock(&guard->mutex);
+    admitted = !key.is_limited || admit_address(guard, &key, per_address_max);
+    pthread_mutex_unlock(&guard->mutex);
+    return admitted;
+}
+
 uint32_t fs_guard_admin_count(struct fs_guard *guard)
 {
     uint32_t count;

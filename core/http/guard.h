@@ -30,8 +30,10 @@ struct fs_guard {
 struct fs_connection_guard {
     struct fs_link link; /* in struct fs_http's connections */
     struct fs_http *http;
-    h2o_socket_t *socket; /* h2o's: borrowed until on_close */
-    struct sockaddr_storage peer;
+    h2o_socket_t *socket;            /* h2o's: borrowed until on_close */
+    struct sockaddr_storage peer;    /* the client of a PROXY header, where there is one */
+    struct sockaddr_storage counted; /* as the guard counts it; AF_UNSPEC: of no address */
+    bool is_from_proxy;              /* peer is a trusted proxy: forwarding headers are believed */
     bool is_admin;
     bool is_ended;           /* shut down: only h2o's closing is awaited */
     uint32_t request_count;  /* seen so far */
@@ -65,6 +67,10 @@ struct fs_guard_key fs_guard_key(const struct sockaddr_storage *peer);
  * kind; per_address_max: of the main listeners alone, 0: no limit.  [any] */
 bool fs_guard_admit(struct fs_guard *guard, const struct sockaddr_storage *peer, bool is_admin,
                     uint32_t connections_max, uint32_t per_address_max);
+
+/* Counts a connection that was admitted without an address among those of peer.  [any] */
+bool fs_guard_count_address(struct fs_guard *guard, const struct sockaddr_storage *peer,
+                            uint32_t per_address_max);
 
 uint32_t fs_guard_admin_count(struct fs_guard *guard); /* open connections of operators.  [any] */
 void fs_guard_leave(struct fs_guard *guard, const struct sockaddr_storage *peer, bool is_admin);

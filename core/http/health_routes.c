@@ -123,11 +123,12 @@ void fs_serve_readyz(struct fs_exchange *exchange)
     static const struct fs_op_client client = {.on_end = on_probe_end};
     struct fs_http_server *server = exchange->http->server;
     struct fs_op *op;
+    bool is_leaving = atomic_load(&server->leaving) || atomic_load(&server->draining);
 
-    if (!atomic_load(&server->ready) || atomic_load(&server->draining)) {
+    if (!atomic_load(&server->ready) || is_leaving) {
         fs_exchange_fail(exchange, FS_PROBLEM_NOT_READY,
-                         atomic_load(&server->draining) ? FS_TEXT("The server is stopping.")
-                                                        : FS_TEXT("The server is starting."));
+                         is_leaving ? FS_TEXT("The server is stopping.")
+                                    : FS_TEXT("The server is starting."));
         return;
     }
     op = fs_exchange_take_op(exchange, server->strategy->probe ? FS_OP_PROBE : FS_OP_LIST, &client);

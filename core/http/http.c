@@ -14,6 +14,7 @@
 
 #include "base/limits.h"
 #include "http/catalogue.h"
+#include "http/cors.h"
 #include "http/error_filter.h"
 #include "http/framing.h"
 #include "http/http2.h"
@@ -94,6 +95,8 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
         fs_exchange_fail(exchange, FS_PROBLEM_BODY_TOO_LARGE, (struct fs_text){0});
         return 0;
     }
+    if (fs_cors_preflight(exchange))
+        return 0;
     if (handler->routes == fs_main_routes && !http->server->has_health)
         route_count -= FS_MAIN_HEALTH_ROUTES;
     switch (

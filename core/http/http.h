@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "http/guard.h"
+#include "http/proxies.h"
 #include "http/rates.h"
 #include "metrics/metrics.h"
 #include "metrics/nodes.h"
@@ -51,9 +52,15 @@ struct fs_http_server {
     const char *admin_token;              /* borrowed, NUL-terminated */
     struct fs_access_log *access_log;     /* borrowed; NULL: off */
     uint64_t request_timeout_us;
+    uint64_t idle_timeout_us;
     uint64_t slow_reader_timeout_us;
-    bool has_shop_page;      /* GET / of the main listener */
-    uint64_t http2_held_max; /* bytes of unfinished requests of HTTP/2, all connections; 0: any */
+    struct fs_proxies proxies; /* its networks are borrowed */
+    bool has_proxy_protocol;   /* main listeners: each connection begins with a PROXY header */
+    char *const *cors_origins; /* borrowed */
+    size_t cors_origin_count;  /* 0: no cross-origin requests */
+    bool is_cors_open;         /* any origin */
+    bool has_shop_page;        /* GET / of the main listener */
+    uint64_t http2_held_max;   /* bytes of unfinished requests of HTTP/2, all connections; 0: any */
     uint64_t unsent_max; /* bytes of answers that clients leave unread, all connections; 0: any */
     bool has_http2;      /* ALPN may choose it; the guard was proven */
     bool has_health;     /* /livez and /readyz on the main listeners, too */
@@ -75,6 +82,7 @@ struct fs_http_server {
     _Atomic uint64_t http2_held;      /* bytes that unfinished requests are charged */
     _Atomic uint64_t http2_held_peak; /* since memory was given back */
     _Atomic bool ready;
+    _Atomic bool leaving;  /* not ready, and everything is still served: shutdown_delay */
     _Atomic bool draining; /* not ready, and each reply says "connection: close" */
 };
 
@@ -139,7 +147,7 @@ void fs_http_sweep(struct fs_http *http, uint64_t now_us);
  * connection may be idle until a sweep sees it, and then a request takes. */
 static inline uint64_t fs_http_patience_us(const struct fs_http_server *server)
 {
-    return 2 * server->request_timeout_us + FS_HTTP_SWEEP_SPAN_US;
+    return server->idle_timeout_us + server->request_timeout_us + FS_HTTP_SWEEP_SPAN_US;
 }
 
 #endif

@@ -117,7 +117,7 @@ void fs_serve_login(struct fs_exchange *exchange)
         return;
     }
     address = fs_buffer_of(job->address, sizeof(job->address));
-    fs_peer_text(exchange->connection ? &exchange->connection->peer : NULL, &address);
+    fs_peer_text(exchange->client, &address);
     job->exchange = exchange;
     job->login.done = on_login_done;
     job->login.mailbox = exchange->http->logins;

@@ -50,7 +50,7 @@ static const struct fs_problem_kind kinds[FS_PROBLEM_COUNT] = {
                                    "The server failed; the log says why.", 0},
     [FS_PROBLEM_BUSY] = {"busy", 503, "Busy", "The server is busy; this request did nothing.", 1},
     [FS_PROBLEM_UNAVAILABLE] = {"unavailable", 503, "Unavailable",
-                                "The store cannot be asked; this request did nothing.", 1},
+                                "The store cannot be asked; this request did nothing.", 2},
     [FS_PROBLEM_NOT_READY] = {"not_ready", 503, "Not ready", "The server does not serve now.", 1},
     [FS_PROBLEM_UNDETERMINED] = {"undetermined", 504, "Undetermined",
                                  "The store did not reply in time; the request may have been "
@@ -189,6 +189,8 @@ const char *fs_status_reason(int status)
     switch (status) {
     case 200:
         return "OK";
+    case 204:
+        return "No Content";
     case 304:
         return "Not Modified";
     case 400:

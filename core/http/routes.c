@@ -67,9 +67,9 @@ bool fs_take_address_rate(struct fs_exchange *exchange)
     const uint32_t per_second = exchange->http->settings->rate_per_address;
     struct fs_guard_key key;
 
-    if (per_second == 0 || !exchange->connection)
+    if (per_second == 0 || !exchange->client)
         return true;
-    key = fs_guard_key(&exchange->connection->peer);
+    key = fs_guard_key(exchange->client);
     return !key.is_limited ||
            take_rate(exchange, &exchange->http->server->address_rates,
                      (struct fs_text){(const char *)key.bytes, sizeof(key.bytes)}, per_second,

@@ -17,8 +17,8 @@ const char *const fs_endpoint_paths[FS_ENDPOINT_COUNT] = {
     [FS_ENDPOINT_OTHER] = "other",
 };
 
-const int fs_statuses[FS_STATUS_COUNT] = {200, 201, 304, 400, 401, 403, 404, 405, 408, 409,
-                                          413, 415, 422, 429, 431, 500, 503, 504};
+const int fs_statuses[FS_STATUS_COUNT] = {200, 201, 204, 304, 400, 401, 403, 404, 405, 408,
+                                          409, 413, 415, 422, 429, 431, 500, 503, 504};
 
 const char *const fs_rates_by[FS_RATE_COUNT] = {
     [FS_RATE_BUYER] = "buyer", [FS_RATE_ADDRESS] = "address"};

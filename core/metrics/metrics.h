@@ -25,7 +25,7 @@ extern const char *const fs_endpoint_methods[FS_ENDPOINT_COUNT];
 extern const char *const fs_endpoint_paths[FS_ENDPOINT_COUNT];
 
 /* Statuses that this server sends, in rising order; anything else counts as 500. */
-#define FS_STATUS_COUNT 18
+#define FS_STATUS_COUNT 19
 extern const int fs_statuses[FS_STATUS_COUNT];
 
 /* What became of a purchase request, as a label: the verdicts of strategy.h and what the server

@@ -211,7 +211,8 @@ static int attack_all(struct target *target, char *error)
 
 static void open_target(struct target *target)
 {
-    target->server.request_timeout_us = target->server.slow_reader_timeout_us = 10000000;
+    target->server.request_timeout_us = target->server.idle_timeout_us =
+        target->server.slow_reader_timeout_us = 10000000;
     target->http.server = &target->server;
     target->hosts[0] =
         h2o_config_register_host(&target->config, h2o_iovec_init(H2O_STRLIT("proof")), 65535);

@@ -30,9 +30,10 @@ static int fail(char error[FS_LISTENER_ERROR_SIZE], const char *text, const char
 }
 
 /* Returns a bound descriptor or a negative errno. */
-static int bind_tcp(const struct fs_config_address *address, bool is_shared)
+static int bind_tcp(const struct fs_config_address *address, bool is_shared, bool is_dual)
 {
     const int on = 1;
+    const int v6_only = !is_dual;
     int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int rc;
 
@@ -42,7 +43,7 @@ static int bind_tcp(const struct fs_config_address *address, bool is_shared)
     if (is_shared)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (address->storage.ss_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
     if (bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0)
         return fd;
     rc = -errno;
@@ -70,9 +71,9 @@ static void describe_tcp(struct fs_listener *listener, struct fs_config_address 
 }
 
 /* With SO_REUSEPORT a second server would share the port unnoticed: so it is first asked for alone. */
-static int ask_for_port(const struct fs_config_address *address)
+static int ask_for_port(const struct fs_config_address *address, bool is_dual)
 {
-    int fd = bind_tcp(address, false);
+    int fd = bind_tcp(address, false, is_dual);
 
     if (fd < 0)
         return fd;
@@ -80,15 +81,16 @@ static int ask_for_port(const struct fs_config_address *address)
     return 0;
 }
 
-static int open_tcp(const char *text, struct fs_config_address *address, size_t fd_count,
-                    int backlog, struct fs_listener *listener, char error[FS_LISTENER_ERROR_SIZE])
+static int open_tcp(const char *text, struct fs_config_address *address, bool is_dual,
+                    size_t fd_count, int backlog, struct fs_listener *listener,
+                    char error[FS_LISTENER_ERROR_SIZE])
 {
-    int rc = *port_of(address) == 0 ? 0 : ask_for_port(address);
+    int rc = *port_of(address) == 0 ? 0 : ask_for_port(address, is_dual);
 
     if (rc != 0)
         return fail(error, text, "cannot be bound", -rc);
     for (size_t i = 0; i < fd_count; i++) {
-        int fd = bind_tcp(address, true);
+        int fd = bind_tcp(address, true, is_dual);
 
         if (fd < 0)
             return fail(error, text, "cannot be bound", -fd);
@@ -171,7 +173,14 @@ static int open_unix(const char *text, const struct fs_config_address *address, 
     return 0;
 }
 
-int fs_listener_open(const char *key, const char *text, size_t fd_count, int backlog,
+static bool is_any_v6(const struct fs_config_address *address)
+{
+    return address->storage.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_UNSPECIFIED(
+               &((const struct sockaddr_in6 *)(const void *)&address->storage)->sin6_addr);
+}
+
+int fs_listener_open(const char *key, const char *text, bool is_dual, size_t fd_count, int backlog,
                      struct fs_listener *listener, char error[FS_LISTENER_ERROR_SIZE])
 {
     struct fs_config_address address;
@@ -186,7 +195,8 @@ int fs_listener_open(const char *key, const char *text, size_t fd_count, int bac
     if (address.storage.ss_family == AF_UNIX)
         rc = open_unix(text, &address, fd_count, backlog, listener, error);
     else
-        rc = open_tcp(text, &address, fd_count, backlog, listener, error);
+        rc = open_tcp(text, &address, is_dual && is_any_v6(&address), fd_count, backlog, listener,
+                      error);
     if (rc != 0)
         fs_listener_close(listener);
     return rc;

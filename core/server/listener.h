@@ -29,11 +29,11 @@ struct fs_listener {
 };
 
 /* text: as fs_config_address_parse() takes it; key names it in messages, such as "admin.listen".
- * Binds and listens: over TCP fd_count sockets share the port by SO_REUSEPORT, each with a queue of
+ * is_dual: [::] takes IPv4 too.  Binds and listens: over TCP fd_count sockets share the port by SO_REUSEPORT, each with a queue of
  * its own; on a unix socket they are copies of one.  Port 0: the system chooses one port for all.
  * Returns 0; -EINVAL (the address), -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EMFILE or what the system
  * said, with a sentence in error and nothing open.  [main] */
-int fs_listener_open(const char *key, const char *text, size_t fd_count, int backlog,
+int fs_listener_open(const char *key, const char *text, bool is_dual, size_t fd_count, int backlog,
                      struct fs_listener *listener, char error[FS_LISTENER_ERROR_SIZE]);
 
 /* Closes what was not given away, and removes the file of a unix socket when it is still ours. */

@@ -103,6 +103,23 @@ int fs_server_open_loops(struct fs_server *server, struct fs_error *error)
     return 0;
 }
 
+/* Whether an IPv4 address with the port of text is listened on by its own. */
+static bool has_v4_of_port(const struct fs_config *config, const char *text)
+{
+    const char *port = strrchr(text, ':');
+
+    for (size_t i = 0; i <= config->listen.count; i++) {
+        const char *other =
+            i < config->listen.count ? config->listen.items[i] : config->admin_listen;
+        const char *other_port = strrchr(other, ':');
+
+        if (port && other_port && other[0] != '[' && strncmp(other, "unix:", 5) != 0 &&
+            strcmp(port, other_port) == 0 && strcmp(port, ":0") != 0)
+            return true;
+    }
+    return false;
+}
+
 static int open_listeners(struct fs_server *server, struct fs_error *error)
 {
     const struct fs_config *config = server->config;
@@ -112,10 +129,12 @@ static int open_listeners(struct fs_server *server, struct fs_error *error)
     for (size_t i = 0; i <= config->listen.count; i++) {
         bool is_admin = i == config->listen.count;
 
-        rc = fs_listener_open(is_admin ? "admin.listen" : "listen",
-                              is_admin ? config->admin_listen : config->listen.items[i],
-                              is_admin ? 1 : server->worker_count - 1, (int)config->http_backlog,
-                              &server->listeners[i], problem);
+        const char *text = is_admin ? config->admin_listen : config->listen.items[i];
+
+        rc =
+            fs_listener_open(is_admin ? "admin.listen" : "listen", text,
+                             !has_v4_of_port(config, text), is_admin ? 1 : server->worker_count - 1,
+                             (int)config->http_backlog, &server->listeners[i], problem);
         if (rc != 0)
             return fs_error_set(error, rc, "%s: %s", is_admin ? "admin.listen" : "listen", problem);
         server->listener_count++;

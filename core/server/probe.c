@@ -120,7 +120,7 @@ static void probe_address(struct probe *probe, const char *key, const char *text
     char problem[FS_LISTENER_ERROR_SIZE];
     struct fs_listener listener;
 
-    if (fs_listener_open(key, text, 1, 1, &listener, problem) == 0) {
+    if (fs_listener_open(key, text, false, 1, 1, &listener, problem) == 0) {
         report(probe, key, text, NULL);
         fs_listener_close(&listener);
     } else {

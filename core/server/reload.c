@@ -10,6 +10,7 @@
 /* What a reload takes over; every other key waits for the next start. */
 static const char *const reloadable[] = {
     "shutdown_timeout",
+    "shutdown_delay",
     "purchase.max_quantity",
     "purchase.rate_per_buyer",
     "purchase.rate_per_address",
@@ -159,6 +160,7 @@ static int reload(struct fs_server *server, struct fs_error *error)
         swap_tls(server, tls);
     fs_log_set_level(&server->log, config->log_level);
     server->config->shutdown_timeout_us = config->shutdown_timeout_us;
+    server->config->shutdown_delay_us = config->shutdown_delay_us;
     name_what_stays(server, config);
     fs_log_info(&server->log, "server", "reloaded");
     fs_settings_destroy(server->settings);

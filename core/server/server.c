@@ -159,7 +159,8 @@ int fs_server_stop(struct fs_server *server)
 
 void fs_server_stop_now(struct fs_server *server)
 {
-    atomic_store(&server->is_cut, true);
+    if (!atomic_exchange(&server->is_delaying, false))
+        atomic_store(&server->is_cut, true);
 }
 
 void fs_server_destroy(struct fs_server *server)

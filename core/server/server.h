@@ -71,6 +71,7 @@ struct fs_server {
     struct fs_option *strategy_options;
     void *strategy;
     struct fs_descriptors descriptors;
+    struct fs_network networks[FS_CONFIG_LIST_MAX]; /* of trusted proxies */
     struct fs_http_settings *http_settings;
     struct fs_http_server http;
     struct fs_worker **workers; /* those of the main listeners, then the admin's */
@@ -98,6 +99,7 @@ struct fs_server {
     pthread_cond_t moved;
     enum fs_server_state state; /* guarded by mutex */
     int failure;                /* guarded by mutex: of a loop */
+    _Atomic bool is_delaying;   /* shutdown_delay runs: a stop at once skips only that */
     _Atomic bool is_cut;        /* stop at once */
 };
 

@@ -96,13 +96,32 @@ static void wait_for_ops(struct fs_server *server)
         pause_briefly();
 }
 
+/* A balancer takes a while to notice that the server is not ready. */
+static void wait_for_balancers(struct fs_server *server)
+{
+    uint64_t until_us = fs_clock_now_us() + server->config->shutdown_delay_us;
+
+    atomic_store(&server->http.leaving, true);
+    if (server->config->shutdown_delay_us == 0)
+        return;
+    fs_log_info(&server->log, "server", "not ready, and everything is still served for %llu ms",
+                (unsigned long long)(server->config->shutdown_delay_us / 1000));
+    atomic_store(&server->is_delaying, true);
+    while (atomic_load(&server->is_delaying) && !atomic_load(&server->is_cut) &&
+           fs_clock_now_us() < until_us)
+        pause_briefly();
+    atomic_store(&server->is_delaying, false);
+}
+
 static int close_listening(struct fs_server *server)
 {
     size_t main_count = server->worker_count - 1;
     struct fs_worker **admin = &server->workers[main_count];
-    uint64_t until_us = fs_clock_now_us() + server->config->shutdown_timeout_us;
+    uint64_t until_us;
     bool is_clean;
 
+    wait_for_balancers(server);
+    until_us = fs_clock_now_us() + server->config->shutdown_timeout_us;
     atomic_store(&server->http.ready, false);
     atomic_store(&server->http.draining, true);
     for (size_t i = 0; i < main_count; i++)

@@ -305,6 +305,23 @@ static int share_descriptors(struct fs_server *server, struct fs_error *error)
     return 0;
 }
 
+/* Their syntax was checked with the configuration. */
+static struct fs_proxies read_proxies(const struct fs_config *config,
+                                      struct fs_network networks[FS_CONFIG_LIST_MAX])
+{
+    struct fs_proxies proxies = {.networks = networks};
+
+    for (size_t i = 0; i < config->http_trusted_proxies.count; i++) {
+        const char *text = config->http_trusted_proxies.items[i];
+
+        if (strcmp(text, "unix:") == 0)
+            proxies.trusts_unix = true;
+        else if (fs_network_parse(fs_text_of(text), &networks[proxies.count]) == 0)
+            proxies.count++;
+    }
+    return proxies;
+}
+
 static int open_http(struct fs_server *server, struct fs_error *error)
 {
     const struct fs_config *config = server->config;
@@ -330,6 +347,13 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     http->admin_token = server->admin_token;
     http->access_log = server->access_log;
     http->request_timeout_us = config->http_request_timeout_us;
+    http->idle_timeout_us = config->http_idle_timeout_us;
+    http->has_proxy_protocol = config->http_proxy_protocol;
+    http->cors_origins = config->http_cors_origins.items;
+    http->cors_origin_count = config->http_cors_origins.count;
+    for (size_t i = 0; i < config->http_cors_origins.count; i++)
+        http->is_cors_open |= strcmp(config->http_cors_origins.items[i], "*") == 0;
+    http->proxies = read_proxies(config, server->networks);
     http->slow_reader_timeout_us = config->http_slow_reader_timeout_us;
     http->has_shop_page =
         config->shop_page == FS_SHOP_PAGE_ON ||

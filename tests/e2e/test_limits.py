@@ -94,7 +94,8 @@ def descriptors(pid):
 
 @pytest.mark.parametrize("part", ["nothing", "a head", "a body", "drips"])
 def test_a_slow_sender_is_ended_within_the_request_timeout(make_server, part):
-    server = make_server("--set", "http.request_timeout=1s").start()
+    server = make_server("--set", "http.request_timeout=1s", "--set",
+                         "http.idle_timeout=1s").start()
     buyer = server.login("user_1")
     whole = request_bytes("POST", "/purchase/1", buyer, BODY)
     sent = {"nothing": 0, "a head": 30, "a body": len(whole) - 4, "drips": 10}[part]
@@ -215,7 +216,8 @@ def goodput(shops, seconds, threads=4):
 
 @pytest.mark.limit(sized(90, 300))
 def test_slow_clients_leave_the_others_nine_tenths(make_server):
-    flags = ["--set", "http.request_timeout=3s", "--set", "http.slow_reader_timeout=3s"]
+    flags = ["--set", "http.request_timeout=3s", "--set", "http.idle_timeout=3s",
+             "--set", "http.slow_reader_timeout=3s"]
     server, other = (make_server(*flags).start() for _ in range(2))
     for one in (server, other):
         one.sale("good", stock=10_000_000)

@@ -212,3 +212,27 @@ def test_a_client_that_leaves_amid_its_request_harms_nobody(server, rng):
         wire.close()
     assert server.buy("left", buyer).status == 200
     server.audit("left")
+
+
+def test_a_shutdown_delay_serves_on_and_is_not_ready(make_server):
+    server = make_server("--set", "shutdown_delay=3s", "--set", "http.health=true").start()
+    buyer = server.login("user_1")
+    server.signal(signal.SIGTERM)
+    begun = time.monotonic()
+    until(lambda: server.ask("GET", "/readyz").status == 503, "not ready")
+    assert server.admin_ask("GET", "/readyz", token="").status == 503
+    assert server.buy("1", buyer).status == 200, "a new connection is served"
+    assert server.wait(12) == 0
+    assert time.monotonic() - begun > 2.5
+
+
+def test_a_second_sigterm_skips_the_shutdown_delay_and_cuts_nothing(make_server):
+    server = make_server("--set", "shutdown_delay=60s").start()
+    wire, rest = half_sent(server, server.login("user_1"))
+    server.signal(signal.SIGTERM)
+    wait_for_log(server, "still served")
+    server.signal(signal.SIGTERM)
+    until(lambda: is_refused(lambda: server.ask("GET", "/inventory/1")), "the drain has begun")
+    wire.send(rest)
+    assert wire.answer().status == 200
+    assert server.wait(12) == 0

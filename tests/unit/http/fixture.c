@@ -379,6 +379,7 @@ static void open_server(struct fixture *fixture)
     server->version = "0.0.0";
     server->admin_token = FIXTURE_ADMIN_TOKEN;
     server->request_timeout_us = fixture->options.request_timeout_us;
+    server->idle_timeout_us = fixture->options.request_timeout_us;
     server->slow_reader_timeout_us = fixture->options.slow_reader_timeout_us;
     server->loops = fixture->loops;
     server->loop_count = 1;

@@ -23,7 +23,7 @@ static void all_sockets_of_an_address_share_one_port(void)
     struct sockaddr_storage name;
     char first[64];
 
-    FS_REQUIRE(fs_listener_open("listen", "127.0.0.1:0", 4, 16, &listener, error) == 0);
+    FS_REQUIRE(fs_listener_open("listen", "127.0.0.1:0", false, 4, 16, &listener, error) == 0);
     FS_CHECK_INT(listener.fd_count, 4);
     FS_CHECK(listener.is_loopback);
     for (size_t i = 0; i < listener.fd_count; i++) {
@@ -46,11 +46,11 @@ static void a_port_that_shares_itself_is_still_in_use_for_a_second_server(void)
     struct fs_listener first;
     struct fs_listener second;
 
-    FS_REQUIRE(fs_listener_open("listen", "127.0.0.1:0", 2, 16, &first, error) == 0);
-    FS_CHECK_INT(fs_listener_open("listen", first.text, 2, 16, &second, error), -EADDRINUSE);
+    FS_REQUIRE(fs_listener_open("listen", "127.0.0.1:0", false, 2, 16, &first, error) == 0);
+    FS_CHECK_INT(fs_listener_open("listen", first.text, false, 2, 16, &second, error), -EADDRINUSE);
     FS_CHECK_CONTAINS(error, "in use");
     fs_listener_close(&first);
-    FS_CHECK_INT(fs_listener_open("listen", first.text, 2, 16, &second, error), 0);
+    FS_CHECK_INT(fs_listener_open("listen", first.text, false, 2, 16, &second, error), 0);
     fs_listener_close(&second);
 }
 
@@ -58,7 +58,7 @@ static void an_ipv6_address_is_written_in_brackets(void)
 {
     char error[FS_LISTENER_ERROR_SIZE];
     struct fs_listener listener;
-    int rc = fs_listener_open("listen", "[::1]:0", 1, 16, &listener, error);
+    int rc = fs_listener_open("listen", "[::1]:0", false, 1, 16, &listener, error);
 
     if (rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT)
         return; /* a machine without IPv6 */
@@ -76,7 +76,8 @@ static void what_is_no_address_is_refused_with_its_key(void)
     struct fs_listener listener;
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        FS_CHECK_INT(fs_listener_open("admin.listen", wrong[i], 1, 16, &listener, error), -EINVAL);
+        FS_CHECK_INT(fs_listener_open("admin.listen", wrong[i], false, 1, 16, &listener, error),
+                     -EINVAL);
         FS_CHECK_CONTAINS(error, "admin.listen");
     }
 }
@@ -86,7 +87,7 @@ static void an_address_of_another_machine_is_not_available(void)
     char error[FS_LISTENER_ERROR_SIZE];
     struct fs_listener listener;
 
-    FS_CHECK_INT(fs_listener_open("listen", "192.0.2.1:0", 1, 16, &listener, error),
+    FS_CHECK_INT(fs_listener_open("listen", "192.0.2.1:0", false, 1, 16, &listener, error),
                  -EADDRNOTAVAIL);
     FS_CHECK_CONTAINS(error, "192.0.2.1");
 }
@@ -101,7 +102,7 @@ static void a_unix_socket_is_private_and_removed_at_the_end(void)
 
     FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
     snprintf(address, sizeof(address), "unix:%s/s", one.folder);
-    FS_REQUIRE(fs_listener_open("listen", address, 3, 16, &listener, error) == 0);
+    FS_REQUIRE(fs_listener_open("listen", address, false, 3, 16, &listener, error) == 0);
     FS_CHECK_STR(listener.text, address);
     FS_CHECK_INT(listener.fd_count, 3);
     FS_REQUIRE(stat(address + 5, &status) == 0);
@@ -127,8 +128,8 @@ static void a_stale_unix_socket_is_replaced_and_a_live_one_is_not(void)
     stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     FS_REQUIRE(bind(stale, (struct sockaddr *)(void *)&name, sizeof(name)) == 0);
     close(stale);
-    FS_CHECK_INT(fs_listener_open("listen", address, 1, 16, &first, error), 0);
-    FS_CHECK_INT(fs_listener_open("listen", address, 1, 16, &second, error), -EADDRINUSE);
+    FS_CHECK_INT(fs_listener_open("listen", address, false, 1, 16, &first, error), 0);
+    FS_CHECK_INT(fs_listener_open("listen", address, false, 1, 16, &second, error), -EADDRINUSE);
     FS_CHECK_CONTAINS(error, "in use");
     fs_listener_close(&first);
     fixture_close(&one);
@@ -146,7 +147,7 @@ static void a_file_that_is_no_socket_is_left_alone(void)
     FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
     fixture_file(&one, "s", "precious", path);
     snprintf(address, sizeof(address), "unix:%s", path);
-    FS_CHECK_INT(fs_listener_open("listen", address, 1, 16, &listener, error), -EADDRINUSE);
+    FS_CHECK_INT(fs_listener_open("listen", address, false, 1, 16, &listener, error), -EADDRINUSE);
     FS_CHECK_CONTAINS(error, "no socket");
     FS_CHECK(stat(path, &status) == 0 && status.st_size == 8);
     fixture_close(&one);
@@ -163,7 +164,7 @@ static void a_socket_file_of_somebody_else_is_not_removed(void)
 
     FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
     snprintf(address, sizeof(address), "unix:%s/s", one.folder);
-    FS_REQUIRE(fs_listener_open("listen", address, 1, 16, &listener, error) == 0);
+    FS_REQUIRE(fs_listener_open("listen", address, false, 1, 16, &listener, error) == 0);
     FS_REQUIRE(unlink(address + 5) == 0);
     fixture_file(&one, "s", "another", path);
     fs_listener_close(&listener);
