@@ -68,3 +68,16 @@ def test_every_results_folder_that_a_document_names_is_there():
     listed = (TREE / "results/README.md").read_text(encoding="utf-8")
     assert not [name for name in re.findall(r"`(\d{8}T\d{6}Z-[\w-]+)`", listed)
                 if not (TREE / "results" / name).is_dir()]
+
+
+def test_results_hold_only_what_documents_quote():
+    """No raw cells, no pages that the tool makes again, about a megabyte in all."""
+    kept = re.compile(r"README\.md|[\w-]+/(manifest\.json|summary\.csv|accuracy\.csv|thresholds\.csv|report\.md|"
+                      r"plots/[\w-]+\.(png|svg)|[\w-]+\.(md|csv|svg))")
+    files = [path for path in (TREE / "results").rglob("*") if path.is_file()]
+    assert not [str(path) for path in files
+                if not kept.fullmatch(str(path.relative_to(TREE / "results")))]
+    assert sum(path.stat().st_size for path in files) < 1_200_000
+    folders = {path.name for path in (TREE / "results").iterdir() if path.is_dir()}
+    quoting = "".join(path.read_text(encoding="utf-8") for path in [TREE / "README.md", *TREE.glob("docs/*.md")])
+    assert not [name for name in folders if name not in quoting]
