@@ -23,7 +23,9 @@
 #define FS_UNITS_MAX 1000000000000    /* units of a sale, a restock or a limit */
 #define FS_KEY_LEN_MAX 255u           /* bytes of an Idempotency-Key */
 #define FS_TOKEN_LEN_MAX 16384u       /* bytes of a bearer token */
-#define FS_PRODUCTS_MAX 1000u         /* sales in one server: bounds metrics and lists */
+#define FS_OPERATOR_LEN_MAX 64u       /* bytes of an X-Operator */
+#define FS_PRODUCTS_MAX 1000u         /* sales that may be created */
+#define FS_NAMES_MAX 4096u            /* of them and of deleted ones: bounds metrics and lists */
 #define FS_SHARD_ROWS_MAX 32000u      /* shards of them that a scrape shows */
 
 /* Auth */

@@ -3,46 +3,26 @@
 
 #include "base/limits.h"
 #include "http/answer.h"
-#include "http/body.h"
 #include "http/catalogue.h"
-#include "http/change_body.h"
 
 #define TERMS_SIZE 4096u /* at first; grows */
-
-static void fail_frozen(struct fs_exchange *exchange, const struct fs_sale_trouble *trouble)
-{
-    struct fs_buffer detail = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
-
-    if (trouble->state != 0) {
-        fs_buffer_add_format(&detail, "The sale is %s: ", fs_answer_state(trouble->state));
-        fs_buffer_add(&detail, trouble->reason);
-        fs_buffer_add_format(&detail, ". %s", fs_answer_next_step(trouble->state));
-    }
-    fs_exchange_fail(exchange, FS_PROBLEM_SALE_FROZEN, (struct fs_text){detail.data, detail.len});
-}
 
 static void on_sale_end(struct fs_op *op, void *data)
 {
     struct fs_exchange *exchange = fs_exchange_of_op(data);
     struct fs_buffer body;
 
-    if (op->outcome.verdict == FS_TOO_MANY) { /* of a change it means sales, not units */
-        fs_exchange_fail(exchange, FS_PROBLEM_TOO_MANY_SALES, (struct fs_text){0});
-        return;
-    }
-    if (op->outcome.verdict == FS_CLOSED) { /* and of a change that the sale is frozen or lost */
-        fail_frozen(exchange, &op->trouble);
-        return;
-    }
     if (op->outcome.verdict != FS_DONE || !op->has_sale) {
         fs_exchange_fail_verdict(exchange, &op->outcome, false);
+        return;
+    }
+    if (fs_sale_is_deleted(&op->sale)) {
+        fs_exchange_fail(exchange, FS_PROBLEM_UNKNOWN_PRODUCT, (struct fs_text){0});
         return;
     }
     fs_catalogue_add(exchange->http->catalogue, op->sale.product);
     body = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
     fs_answer_add_sale(&body, &op->sale, &op->trouble);
-    if (op->outcome.replayed)
-        fs_exchange_header(exchange, FS_TEXT("idempotency-replayed"), FS_TEXT("true"));
     fs_exchange_reply_json(exchange, &body);
 }
 
@@ -91,59 +71,6 @@ void fs_serve_products(struct fs_exchange *exchange)
 
     if (op)
         fs_op_submit(op);
-}
-
-/* A name for the change, so that a restock whose answer was lost can be sent again.  The NUL keeps
- * it apart from every buyer's names. */
-static int name_change(struct fs_exchange *exchange, struct fs_sale_change *change)
-{
-    if (!exchange->idempotency_key.data)
-        return 0;
-    if (fs_order_name(exchange->http->namer, FS_TEXT("\0admin"), exchange->idempotency_key,
-                      exchange->id, &exchange->order) != 0)
-        return -1;
-    change->change = fs_order_id_name(&exchange->order);
-    return 0;
-}
-
-static void serve_change(struct fs_exchange *exchange, bool is_put)
-{
-    const h2o_iovec_t entity = exchange->req->entity;
-    char detail_text[FS_BODY_DETAIL_SIZE];
-    struct fs_buffer detail = fs_buffer_of(detail_text, sizeof(detail_text));
-    struct fs_sale_change change;
-    struct fs_op *op;
-
-    if (!fs_idempotency_key_is_valid(exchange->idempotency_key)) {
-        fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST, FS_KEY_DETAIL);
-        return;
-    }
-    if (fs_change_body_read((struct fs_text){entity.base, entity.len}, is_put, &change, &detail) !=
-        0) {
-        fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST,
-                         (struct fs_text){detail.data, detail.len});
-        return;
-    }
-    if (name_change(exchange, &change) != 0) {
-        fs_exchange_fail(exchange, FS_PROBLEM_INTERNAL_ERROR, (struct fs_text){0});
-        return;
-    }
-    change.product = exchange->id;
-    op = fs_exchange_take_op(exchange, FS_OP_CHANGE, &sale_client);
-    if (!op)
-        return;
-    fs_op_set_change(op, &change);
-    fs_op_submit(op);
-}
-
-void fs_serve_product_put(struct fs_exchange *exchange)
-{
-    serve_change(exchange, true);
-}
-
-void fs_serve_product_patch(struct fs_exchange *exchange)
-{
-    serve_change(exchange, false);
 }
 
 static void make_room(struct fs_exchange *exchange, size_t needed)

@@ -54,7 +54,7 @@ void fs_catalogue_add(struct fs_catalogue *catalogue, struct fs_text product)
     struct product *added;
 
     assert(product.len <= FS_PRODUCT_LEN_MAX);
-    if (has(catalogue, product) || catalogue->product_count == FS_PRODUCTS_MAX)
+    if (has(catalogue, product) || catalogue->product_count == FS_NAMES_MAX)
         return;
     if (catalogue->product_count == catalogue->product_capacity) {
         size_t capacity = catalogue->product_capacity ? 2 * catalogue->product_capacity : 16;

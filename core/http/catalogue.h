@@ -32,7 +32,7 @@ void fs_catalogue_forget(struct fs_catalogue_waiter *waiter); /* the waiter leav
 /* Answers all who wait with FS_UNAVAILABLE, now.  [loop] */
 void fs_catalogue_give_up(struct fs_catalogue *catalogue);
 
-/* What a list brings; also for tests.  Beyond FS_PRODUCTS_MAX new ones are left out. */
+/* What a list brings; also for tests.  Beyond FS_NAMES_MAX new ones are left out. */
 void fs_catalogue_add(struct fs_catalogue *catalogue, struct fs_text product);
 
 #endif

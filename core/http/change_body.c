@@ -7,22 +7,30 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "http/body.h"
+#include "purchase/purchase.h"
 
-static int read_units(const json_t *object, const char *name, int64_t *units,
-                      struct fs_buffer *detail)
+/* least: 0, or the negative of the largest. */
+static int read_integer(const json_t *object, const char *name, int64_t least, int64_t *units,
+                        struct fs_buffer *detail)
 {
     const json_t *value = json_object_get(object, name);
     json_int_t integer = json_integer_value(value);
 
     if (!value)
         return 0;
-    if (!json_is_integer(value) || integer < 0 || integer > FS_UNITS_MAX) {
-        fs_buffer_add_format(detail, "The field \"%s\" must be an integer from 0 to %lld.", name,
-                             (long long)FS_UNITS_MAX);
+    if (!json_is_integer(value) || integer < least || integer > FS_UNITS_MAX) {
+        fs_buffer_add_format(detail, "The field \"%s\" must be an integer from %lld to %lld.", name,
+                             (long long)least, (long long)FS_UNITS_MAX);
         return -EINVAL;
     }
     *units = integer;
     return 0;
+}
+
+static int read_units(const json_t *object, const char *name, int64_t *units,
+                      struct fs_buffer *detail)
+{
+    return read_integer(object, name, 0, units, detail);
 }
 
 static int read_time(const json_t *object, const char *name, int64_t *unix_ms,
@@ -38,7 +46,7 @@ static int read_time(const json_t *object, const char *name, int64_t *unix_ms,
     }
     if (!json_is_string(value) ||
         fs_clock_parse(json_string_value(value), json_string_length(value), unix_ms) != 0 ||
-        *unix_ms <= 0) {
+        *unix_ms <= FS_SALE_DELETED_MS) {
         fs_buffer_add_format(
             detail, "The field \"%s\" must be a time such as \"2026-11-27T00:00:00Z\", or null.",
             name);
@@ -91,7 +99,7 @@ static int read_fields(const json_t *object, bool is_put, struct fs_sale_change 
 {
     if (read_kind(object, is_put, &change->kind, detail) != 0 ||
         read_units(object, "stock", &change->units_reset, detail) != 0 ||
-        read_units(object, "add", &change->units_add, detail) != 0 ||
+        read_integer(object, "add", -FS_UNITS_MAX, &change->units_add, detail) != 0 ||
         read_units(object, "per_user_max", &change->units_per_buyer_max, detail) != 0 ||
         read_units(object, "max_quantity", &change->units_per_order_max, detail) != 0 ||
         read_time(object, "opens_at", &change->opens_at_ms, detail) != 0 ||

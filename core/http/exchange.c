@@ -62,6 +62,7 @@ static void read_headers(struct fs_exchange *exchange)
 {
     const struct fs_text key_name = FS_TEXT("idempotency-key");
     const struct fs_text buyer_name = FS_TEXT("x-buyer");
+    const struct fs_text operator_name = FS_TEXT("x-operator");
     const struct fs_text request_id_name = FS_TEXT("x-request-id");
     const struct fs_text traceparent_name = FS_TEXT("traceparent");
     const h2o_headers_t *headers = &exchange->req->headers;
@@ -77,6 +78,8 @@ static void read_headers(struct fs_exchange *exchange)
             take_once(exchange, &exchange->idempotency_key, header);
         else if (fs_text_equals(name, buyer_name))
             take_once(exchange, &exchange->x_buyer, header);
+        else if (fs_text_equals(name, operator_name))
+            take_once(exchange, &exchange->x_operator, header);
         else if (fs_text_equals(name, request_id_name))
             request_id = (struct fs_text){header->value.base, header->value.len};
         else if (fs_text_equals(name, traceparent_name))

@@ -35,6 +35,7 @@ struct fs_exchange {
     struct fs_text path; /* as sent, without the query */
     struct fs_text query;
     struct fs_text authorization;   /* the header's value; no data: none */
+    struct fs_text x_operator;      /* who changes a sale; no data: no such header */
     struct fs_text x_buyer;         /* for whom a service asks; no data: no such header */
     struct fs_text idempotency_key; /* the header's value; no data: none */
     bool has_double_header;         /* two of a header that may be there once */

@@ -18,6 +18,7 @@
 #include "http/error_filter.h"
 #include "http/framing.h"
 #include "http/http2.h"
+#include "http/body.h"
 #include "http/routes.h"
 
 #define SHORT_PAUSE_MS 5
@@ -30,6 +31,38 @@ struct fs_handler {
     enum fs_endpoint endpoint; /* of what matches no route */
 };
 
+/* What is sent must be able to take effect: no members where no body is read, and no parameters where a
+ * sale is changed.  False after it has refused the request. */
+static bool is_input_known(struct fs_exchange *exchange, const struct fs_route *route)
+{
+    static const char *const none[] = {NULL};
+    const h2o_iovec_t entity = exchange->req->entity;
+    bool has_body = strcmp(route->method, "GET") != 0 && strcmp(route->method, "DELETE") != 0;
+    bool is_change = route->needs_admin && strcmp(route->method, "GET") != 0;
+    struct fs_buffer detail;
+    json_t *object;
+
+    if (is_change && exchange->query.len > 0 &&
+        !(route->serve == fs_serve_product_delete &&
+          fs_text_equals(exchange->query, FS_TEXT("force=1")))) {
+        fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST,
+                         route->serve == fs_serve_product_delete
+                             ? FS_TEXT("This address knows no parameter but force=1.")
+                             : FS_TEXT("This address knows no parameters."));
+        return false;
+    }
+    if (has_body || entity.len == 0)
+        return true;
+    detail = fs_exchange_buffer(exchange, FS_BODY_DETAIL_SIZE);
+    if (fs_body_load((struct fs_text){entity.base, entity.len}, none, &object, &detail) == 0) {
+        json_decref(object);
+        return true;
+    }
+    fs_exchange_fail(exchange, FS_PROBLEM_INVALID_REQUEST,
+                     (struct fs_text){detail.data, detail.len});
+    return false;
+}
+
 static void serve_route(struct fs_exchange *exchange, const struct fs_route_match *match)
 {
     exchange->endpoint = match->route->endpoint;
@@ -40,6 +73,8 @@ static void serve_route(struct fs_exchange *exchange, const struct fs_route_matc
         fs_exchange_fail(exchange, match->route->unknown, (struct fs_text){0});
         return;
     }
+    if (!is_input_known(exchange, match->route))
+        return;
     exchange->serve = match->route->serve;
     match->route->serve(exchange);
 }

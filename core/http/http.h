@@ -51,6 +51,7 @@ struct fs_http_server {
     const char *version;                  /* borrowed */
     const char *admin_token;              /* borrowed, NUL-terminated */
     struct fs_access_log *access_log;     /* borrowed; NULL: off */
+    const char *audit_log;                /* borrowed: path; NULL: none */
     uint64_t request_timeout_us;
     uint64_t idle_timeout_us;
     uint64_t slow_reader_timeout_us;

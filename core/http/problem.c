@@ -38,6 +38,13 @@ static const struct fs_problem_kind kinds[FS_PROBLEM_COUNT] = {
                                 "The store has lost acknowledged sales, or a script failed. "
                                 "Audit the sale, then PUT it with \"reset\": true.",
                                 0},
+    [FS_PROBLEM_SALE_NOT_CLOSED] = {"sale_not_closed", 409, "Sale not closed",
+                                    "Only a closed sale is deleted: close it, or send ?force=1.",
+                                    0},
+    [FS_PROBLEM_UNITS_NOT_LEFT] = {"units_not_left", 409, "Units not left",
+                                   "Fewer unsold units are there to take out (v4: on its first "
+                                   "shard).",
+                                   0},
     [FS_PROBLEM_NOT_CANCELLABLE] = {"not_cancellable", 409, "Not cancellable",
                                     "The order belongs to an earlier run of the sale.", 0},
     [FS_PROBLEM_BODY_TOO_LARGE] = {"body_too_large", 413, "Body too large",

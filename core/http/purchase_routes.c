@@ -181,6 +181,10 @@ static void on_count_end(struct fs_op *op, void *data)
         fs_exchange_fail_verdict(exchange, &op->outcome, false);
         return;
     }
+    if (fs_sale_is_deleted(&op->sale)) {
+        fs_exchange_fail(exchange, FS_PROBLEM_UNKNOWN_PRODUCT, (struct fs_text){0});
+        return;
+    }
     body = fs_exchange_buffer(exchange, FS_ANSWER_SIZE);
     fs_answer_add_inventory(&body, &op->sale, fs_clock_wall_ms());
     /* A second of a shared cache in front takes the crowd that only looks off the server. */

@@ -37,6 +37,8 @@ const struct fs_route fs_admin_routes[] = {
      fs_serve_product_put},
     {"PATCH", "/admin/products/", "", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
      fs_serve_product_patch},
+    {"DELETE", "/admin/products/", "", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
+     fs_serve_product_delete},
     {"GET", "/admin/products/", "/audit", FS_ENDPOINT_ADMIN, FS_PROBLEM_UNKNOWN_PRODUCT, true,
      fs_serve_audit},
     {"GET", "/openapi.json", NULL, FS_ENDPOINT_ADMIN, FS_PROBLEM_NONE, false, fs_serve_document},
@@ -101,7 +103,7 @@ void fs_keep_sale(struct fs_op *op, void *data, const struct fs_sale_info *sale)
     struct fs_sale_info *kept;
 
     (void)op;
-    if (exchange->sale_count == FS_PRODUCTS_MAX)
+    if (exchange->sale_count == FS_NAMES_MAX || fs_sale_is_deleted(sale))
         return;
     if (exchange->sale_count == exchange->sale_capacity) {
         size_t capacity = exchange->sale_capacity ? 2 * exchange->sale_capacity : 16;

@@ -24,6 +24,7 @@ void fs_serve_products(struct fs_exchange *exchange);
 void fs_serve_product(struct fs_exchange *exchange);
 void fs_serve_product_put(struct fs_exchange *exchange);
 void fs_serve_product_patch(struct fs_exchange *exchange);
+void fs_serve_product_delete(struct fs_exchange *exchange);
 void fs_serve_audit(struct fs_exchange *exchange);
 void fs_serve_document(struct fs_exchange *exchange);
 void fs_serve_shop_page(struct fs_exchange *exchange);

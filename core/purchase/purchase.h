@@ -29,6 +29,15 @@ void fs_order_namer_destroy(struct fs_order_namer *namer);
 int fs_order_name(struct fs_order_namer *namer, struct fs_text buyer, struct fs_text key,
                   struct fs_text product, struct fs_order_id *id);
 
+/* The end of the window of a sale that was deleted: no operator can ask for it, and every strategy keeps
+ * it.  Its orders stay; a reset makes it a sale again, in a later epoch. */
+#define FS_SALE_DELETED_MS 1
+
+static inline bool fs_sale_is_deleted(const struct fs_sale_info *sale)
+{
+    return sale->closes_at_ms == FS_SALE_DELETED_MS;
+}
+
 /* The part of the id that the strategy is given. */
 static inline struct fs_text fs_order_id_name(const struct fs_order_id *id)
 {

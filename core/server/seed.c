@@ -70,6 +70,13 @@ static void on_end(struct fs_op *op, void *data)
 
     if (verdict == FS_DONE || verdict == FS_EXISTS) {
         round->is_done[question->index] = 1;
+    } else if (verdict == FS_TOO_MANY && round->count > 0) {
+        /* The others can be sold, and an operator can make room: no reason not to start. */
+        fs_log_error(&round->server->log, "server",
+                     "product \"%s\" of the configuration was not created: there are as many sales "
+                     "as there may be; delete one (flashsale stock delete ID) and create it",
+                     round->server->config->products[question->index].id);
+        round->is_done[question->index] = 1;
     } else if (may_pass(verdict)) {
         round->retryable = verdict;
     } else {

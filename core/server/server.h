@@ -64,6 +64,7 @@ struct fs_server {
     SSL_CTX *tls;
     struct fs_tls_retired *tls_retired;
     bool has_http2; /* wanted, and its guard proven */
+    char *audit_log;
     char *token_key_file;
     struct fs_auth *auth;
     struct fs_redis *redis; /* NULL: the strategy keeps its units elsewhere */

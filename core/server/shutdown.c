@@ -218,6 +218,8 @@ static void destroy_workers(struct fs_server *server)
 
 void fs_server_close_files(struct fs_server *server)
 {
+    free(server->audit_log);
+    server->audit_log = NULL;
     free(server->token_key_file);
     server->token_key_file = NULL;
     if (server->tls)

@@ -119,6 +119,10 @@ static int open_files(struct fs_server *server, struct fs_error *error)
                              server->admin_token, error);
     if (rc != 0)
         return rc;
+    if (asprintf(&server->audit_log, "%s/audit.log", server->data_dir) < 0) {
+        server->audit_log = NULL;
+        return fs_error_set(error, -ENOMEM, "out of memory");
+    }
     if (config->auth_token_key_file[0] != '\0')
         server->token_key_file = strdup(config->auth_token_key_file);
     else if (asprintf(&server->token_key_file, "%s/token.key", server->data_dir) < 0)
@@ -346,6 +350,7 @@ static int open_http(struct fs_server *server, struct fs_error *error)
     http->version = fs_version();
     http->admin_token = server->admin_token;
     http->access_log = server->access_log;
+    http->audit_log = server->audit_log;
     http->request_timeout_us = config->http_request_timeout_us;
     http->idle_timeout_us = config->http_idle_timeout_us;
     http->has_proxy_protocol = config->http_proxy_protocol;

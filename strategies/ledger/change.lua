@@ -8,7 +8,7 @@
 -- ARGV  1 kind        "create", "reset" or "update"
 --       2 name        of the change; "": not remembered
 --       3 units_reset of the new epoch; -1: an update
---       4 units_add   restock
+--       4 units_add   restock; below 0: takes out units that are left, or none (code 2)
 --       5 per_buyer   6 per_order   7 opens   8 closes   9 state: "-1" leaves it as it is
 --       10 epoch      the highest that the caller's process was ever answered; 0: none.  A sale that
 --                     is not there, or in an earlier epoch, was then lost by the store
@@ -23,7 +23,7 @@
 -- Every check comes before the first write.  A change takes a new fence, so that a holder of the
 -- lock of v2 who has read the sale before it does not write over it.
 
-local DONE, UNKNOWN, EXISTS, KEY_REUSED, REPLAYED = 1, 6, 7, 8, 100
+local DONE, SOLD_OUT, UNKNOWN, EXISTS, KEY_REUSED, REPLAYED = 1, 2, 6, 7, 8, 100
 local FROZEN, TOO_MANY_UNITS = 300, 302
 
 local kind, name, product = ARGV[1], ARGV[2], ARGV[11]
@@ -91,6 +91,8 @@ if kind == 'update' then
     local add = tonumber(ARGV[4])
     if tonumber(old[3]) + tonumber(old[4]) + add > tonumber(ARGV[13]) then
         return {TOO_MANY_UNITS}
+    elseif tonumber(old[5]) + add < 0 then
+        return {SOLD_OUT}
     end
     put('restocked', tonumber(old[4]) + add)
     put('left', tonumber(old[5]) + add)

@@ -30,7 +30,7 @@
 /* Of any number in a sale: more is not ours, and sums over shards have room. */
 #define FS_LEDGER_STORED_MAX 1000000000000000
 
-#define FS_LEDGER_SALES_MAX 1000u       /* that may be created: as many as a server shows */
+#define FS_LEDGER_SALES_MAX 4096u       /* that may be created, deleted ones among them */
 #define FS_LEDGER_EPOCHS_MAX 4096u      /* sales, or shards of them, whose epochs are kept */
 #define FS_LEDGER_LIST_MAX 4096u        /* names that list() reads */
 #define FS_LEDGER_REASON_LEN_MAX 120u   /* bytes kept of the reason why a sale is frozen */

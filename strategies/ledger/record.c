@@ -81,9 +81,10 @@ bool fs_ledger_read_sale(const struct fs_reply *items, size_t count, struct fs_l
     if (count < FS_LEDGER_SALE_ITEMS || items[FROZEN].kind != FS_REPLY_TEXT)
         return false;
     for (unsigned i = 0; i <= NOW; i++)
-        if (i != FROZEN && (!fs_ledger_read_integer(&items[i], &numbers[i]) || numbers[i] < 0 ||
+        if (i != FROZEN && (!fs_ledger_read_integer(&items[i], &numbers[i]) ||
+                            numbers[i] < (i == RESTOCKED ? -FS_LEDGER_STORED_MAX : 0) ||
                             numbers[i] > FS_LEDGER_STORED_MAX))
-            return false;
+            return false; /* fewer than were there at first: units were taken out */
     if (numbers[STATE] < FS_SALE_OPEN || numbers[STATE] > FS_SALE_CLOSED)
         return false;
     sale->now_ms = numbers[NOW];

@@ -370,7 +370,7 @@ static void apply(struct sale *sale, const struct fs_sale_change *change)
         info->units_initial = info->units_left = change->units_reset;
         info->units_restocked = info->units_sold = 0;
     } else {
-        info->units_restocked += change->units_add;
+        info->units_restocked += change->units_add; /* below 0: taken out */
         info->units_left += change->units_add;
     }
     if (change->units_per_buyer_max >= 0)

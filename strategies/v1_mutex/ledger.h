@@ -205,7 +205,8 @@ void fs_v1_apply_cancelled(struct fs_v1_ledger *ledger, struct fs_v1_order *orde
 void fs_v1_apply_changed(struct fs_v1_ledger *ledger, const struct fs_v1_query *query,
                          uint32_t sale, const struct fs_v1_record *record);
 
-/* units_left after a change; -1: more than FS_V1_UNITS_MAX or negative. */
+/* units_left after a change; -1: more than FS_V1_UNITS_MAX or negative; FS_V1_UNITS_NOT_LEFT: it takes
+ * out more than are left. */
 int64_t fs_v1_units_after(const struct fs_v1_sale *sale, const struct fs_v1_terms *terms);
 
 #endif

@@ -40,7 +40,7 @@ static bool is_new_epoch(const struct fs_v1_terms *terms)
 
 int64_t fs_v1_units_after(const struct fs_v1_sale *sale, const struct fs_v1_terms *terms)
 {
-    int64_t added = terms->units_add > 0 ? terms->units_add : 0;
+    int64_t added = terms->units_add;
     int64_t units = terms->units_reset > 0 ? terms->units_reset : 0;
 
     if (units > FS_V1_UNITS_MAX || added > FS_V1_UNITS_MAX)
@@ -50,7 +50,7 @@ int64_t fs_v1_units_after(const struct fs_v1_sale *sale, const struct fs_v1_term
     /* What was ever in the sale is bounded, and with it every counter. */
     if (sale->units_initial + sale->units_restocked + added > FS_V1_UNITS_MAX)
         return -1;
-    return sale->units_left + added;
+    return added < -sale->units_left ? FS_V1_UNITS_NOT_LEFT : sale->units_left + added;
 }
 
 static void set(int64_t *value, int64_t asked)
@@ -208,6 +208,11 @@ void fs_v1_ledger_change(struct fs_v1_ledger *ledger, const struct fs_v1_query *
     }
     units_left =
         fs_v1_units_after(slot == FS_V1_NO_SLOT ? &new_sale : &ledger->sales[slot], &terms);
+    if (units_left == FS_V1_UNITS_NOT_LEFT) {
+        outcome->verdict = FS_SOLD_OUT;
+        decision->position = ledger->sales[slot].position;
+        return;
+    }
     decision->trouble = trouble_of(ledger, query, slot, units_left);
     if (decision->trouble != FS_V1_NO_TROUBLE || !room->record) {
         outcome->verdict = decision->trouble == FS_V1_SALES_FULL   ? FS_TOO_MANY

@@ -4,7 +4,7 @@
 
 #define FS_V1_ORDERS_MAX 16777216u    /* upper bound of orders_max */
 #define FS_V1_ORDERS_DEFAULT 1000000u /* orders and named changes that are remembered */
-#define FS_V1_SALES_MAX 1000u         /* upper bound and default of sales_max */
+#define FS_V1_SALES_MAX 4096u         /* upper bound and default of sales_max, with deleted ones */
 #define FS_V1_SEGMENT_MIN (64u << 10) /* bytes of a journal file */
 #define FS_V1_SEGMENT_MAX (1u << 30)
 #define FS_V1_SEGMENT_DEFAULT (64u << 20)
@@ -18,6 +18,7 @@
 #define FS_V1_ZEROED_AHEAD (1u << 20)  /* bytes of zeros written ahead of the records */
 #define FS_V1_READ_SIZE (1u << 20)     /* bytes read at a time at start-up; 256 divides it */
 #define FS_V1_PATH_MAX 4096u
+#define FS_V1_UNITS_NOT_LEFT (-2)
 #define FS_V1_UNITS_MAX ((int64_t)1 << 53) /* of a sale; exact in every JSON reader */
 
 #endif

@@ -72,7 +72,7 @@ static const char *read_sales_max(const char *value, struct fs_v1_options *optio
     uint64_t number;
 
     if (!read_bounded(value, false, 1, FS_V1_SALES_MAX, &number))
-        return "a number from 1 to 1000";
+        return "a number from 1 to 4096";
     options->sales_max = (uint32_t)number;
     return NULL;
 }

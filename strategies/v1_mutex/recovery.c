@@ -115,12 +115,13 @@ static int refuse_headless(const struct fs_v1_folder *folder, uint64_t number,
     char name[FS_V1_NAME_MAX];
 
     fs_v1_segment_name(name, number);
-    folder->host->log(folder->host, FS_LOG_ERROR,
-                      "v1: %s (%" PRIdMAX
-                      " bytes) does not begin with a header, so what it held is gone: nothing was "
-                      "changed; restore the file from a copy, or, to begin without the orders in the "
-                      "journal, move its folder and %s away",
-                      name, (intmax_t)scan->size, FS_V1_BIRTH_NAME);
+    folder->host->log(
+        folder->host, FS_LOG_ERROR,
+        "v1: %s (%" PRIdMAX
+        " bytes) does not begin with a header, so what it held is gone: nothing was "
+        "changed; restore the file from a copy, or, to begin without the orders in the "
+        "journal, move its folder and %s away",
+        name, (intmax_t)scan->size, FS_V1_BIRTH_NAME);
     return -EBADMSG;
 }
 

@@ -123,7 +123,7 @@ struct fs_sale_change {
     struct fs_text change;       /* names this change, as an order does a purchase: the same change
                                     is made once; empty: not remembered */
     int64_t units_reset;         /* create and reset: units of the new epoch, 0 or more; else -1 */
-    int64_t units_add;           /* update: restock, 0 or more */
+    int64_t units_add;           /* update: restock; below 0: unsold units are taken out */
     int64_t units_per_buyer_max; /* -1: unchanged; 0: no limit (default) */
     int64_t units_per_order_max; /* -1: unchanged; 0: no limit (default) */
     int64_t opens_at_ms;         /* -1: unchanged; 0: always open (default) */
@@ -335,6 +335,7 @@ struct fs_strategy {
      *   list      DONE after one tell_sale() for each sale, in the order of product ids
      *   audit     DONE after tell_term() for each term of the conservation check, UNKNOWN
      *   change    DONE after tell_sale(), EXISTS, UNKNOWN, KEY_REUSED (of a change's name),
+     *             SOLD_OUT (fewer unsold units are there than units_add takes out),
      *             TOO_MANY (a new sale where there is room for no more), CLOSED after tell_trouble()
      *             with FROZEN, LOST or FOREIGN (a frozen sale takes a reset, or may be paused or
      *             closed; a lost one a reset alone)

@@ -274,7 +274,7 @@ static void a_change_that_is_none_is_refused_by_name(void)
         {false, "{}", "nothing to change"},
         {false, "{\"stock\":1}", "Unknown field \"stock\""},
         {false, "{\"reset\":true}", "Unknown field \"reset\""},
-        {false, "{\"add\":-1}", "\"add\""},
+        {false, "{\"add\":-1000000000001}", "\"add\""},
         {false, "[]", "not a JSON object"},
     };
 
