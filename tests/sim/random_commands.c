@@ -297,12 +297,16 @@ static const struct script_form script_forms[] = {
      "update @change -1 @number " CHANGE_FIELDS, NULL},
     {&fs_ledger_audit, "sale orders buyers", "0/1000/1000", NULL},
     {&fs_ledger_freeze, "sale", "why", NULL},
+    {&fs_ledger_probe_script, "orders buyers log claims lock", "/@order /@token", NULL},
+    {&fs_ledger_allowed, "sale orders buyers log changes claims products lock", "/claims /lock",
+     NULL},
+    {&fs_ledger_allowed, "sale orders buyers log changes lock", " lock", NULL},
     {&fs_v2_acquire, "sale lock", "@token @lease", NULL},
     {&fs_v2_write, DECIDE_KEYS " lock", DECIDE "@holder", OP},
     {&fs_v2_apply, DECIDE_KEYS " lock",
      "x x x @product 0/120 x x @holder @order @record @buyer @number @number @number", NULL},
     {&fs_v2_release, "lock", "@token", NULL},
-    {&fs_v4_read, "sale", "1/2/4", NULL},
+    {&fs_v4_read, "sale", "!1/2/4", NULL},
     {&fs_v4_take, "sale orders", "@epoch @shard @number @deadline 0/0/@number @seq @order", OP},
     {&fs_v4_put, DECIDE_KEYS, DECIDE "@transfer", OP},
     {&fs_v4_forget, "sale", "@epoch @shard @number", NULL},
@@ -380,21 +384,23 @@ static void draw_kind(struct sim_line *line, struct fs_random *random, const cha
         add(line, "%u", n);
 }
 
-/* One word of a specification: alternatives parted by "/", each a kind or itself. */
+/* One word of a specification: alternatives parted by "/", each a kind or itself.  Behind a "!" there is
+ * no junk: a script that counts up to it would never end. */
 static void draw_spec_word(struct sim_line *line, struct fs_random *random, const char *word,
                            size_t len, int64_t now_ms)
 {
     char text[WORD_SIZE];
     unsigned choices = 1, chosen;
+    bool may_be_junk = *word != '!';
     char *at = text;
 
-    snprintf(text, sizeof(text), "%.*s", (int)len, word);
+    snprintf(text, sizeof(text), "%.*s", (int)len - !may_be_junk, word + !may_be_junk);
     for (const char *c = text; *c; c++)
         choices += *c == '/';
     for (chosen = below(random, choices); chosen > 0; chosen--)
         at = strchr(at, '/') + 1;
     at[strcspn(at, "/")] = '\0';
-    if (below(random, 150) == 0)
+    if (may_be_junk && below(random, 150) == 0)
         add(line, "%s", junk(random));
     else if (*at == '@')
         draw_kind(line, random, at + 1, now_ms);

@@ -85,6 +85,7 @@ static void fail_to_save(struct differ *differ)
 
 static void begin_busy(struct differ *differ)
 {
+    do_tell(differ, "CONFIG SET busy-reply-threshold 1");
     redisAppendCommand(differ->busy, "EVAL %s 0", "while true do end");
     for (int done = 0; !done;)
         redisBufferWrite(differ->busy, &done);
@@ -103,6 +104,7 @@ static void end_busy(struct differ *differ)
     do_tell(differ, "SCRIPT KILL");
     redisGetReply(differ->busy, &reply);
     freeReplyObject(reply);
+    do_tell(differ, "CONFIG SET busy-reply-threshold 5000");
 }
 
 static void set_mode(struct differ *differ, enum sim_store_mode mode)
@@ -164,9 +166,9 @@ static void restore_surroundings(struct differ *differ)
 /* Most batches run without any of it. */
 static void change_surroundings(struct differ *differ)
 {
-    static const char *const deniable[] = {"hset",    "xadd", "hget",   "hmget",   "del",
-                                           "hincrby", "set",  "unlink", "hlen",    "xlen",
-                                           "exists",  "hdel", "eval",   "evalsha", "get"};
+    static const char *const deniable[] = {
+        "hset", "xadd", "hget",   "hmget", "del",  "hincrby", "set",     "unlink",
+        "hlen", "xlen", "exists", "hdel",  "time", "eval",    "evalsha", "get"};
     static const enum sim_store_mode modes[] = {SIM_STORE_OOM,        SIM_STORE_READONLY,
                                                 SIM_STORE_MASTERDOWN, SIM_STORE_MISCONF,
                                                 SIM_STORE_NOREPLICAS, SIM_STORE_BUSY};
@@ -412,8 +414,6 @@ static void set_up(struct differ *differ)
                                            "0",
                                            "--dbfilename",
                                            "taken",
-                                           "--busy-reply-threshold",
-                                           "1",
                                            NULL};
 
     fs_redis_server_start(&differ->server, settings);

@@ -326,5 +326,5 @@ static void what_is_not_built_ends_the_process_with_its_name(void)
     T(scripts_share_no_globals)                         \
     T(a_scan_in_pages_returns_every_field_once)         \
     T(the_coverage_report_names_what_did_not_run)       \
-        T(what_is_not_built_ends_the_process_with_its_name)
+    T(what_is_not_built_ends_the_process_with_its_name)
 FS_SUITE("sim/store", TESTS)
