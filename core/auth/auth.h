@@ -37,6 +37,7 @@ struct fs_auth_options {
     const char *users_file; /* htpasswd format: name:hash, bcrypt or yescrypt; # comments */
     uint64_t token_ttl_us;
     const char *token_key_file; /* secret of the tokens we make; made 0600 when missing */
+    bool token_key_is_ours;     /* in our own folder: nobody else may read it */
     unsigned jwt_algorithms;    /* bits of FS_AUTH_HS256 and so on: HS256 alone, or others */
     const char *jwt_key_file;   /* secret, or PEM public keys; "": a key set */
     const char *jwks_file;      /* JSON Web Key Set, watched; "": none */

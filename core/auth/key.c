@@ -55,9 +55,11 @@ static bool is_one_line_of_text(const char *data, size_t len)
     return true;
 }
 
-int fs_key_load_secret(const char *path, struct fs_key *key, char error[FS_AUTH_ERROR_SIZE])
+int fs_key_load_secret(const char *path, struct fs_log *log, struct fs_key *key,
+                       char error[FS_AUTH_ERROR_SIZE])
 {
-    const struct fs_private_file file = {"key file", path, 077, FS_KEY_FILE_LEN_MAX};
+    const struct fs_private_file file = {"key file", path, log ? 022 : 077, FS_KEY_FILE_LEN_MAX,
+                                         log};
     char *data;
     size_t len;
     int rc = fs_private_file_read(&file, &data, &len, error);

@@ -22,9 +22,12 @@ struct fs_key {
 int fs_key_make_if_missing(const char *path, bool *made, char error[FS_AUTH_ERROR_SIZE]);
 
 /* Reads a secret: the bytes of the file; where it is one line of printable text, without the end of
- * the line.  Refused: fewer than FS_SECRET_LEN_MIN bytes, files that group or others can read.
+ * the line.  log: of a file that the user gave, which group may read, and all, with a warning, as
+ * secrets of containers are mounted; NULL: of a file that we made, which its owner alone may read.
+ * Refused: fewer than FS_SECRET_LEN_MIN bytes, files that group or others can write.
  * Returns 0; -ENOENT, -EACCES, -EINVAL, -EIO, -ENOMEM with a sentence in error.  [any] */
-int fs_key_load_secret(const char *path, struct fs_key *key, char error[FS_AUTH_ERROR_SIZE]);
+int fs_key_load_secret(const char *path, struct fs_log *log, struct fs_key *key,
+                       char error[FS_AUTH_ERROR_SIZE]);
 
 void fs_key_dispose(struct fs_key *key); /* wipes it */
 

@@ -42,7 +42,7 @@ void fs_key_set_release(struct fs_key_set *set)
     free(set);
 }
 
-int fs_key_set_load_secret(const char *path, struct fs_key_set **set,
+int fs_key_set_load_secret(const char *path, struct fs_log *log, struct fs_key_set **set,
                            char error[FS_AUTH_ERROR_SIZE])
 {
     struct fs_key_set *made = make_set(error);
@@ -50,7 +50,7 @@ int fs_key_set_load_secret(const char *path, struct fs_key_set **set,
 
     if (!made)
         return -ENOMEM;
-    rc = fs_key_load_secret(path, &made->keys[0].key, error);
+    rc = fs_key_load_secret(path, log, &made->keys[0].key, error);
     if (rc != 0) {
         fs_key_set_release(made);
         return rc;
@@ -163,7 +163,7 @@ static int load(const struct fs_private_file *file, bool is_json, unsigned algor
 int fs_key_set_load_pem(const char *path, unsigned algorithms, struct fs_key_set **set,
                         char error[FS_AUTH_ERROR_SIZE])
 {
-    const struct fs_private_file file = {"key file", path, 022, FS_KEY_FILE_LEN_MAX};
+    const struct fs_private_file file = {"key file", path, 022, FS_KEY_FILE_LEN_MAX, NULL};
 
     return load(&file, false, algorithms, set, error);
 }
@@ -171,7 +171,7 @@ int fs_key_set_load_pem(const char *path, unsigned algorithms, struct fs_key_set
 int fs_key_set_load_json(const char *path, unsigned algorithms, struct fs_key_set **set,
                          char error[FS_AUTH_ERROR_SIZE])
 {
-    const struct fs_private_file file = {"key set", path, 022, FS_JWKS_LEN_MAX};
+    const struct fs_private_file file = {"key set", path, 022, FS_JWKS_LEN_MAX, NULL};
 
     return load(&file, true, algorithms, set, error);
 }

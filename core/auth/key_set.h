@@ -26,7 +26,7 @@ struct fs_key_set {
 /* The caller holds the results. */
 
 /* Reads a secret for HS256.  Returns as fs_key_load_secret(). */
-int fs_key_set_load_secret(const char *path, struct fs_key_set **set,
+int fs_key_set_load_secret(const char *path, struct fs_log *log, struct fs_key_set **set,
                            char error[FS_AUTH_ERROR_SIZE]);
 
 /* Reads every PEM public key of a file: RSA of 2,048 to 8,192 bits, EC on P-256 or P-384, Ed25519,

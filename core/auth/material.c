@@ -29,7 +29,8 @@ static int load_own_key(struct fs_material *made, const struct fs_auth_options *
     if (is_new)
         fs_log_info(log, "auth", "made a token key in %s", options->token_key_file);
     made->rules.algorithms = FS_AUTH_HS256;
-    return fs_key_set_load_secret(options->token_key_file, &made->keys, error);
+    return fs_key_set_load_secret(options->token_key_file, options->token_key_is_ours ? NULL : log,
+                                  &made->keys, error);
 }
 
 static int load_demo(struct fs_material *made, const struct fs_auth_options *options,
@@ -48,13 +49,13 @@ static int load_demo(struct fs_material *made, const struct fs_auth_options *opt
 static int load_users(struct fs_material *made, const struct fs_auth_options *options,
                       uint64_t seed, struct fs_log *log, char *error)
 {
-    int rc = fs_users_load(options->users_file, seed, &made->users, error);
+    int rc = fs_users_load(options->users_file, seed, log, &made->users, error);
 
     return rc == 0 ? load_own_key(made, options, log, error) : rc;
 }
 
 static int load_foreign(struct fs_material *made, const struct fs_auth_options *options,
-                        struct fs_key_set *keys, char *error)
+                        struct fs_key_set *keys, struct fs_log *log, char *error)
 {
     int rc = copy_text(options->jwt_issuer, &made->issuer, error);
 
@@ -75,7 +76,7 @@ static int load_foreign(struct fs_material *made, const struct fs_auth_options *
         return 0;
     }
     if (made->rules.algorithms == FS_AUTH_HS256)
-        return fs_key_set_load_secret(options->jwt_key_file, &made->keys, error);
+        return fs_key_set_load_secret(options->jwt_key_file, log, &made->keys, error);
     return fs_key_set_load_pem(options->jwt_key_file, made->rules.algorithms, &made->keys, error);
 }
 
@@ -88,7 +89,7 @@ static int load(struct fs_material *made, const struct fs_auth_options *options,
     case FS_AUTH_OPTIONS_USERS:
         return load_users(made, options, seed, log, error);
     case FS_AUTH_OPTIONS_JWT:
-        return load_foreign(made, options, keys, error);
+        return load_foreign(made, options, keys, log, error);
     }
     return fs_auth_fail(error, -EINVAL, "unknown mode of auth: %d", (int)options->mode);
 }

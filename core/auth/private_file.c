@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth/fail.h"
+#include "base/secret_file.h"
 
 static int check_kind(const struct fs_private_file *file, const struct stat *status, char *error)
 {
@@ -58,6 +59,10 @@ static int read_open_file(const struct fs_private_file *file, int fd, char **dat
     rc = check_kind(file, &status, error);
     if (rc != 0)
         return rc;
+    if (file->log && fs_secret_file_is_exposed(fd, &status, file->path))
+        fs_log_warning(file->log, "auth",
+                       "%s %s: every user of this machine can read it: chmod o-r", file->what,
+                       file->path);
     /* One byte more than allowed shows a file that grows while it is read. */
     buffer = malloc((size_t)status.st_size + 2);
     if (!buffer)

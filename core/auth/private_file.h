@@ -4,11 +4,15 @@
 
 #include <stddef.h>
 
+#include "base/log.h"
+
 struct fs_private_file {
     const char *what;        /* what messages call it, such as "token key file" */
     const char *path;        /* borrowed */
     unsigned mode_forbidden; /* permission bits that make it refused, such as 077 */
     size_t len_max;          /* bytes; a longer file is refused */
+    struct fs_log *log;      /* borrowed: warned when all may read a secret; NULL: it is none, or
+                                mode_forbidden says it */
 };
 
 /* On success *data holds the file with a NUL behind it, malloc'd, given to the caller: wipe it and

@@ -183,12 +183,11 @@ int fs_services_read(const char *where, struct fs_text text, struct fs_services 
 int fs_services_load(const char *path, struct fs_log *log, struct fs_services **services,
                      char error[FS_AUTH_ERROR_SIZE])
 {
-    const struct fs_private_file file = {"service tokens", path, 077, FS_KEY_FILE_LEN_MAX};
+    const struct fs_private_file file = {"service tokens", path, 022, FS_KEY_FILE_LEN_MAX, log};
     char *data;
     size_t len;
     int rc = fs_private_file_read(&file, &data, &len, error);
 
-    (void)log;
     if (rc != 0)
         return rc;
     rc = fs_services_read(path, (struct fs_text){data, len}, services, error);

@@ -195,10 +195,10 @@ static int check_whole(const char *path, struct fs_users *users, char *error)
     return 0;
 }
 
-int fs_users_load(const char *path, uint64_t seed, struct fs_users **users,
+int fs_users_load(const char *path, uint64_t seed, struct fs_log *log, struct fs_users **users,
                   char error[FS_AUTH_ERROR_SIZE])
 {
-    const struct fs_private_file file = {"users file", path, 027, FS_USERS_FILE_LEN_MAX};
+    const struct fs_private_file file = {"users file", path, 022, FS_USERS_FILE_LEN_MAX, log};
     struct fs_users *made = calloc(1, sizeof(*made));
     int rc;
 

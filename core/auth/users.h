@@ -14,11 +14,11 @@ struct fs_users;
 /* Lines "name:hash"; "#" begins a comment, blank lines are skipped.  name: 1 to FS_USERNAME_LEN_MAX
  * bytes of UTF-8 without control characters.  hash: bcrypt ($2a$, $2b$, $2y$) or yescrypt ($y$),
  * within FS_BCRYPT_COST_MAX and FS_YESCRYPT_MEMORY_MAX.  Refused: other hashes, a name twice, a file
- * without users, a file that all can read or that group or others can write.
+ * without users, a file that group or others can write; log is warned of one that all can read.
  * seed: random, so that nobody can tell beforehand whose hash stands in for an unknown name.
  * Returns 0; -ENOENT, -EACCES, -EINVAL, -EIO, -ENOMEM with a sentence in error that names file and
  * line.  [any] */
-int fs_users_load(const char *path, uint64_t seed, struct fs_users **users,
+int fs_users_load(const char *path, uint64_t seed, struct fs_log *log, struct fs_users **users,
                   char error[FS_AUTH_ERROR_SIZE]);
 void fs_users_destroy(struct fs_users *users);
 

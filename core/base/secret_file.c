@@ -7,8 +7,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 static int write_draft(int fd, const char *data, size_t len)
 {
@@ -65,4 +69,27 @@ int fs_secret_file_make(const char *path, const char *data, size_t len, bool *ma
     sync_folder_of(path);
     *made = true;
     return 0;
+}
+
+static bool is_in_memory(int fd)
+{
+    struct statfs mount;
+
+    return fstatfs(fd, &mount) == 0 && (mount.f_type == TMPFS_MAGIC || mount.f_type == RAMFS_MAGIC);
+}
+
+bool fs_secret_file_is_exposed(int fd, const struct stat *status, const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat above;
+    char *slash;
+
+    if ((status->st_mode & S_IROTH) == 0 || is_in_memory(fd) || !realpath(path, folder))
+        return false;
+    while ((slash = strrchr(folder, '/')) && slash > folder) {
+        *slash = '\0';
+        if (stat(folder, &above) == 0 && (above.st_mode & S_IXOTH) == 0)
+            return false;
+    }
+    return true;
 }

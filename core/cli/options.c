@@ -1,10 +1,12 @@
 /* Reads the options of a command line into settings. */
 #include "cli/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/suggest.h"
 
@@ -42,7 +44,7 @@ struct option_spec {
 
 static const struct option_spec specs[] = {
     {ID_CONFIG, SERVER_COMMANDS | CLIENT_COMMANDS, "config", "FILE", NULL,
-     "read this YAML file (else $FLASHSALE_CONFIG, else defaults)"},
+     "YAML file (else $FLASHSALE_CONFIG, ./flashsale.yaml, /etc/flashsale/flashsale.yaml)"},
     {ID_STRATEGY, SERVER_COMMANDS, "strategy", "NAME|PATH.so", "strategy",
      "how purchases are decided: v1 to v4, or a shared object"},
     {ID_LISTEN, SERVER_COMMANDS, "listen", "A:P", "listen",
@@ -102,14 +104,22 @@ int fs_cli_fail(const struct fs_cli_io *io, const char *format, ...)
     return FS_CLI_FAILED;
 }
 
-const char *fs_cli_variable(const struct fs_cli_io *io, const char *name)
+/* NULL: not set; "": set to nothing. */
+static const char *variable(const struct fs_cli_io *io, const char *name)
 {
     size_t len = strlen(name);
 
     for (char *const *entry = io->environment; entry && *entry; entry++)
         if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=')
-            return (*entry)[len + 1] == '\0' ? NULL : *entry + len + 1;
+            return *entry + len + 1;
     return NULL;
+}
+
+const char *fs_cli_variable(const struct fs_cli_io *io, const char *name)
+{
+    const char *value = variable(io, name);
+
+    return value && *value ? value : NULL;
 }
 
 static const struct option_spec *find_spec(int id)
@@ -259,6 +269,25 @@ static int load_environment(struct fs_settings *settings, const struct fs_cli_io
     return rc == 0 ? 0 : fs_cli_usage(io, "%s", error.text);
 }
 
+/* The first of the usual places where there is a file, readable or not; NULL: none. */
+static const char *usual_file(void)
+{
+    static const char *const places[] = {"./flashsale.yaml", "/etc/flashsale/flashsale.yaml"};
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (access(places[i], F_OK) == 0 || errno == EACCES)
+            return places[i];
+    return NULL;
+}
+
+/* given: by flag or variable; NULL: neither; "": no file at all. */
+static int read_config(struct fs_settings *settings, const char *given, const struct fs_cli_io *io)
+{
+    const char *path = given ? given : usual_file();
+
+    return path && *path ? apply_file(settings, path, io) : 0;
+}
+
 /* getopt's own state begins anew with optind 0. */
 static int next_option(int argc, char **argv, const struct option *chosen)
 {
@@ -269,7 +298,7 @@ static int read_all(int argc, char **argv, unsigned command, const struct fs_cli
                     struct fs_cli_options *options)
 {
     struct option chosen[SPEC_COUNT + 1];
-    const char *config = fs_cli_variable(io, "FLASHSALE_CONFIG");
+    const char *config = variable(io, "FLASHSALE_CONFIG");
     int id;
     int rc = 0;
 
@@ -287,9 +316,8 @@ static int read_all(int argc, char **argv, unsigned command, const struct fs_cli
     }
     options->operands = argv + optind;
     options->operand_count = argc - optind;
-    if (rc == 0 && config && !options->is_help &&
-        (command & (SERVER_COMMANDS | CLIENT_COMMANDS)) != 0)
-        rc = apply_file(options->settings, config, io);
+    if (rc == 0 && !options->is_help && (command & (SERVER_COMMANDS | CLIENT_COMMANDS)) != 0)
+        rc = read_config(options->settings, config, io);
     return rc;
 }
 

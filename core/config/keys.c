@@ -152,7 +152,8 @@ static const struct fs_config_key KEYS[] = {
     {"products", FS_CONFIG_PRODUCTS, ARRAY_FIELD(products), 0, FS_PRODUCTS_MAX,
      "1:100,2:100,3:100,4:100,5:100,6:100,7:100,8:100,9:100,10:100", "list of sales",
      "Sales to create at start-up where they are missing; an existing one is never changed. Empty: "
-     "none. As a flag or variable: id or id:stock.",
+     "none, as where this key is absent and auth.mode is not demo. As a flag or variable: id or "
+     "id:stock.",
      NULL, NULL},
     {"service_tokens_file", FS_CONFIG_TEXT, FIELD(service_tokens_file), 0, FS_CONFIG_VALUE_LEN_MAX,
      "", "path",

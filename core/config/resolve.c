@@ -74,6 +74,20 @@ static int resolve_key(const struct fs_config_builder *builder, const struct fs_
     }
 }
 
+/* The ten demo sales are for demo log-ins: a real shop sells what it says. */
+static void drop_demo_products(const struct fs_config_builder *builder, struct fs_config *config)
+{
+    const struct fs_config_key *key = fs_config_key_find(FS_TEXT("products"));
+    const struct fs_config_entry *demo =
+        &builder->layers[FS_CONFIG_FROM_DEFAULT].entries[fs_config_key_index(key)];
+
+    if (config->auth_mode == FS_AUTH_DEMO || fs_config_builder_entry(builder, key) != demo)
+        return;
+    fs_config_products_dispose(config->products, config->product_count);
+    config->products = NULL;
+    config->product_count = 0;
+}
+
 int fs_config_finish(const struct fs_config_builder *builder, struct fs_config **config,
                      struct fs_config_error *error)
 {
@@ -84,6 +98,8 @@ int fs_config_finish(const struct fs_config_builder *builder, struct fs_config *
 
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = resolve_key(builder, &keys[i], fresh);
+    if (rc == 0)
+        drop_demo_products(builder, fresh);
     if (rc == 0 && !(fresh->source = strdup(builder->source ? builder->source : "defaults")))
         rc = -ENOMEM;
     if (rc != 0)

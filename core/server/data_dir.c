@@ -31,7 +31,8 @@ int fs_data_dir_open(const char *path, struct fs_log *log, char **absolute, stru
         return fs_error_set(error, -ENOTDIR, "data_dir: %s is no folder", path);
     if (access(path, R_OK | W_OK | X_OK) != 0)
         return fs_error_set(error, -errno, "data_dir: %s: %s", path, strerror(errno));
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    /* A folder of another owner is one that was given to our group, as to containers of any user. */
+    if ((status.st_mode & (status.st_uid == geteuid() ? S_IRWXG | S_IRWXO : S_IRWXO)) != 0)
         fs_log_warning(log, "server", "data_dir: others can look into %s: chmod 700 it", path);
     *absolute = realpath(path, NULL);
     if (!*absolute)
@@ -80,8 +81,25 @@ static int check_token(const char *path, char *token, ssize_t len, struct fs_err
     return 0;
 }
 
-int fs_admin_token_read(const char *path, bool is_ours, char token[FS_ADMIN_TOKEN_SIZE],
-                        struct fs_error *error)
+static int check_access(const char *path, bool is_ours, struct fs_log *log, int fd,
+                        const struct stat *status, struct fs_error *error)
+{
+    mode_t forbidden = is_ours ? S_IRWXG | S_IRWXO : S_IWGRP | S_IWOTH;
+
+    if ((status->st_mode & forbidden) != 0)
+        return fs_error_set(
+            error, -EACCES,
+            "admin token: others than its owner can %s %s: chmod 600 it, and make a "
+            "new one if they may have",
+            is_ours ? "read" : "write", path);
+    if (fs_secret_file_is_exposed(fd, status, path))
+        fs_log_warning(log, "server",
+                       "admin token %s: every user of this machine can read it: chmod o-r", path);
+    return 0;
+}
+
+int fs_admin_token_read(const char *path, bool is_ours, struct fs_log *log,
+                        char token[FS_ADMIN_TOKEN_SIZE], struct fs_error *error)
 {
     char text[FS_ADMIN_TOKEN_SIZE + 2];
     struct stat status;
@@ -95,16 +113,12 @@ int fs_admin_token_read(const char *path, bool is_ours, char token[FS_ADMIN_TOKE
     if (fd < 0)
         return fs_error_set(error, -errno, "admin token: %s: %s", path, strerror(errno));
     len = read(fd, text, sizeof(text) - 1);
-    rc = fstat(fd, &status) != 0 || len < 0 ? -EIO : 0;
+    rc = fstat(fd, &status) != 0 || len < 0
+             ? fs_error_set(error, -EIO, "admin token: %s cannot be read", path)
+             : check_access(path, is_ours, log, fd, &status, error);
     close(fd);
     if (rc != 0)
-        return fs_error_set(error, rc, "admin token: %s cannot be read", path);
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        return fs_error_set(
-            error, -EACCES,
-            "admin token: others than its owner can read %s: chmod 600 it, and make "
-            "a new one if they may have",
-            path);
+        return rc;
     if ((rc = check_token(path, text, len, error)) != 0)
         return rc;
     if (strlen(text) >= FS_ADMIN_TOKEN_SIZE)

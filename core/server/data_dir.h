@@ -17,10 +17,11 @@ int fs_data_dir_open(const char *path, struct fs_log *log, char **absolute, stru
 char *fs_admin_token_path(const char *data_dir, const char *configured);
 
 /* Reads the token of path.  is_ours: the file is in our data folder and made, 0600 with 32 random
- * bytes in hex, when it is missing.  A file that others can read, or a token of less than 16 or more
+ * bytes in hex, when it is missing; others can read it: refused.  Another file may be read by its
+ * group, and by all, with a warning; one that they can write is refused, and so is a token of less than 16 or more
  * than 256 visible characters, is refused.  Returns 0, -ENOENT, -EACCES, -EINVAL, -EIO with a
  * sentence in error.  [main] */
-int fs_admin_token_read(const char *path, bool is_ours, char token[FS_ADMIN_TOKEN_SIZE],
-                        struct fs_error *error);
+int fs_admin_token_read(const char *path, bool is_ours, struct fs_log *log,
+                        char token[FS_ADMIN_TOKEN_SIZE], struct fs_error *error);
 
 #endif

@@ -116,7 +116,7 @@ static int open_files(struct fs_server *server, struct fs_error *error)
     if (!server->admin_token_file)
         return fs_error_set(error, -ENOMEM, "out of memory");
     rc = fs_admin_token_read(server->admin_token_file, config->admin_token_file[0] == '\0',
-                             server->admin_token, error);
+                             &server->log, server->admin_token, error);
     if (rc != 0)
         return rc;
     if (asprintf(&server->audit_log, "%s/audit.log", server->data_dir) < 0) {
@@ -159,6 +159,7 @@ struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
         .users_file = config->auth_users_file,
         .token_ttl_us = config->auth_token_ttl_us,
         .token_key_file = server->token_key_file,
+        .token_key_is_ours = config->auth_token_key_file[0] == '\0',
         .jwt_key_file = config->auth_jwt_key_file,
         .jwks_file = config->auth_jwks_file,
         .jwks_url = config->auth_jwks_url,

@@ -26,6 +26,7 @@ def jwt_server(make_server, folder):
                   f"  jwt_key_file: {public}\n{more}")
         server = make_server(config=config).start()
         server.sale("1t", stock=100_000)
+        server.sale("1", stock=100)
         return server, private, public
     return start
 
@@ -179,7 +180,7 @@ def users_config(folder, *names):
         subprocess.run(["htpasswd", "-bB", "-C", "5", str(path), name, f"word-of-{name}"],
                        check=True, capture_output=True, timeout=30)
     path.chmod(0o600)
-    return f"auth:\n  mode: users\n  users_file: {path}\n", path
+    return f"products: ['1:100']\nauth:\n  mode: users\n  users_file: {path}\n", path
 
 
 def log_in(server, name, word):

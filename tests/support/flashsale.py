@@ -73,6 +73,7 @@ def clean_environment(**more):
     """The environment without anything that configures flashsale, and with more."""
     kept = {k: v for k, v in os.environ.items()
             if not k.startswith("FLASHSALE_") and k not in ("WORKERS", "LOG_LEVEL")}
+    kept["FLASHSALE_CONFIG"] = ""  # nor this machine's /etc/flashsale
     kept.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     kept.setdefault("LSAN_OPTIONS", f"suppressions={SUPPRESSIONS}:print_suppressions=0")
     kept.update(more)

@@ -30,7 +30,7 @@ static void a_made_key_is_private_and_strong_whatever_the_umask(void)
         FS_CHECK(made);
         FS_CHECK_INT(stat(fixture.key_path, &status), 0);
         FS_CHECK_INT(status.st_mode & 07777, 0600);
-        FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error), 0);
+        FS_CHECK_INT(fs_key_load_secret(fixture.key_path, NULL, &key, fixture.error), 0);
         FS_CHECK_INT(key.len, 52); /* 256 bits, 5 to a character */
         fs_key_dispose(&key);
         unlink(fixture.key_path);
@@ -48,7 +48,7 @@ static void a_key_that_is_there_is_left_alone(void)
     fs_fixture_write_text(fixture.key_path, "0123456789abcdef0123456789abcdef\n", 0600);
     FS_CHECK_INT(fs_key_make_if_missing(fixture.key_path, &made, fixture.error), 0);
     FS_CHECK(!made);
-    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error), 0);
+    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, NULL, &key, fixture.error), 0);
     FS_CHECK_TEXT(key.data, key.len, "0123456789abcdef0123456789abcdef");
     fs_key_dispose(&key);
     fs_fixture_close(&fixture);
@@ -70,7 +70,7 @@ static void *start_at_once(void *data)
     pthread_barrier_wait(start->barrier);
     start->rc = fs_key_make_if_missing(start->fixture->key_path, &start->made, error);
     if (start->rc == 0)
-        start->rc = fs_key_load_secret(start->fixture->key_path, &start->key, error);
+        start->rc = fs_key_load_secret(start->fixture->key_path, NULL, &start->key, error);
     return NULL;
 }
 
@@ -132,13 +132,34 @@ static void a_secret_that_group_or_others_can_read_is_refused(void)
     fs_fixture_open(&fixture);
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         fs_fixture_write_text(fixture.key_path, "0123456789abcdef0123456789abcdef\n", modes[i]);
-        FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error), -EACCES);
+        FS_CHECK_INT(fs_key_load_secret(fixture.key_path, NULL, &key, fixture.error), -EACCES);
         FS_CHECK_CONTAINS(fixture.error, "chmod");
         FS_CHECK(key.data == NULL);
     }
     fs_fixture_write_text(fixture.key_path, "0123456789abcdef0123456789abcdef\n", 0400);
-    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error), 0);
+    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, NULL, &key, fixture.error), 0);
     fs_key_dispose(&key);
+    fs_fixture_close(&fixture);
+}
+
+static void a_secret_that_was_mounted_may_be_read_by_group_and_all(void)
+{
+    static const struct {
+        unsigned mode;
+        int expected;
+    } cases[] = {{0600, 0}, {0440, 0}, {0444, 0}, {0644, 0}, {0620, -EACCES}, {0602, -EACCES}};
+    struct fs_fixture fixture;
+
+    fs_fixture_open(&fixture);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fs_key key = {NULL, 0, NULL};
+
+        fs_fixture_write_text(fixture.key_path, "0123456789abcdef0123456789abcdef\n",
+                              cases[i].mode);
+        FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &fixture.log, &key, fixture.error),
+                     cases[i].expected);
+        fs_key_dispose(&key);
+    }
     fs_fixture_close(&fixture);
 }
 
@@ -167,7 +188,7 @@ static void a_secret_has_32_bytes_without_the_end_of_its_line(void)
         struct fs_key key = {NULL, 0, NULL};
 
         fs_fixture_write(fixture.key_path, cases[i].data, cases[i].len, 0600);
-        FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error),
+        FS_CHECK_INT(fs_key_load_secret(fixture.key_path, NULL, &key, fixture.error),
                      cases[i].key_len ? 0 : -EINVAL);
         FS_CHECK_INT(key.len, cases[i].key_len);
         if (!cases[i].key_len)
@@ -185,12 +206,12 @@ static void what_is_no_file_is_refused_and_never_waited_for(void)
 
     fs_fixture_open(&fixture);
     FS_REQUIRE(huge != NULL);
-    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error), -ENOENT);
-    FS_CHECK_INT(fs_key_load_secret(fixture.folder, &key, fixture.error), -EINVAL);
+    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, NULL, &key, fixture.error), -ENOENT);
+    FS_CHECK_INT(fs_key_load_secret(fixture.folder, NULL, &key, fixture.error), -EINVAL);
     FS_CHECK_INT(mkfifo(fixture.key_path, 0600), 0);
-    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error), -EINVAL);
+    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, NULL, &key, fixture.error), -EINVAL);
     fs_fixture_write(fixture.key_path, huge, 20000, 0600);
-    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, &key, fixture.error), -EINVAL);
+    FS_CHECK_INT(fs_key_load_secret(fixture.key_path, NULL, &key, fixture.error), -EINVAL);
     FS_CHECK(key.data == NULL);
     free(huge);
     fs_fixture_close(&fixture);
@@ -241,13 +262,14 @@ static void a_public_key_must_fit_its_algorithm(void)
     fs_fixture_close(&fixture);
 }
 
-#define TESTS(T)                                           \
-    T(a_made_key_is_private_and_strong_whatever_the_umask) \
-    T(a_key_that_is_there_is_left_alone)                   \
-    T(of_starts_at_once_one_makes_the_key_and_all_use_it)  \
-    T(a_missing_folder_is_named)                           \
-    T(a_secret_that_group_or_others_can_read_is_refused)   \
-    T(a_secret_has_32_bytes_without_the_end_of_its_line)   \
-    T(what_is_no_file_is_refused_and_never_waited_for)     \
+#define TESTS(T)                                              \
+    T(a_made_key_is_private_and_strong_whatever_the_umask)    \
+    T(a_key_that_is_there_is_left_alone)                      \
+    T(of_starts_at_once_one_makes_the_key_and_all_use_it)     \
+    T(a_missing_folder_is_named)                              \
+    T(a_secret_that_group_or_others_can_read_is_refused)      \
+    T(a_secret_that_was_mounted_may_be_read_by_group_and_all) \
+    T(a_secret_has_32_bytes_without_the_end_of_its_line)      \
+    T(what_is_no_file_is_refused_and_never_waited_for)        \
     T(a_public_key_must_fit_its_algorithm)
 FS_SUITE("auth/key", TESTS)

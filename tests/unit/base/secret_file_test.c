@@ -9,7 +9,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 struct place {
     char folder[64];
@@ -89,9 +92,38 @@ static void a_folder_that_is_not_there_is_told(void)
     FS_CHECK(!is_made);
 }
 
-#define TESTS(T)                                   \
-    T(a_file_is_made_once_and_for_its_owner_alone) \
-    T(a_write_that_is_cut_short_leaves_no_file)    \
+static bool is_on_tmpfs(int fd)
+{
+    struct statfs mount;
+
+    return fstatfs(fd, &mount) == 0 && mount.f_type == TMPFS_MAGIC;
+}
+
+/* Folders of mode 0700 and file systems in memory keep others out, whatever the file's mode. */
+static void a_file_that_all_may_read_is_exposed_unless_a_folder_above_is_closed(void)
+{
+    struct place place;
+    struct stat status;
+    bool is_in_memory;
+    int fd;
+
+    FS_REQUIRE(place_open(&place));
+    fd = open(place.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    FS_REQUIRE(fd >= 0 && fchmod(fd, 0644) == 0 && fstat(fd, &status) == 0);
+    FS_CHECK(!fs_secret_file_is_exposed(fd, &status, place.path)); /* mkdtemp(): 0700 */
+    FS_CHECK_INT(chmod(place.folder, 0755), 0);
+    is_in_memory = is_on_tmpfs(fd);
+    FS_CHECK_INT(fs_secret_file_is_exposed(fd, &status, place.path), !is_in_memory);
+    FS_REQUIRE(fchmod(fd, 0640) == 0 && fstat(fd, &status) == 0);
+    FS_CHECK(!fs_secret_file_is_exposed(fd, &status, place.path));
+    close(fd);
+    place_close(&place);
+}
+
+#define TESTS(T)                                                           \
+    T(a_file_that_all_may_read_is_exposed_unless_a_folder_above_is_closed) \
+    T(a_file_is_made_once_and_for_its_owner_alone)                         \
+    T(a_write_that_is_cut_short_leaves_no_file)                            \
     T(a_folder_that_is_not_there_is_told)
 
 FS_SUITE("base/secret_file", TESTS)

@@ -75,6 +75,17 @@ static void the_documented_file_sets_every_key_to_its_default(void)
     free(file);
 }
 
+/* Two rows of one path would free its field twice. */
+static void each_key_is_in_the_table_once(void)
+{
+    size_t count;
+    const struct fs_config_key *keys = fs_config_keys(&count);
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            FS_CHECK(strcmp(keys[i].path, keys[j].path) != 0);
+}
+
 /* The comment block above a key, between it and the blank line before, ends with its default. */
 static void every_key_is_documented_with_unit_and_default(void)
 {
@@ -225,6 +236,7 @@ static void a_strange_file_name_cannot_break_a_line(void)
 }
 
 #define TESTS(T)                                                \
+    T(each_key_is_in_the_table_once)                            \
     T(the_documented_file_is_what_the_table_says)               \
     T(the_documented_file_sets_every_key_to_its_default)        \
     T(every_key_is_documented_with_unit_and_default)            \

@@ -200,17 +200,17 @@ static void a_certificate_that_cannot_be_read_fails_the_start(void)
     fixture_close(&one);
 }
 
-static void an_admin_token_that_others_can_read_fails_the_start(void)
+static void an_admin_token_that_others_can_write_fails_the_start_and_one_to_read_does_not(void)
 {
     struct fixture one;
     char path[128];
 
     FS_REQUIRE(fixture_open(&one, FS_TEST_NULL));
     fixture_file(&one, "token", "0123456789012345678901234567890123456789\n", path);
-    FS_REQUIRE(chmod(path, 0644) == 0);
+    FS_REQUIRE(chmod(path, 0620) == 0);
     FS_REQUIRE(fixture_set(&one, "admin.token_file", path));
     check_failure(&one, -EINVAL, "others");
-    FS_REQUIRE(chmod(path, 0600) == 0);
+    FS_REQUIRE(chmod(path, 0444) == 0); /* as secrets of containers are mounted */
     FS_CHECK_INT(fixture_start(&one), 0);
     FS_CHECK_STR(fs_server_admin_token_file(one.server), path);
     fixture_close(&one);
@@ -500,27 +500,27 @@ static void a_reload_opens_the_access_log_anew(void)
     fixture_close(&one);
 }
 
-#define TESTS(T)                                                             \
-    T(a_started_server_serves_and_says_where)                                \
-    T(several_servers_live_in_one_process)                                   \
-    T(a_hundred_starts_and_stops_give_every_descriptor_back)                 \
-    T(a_server_can_be_destroyed_without_a_start)                             \
-    T(a_second_start_is_refused)                                             \
-    T(a_port_in_use_fails_the_start_which_can_be_tried_again)                \
-    T(a_missing_strategy_fails_the_start_which_can_be_tried_again)           \
-    T(a_data_folder_that_is_a_file_fails_the_start_which_can_be_tried_again) \
-    T(a_certificate_that_cannot_be_read_fails_the_start)                     \
-    T(an_admin_token_that_others_can_read_fails_the_start)                   \
-    T(the_admin_token_is_made_once_and_private)                              \
-    T(wrong_settings_make_no_server)                                         \
-    T(a_stop_under_load_is_clean)                                            \
-    T(a_stop_answers_what_the_strategy_still_decides)                        \
-    T(stop_now_before_a_start_breaks_it_off_and_then_is_over)                \
-    T(stop_now_cuts_a_client_that_never_finishes)                            \
-    T(a_stop_ends_in_time_whatever_a_client_does)                            \
-    T(wait_returns_when_another_thread_has_stopped_the_server)               \
-    T(a_reload_takes_limits_and_names_what_must_wait)                        \
-    T(a_reload_opens_the_access_log_anew)                                    \
+#define TESTS(T)                                                                     \
+    T(a_started_server_serves_and_says_where)                                        \
+    T(several_servers_live_in_one_process)                                           \
+    T(a_hundred_starts_and_stops_give_every_descriptor_back)                         \
+    T(a_server_can_be_destroyed_without_a_start)                                     \
+    T(a_second_start_is_refused)                                                     \
+    T(a_port_in_use_fails_the_start_which_can_be_tried_again)                        \
+    T(a_missing_strategy_fails_the_start_which_can_be_tried_again)                   \
+    T(a_data_folder_that_is_a_file_fails_the_start_which_can_be_tried_again)         \
+    T(a_certificate_that_cannot_be_read_fails_the_start)                             \
+    T(an_admin_token_that_others_can_write_fails_the_start_and_one_to_read_does_not) \
+    T(the_admin_token_is_made_once_and_private)                                      \
+    T(wrong_settings_make_no_server)                                                 \
+    T(a_stop_under_load_is_clean)                                                    \
+    T(a_stop_answers_what_the_strategy_still_decides)                                \
+    T(stop_now_before_a_start_breaks_it_off_and_then_is_over)                        \
+    T(stop_now_cuts_a_client_that_never_finishes)                                    \
+    T(a_stop_ends_in_time_whatever_a_client_does)                                    \
+    T(wait_returns_when_another_thread_has_stopped_the_server)                       \
+    T(a_reload_takes_limits_and_names_what_must_wait)                                \
+    T(a_reload_opens_the_access_log_anew)                                            \
     T(a_bad_file_changes_nothing)
 
 FS_SUITE("server/server", TESTS)
