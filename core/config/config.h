@@ -137,6 +137,7 @@ struct fs_config {
     uint64_t redis_stall_timeout_us;                     /* redis.stall_timeout: 5s */
     uint32_t redis_in_flight_max; /* redis.in_flight_max: 1024 commands, loop and node */
     uint32_t redis_wait_replicas; /* redis.wait_replicas: 0: none */
+    bool redis_accept_eviction;   /* redis.accept_eviction: false */
     char *redis_prefix;           /* redis.prefix: "fs:" */
 
     /* log */

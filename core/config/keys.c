@@ -338,6 +338,11 @@ static const struct fs_config_key KEYS[] = {
      "Then the durability is called replica, or replica-best-effort where a server has more. 0: "
      "none is waited for.",
      NULL, NULL},
+    {"redis.accept_eviction", FS_CONFIG_BOOL, FIELD(redis_accept_eviction), 0, 0, "false", "",
+     "Accepts a Redis whose maxmemory-policy may drop orders (allkeys-*); volatile policies need "
+     "no "
+     "consent, since no key of a sale has a time to live.",
+     NULL, NULL},
     {"redis.prefix", FS_CONFIG_TEXT, FIELD(redis_prefix), 0, 32, "fs:", "text",
      "What each key in Redis starts with.", NULL, check_prefix},
     {"log.level", FS_CONFIG_ENUM, FIELD(log_level), 0, 0, "info", "",

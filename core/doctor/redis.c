@@ -12,6 +12,7 @@
 #include "store/check.h"
 #include "store/cluster_ask.h"
 #include "store/cluster_start.h"
+#include "store/managed.h"
 #include "store/sentinel.h"
 #include "store/session.h"
 #include "store/spawn.h"
@@ -34,12 +35,13 @@ static unsigned loop_count(const struct fs_config *config)
 }
 
 static void check_trust(const struct fs_doctor *doctor, const struct fs_node *node,
-                        const struct fs_check_facts *facts)
+                        struct fs_check_facts *facts)
 {
     enum fs_durability durability = fs_check_durability(facts);
     struct fs_error error;
     unsigned state = 0;
 
+    facts->accepts_eviction = doctor->config->redis_accept_eviction;
     if (fs_check_judge(facts, node->name, loop_count(doctor->config), &error) != 0)
         fs_doctor_tell(doctor, FS_FINDING_PROBLEM, TOPIC, "trust", error.text, "%s", node->name);
     else
@@ -263,9 +265,10 @@ static void check_private(const struct fs_doctor *doctor)
 {
     char path[PATH_MAX];
 
-    if (fs_spawn_find("redis-server", path) == 0)
-        fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "private servers", NULL,
-                       "v2 to v4 start redis-server, which is here");
+    if (fs_spawn_find(FS_MANAGED_PROGRAM, path) == 0 ||
+        fs_spawn_find(FS_MANAGED_OTHER_PROGRAM, path) == 0)
+        fs_doctor_tell(doctor, FS_FINDING_OK, TOPIC, "private servers", NULL, "v2 to v4 start %s",
+                       path);
     else
         fs_doctor_tell(doctor, FS_FINDING_WARNING, TOPIC, "private servers",
                        "v2 to v4 need it, or a server named by --redis: apt install redis-server.",

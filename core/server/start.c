@@ -226,6 +226,7 @@ static int open_store(struct fs_server *server, struct fs_error *error)
         .start_timeout_us = config->redis_urls.count > 0 ? config->redis_start_timeout_us : 0,
         .in_flight_max = config->redis_in_flight_max,
         .wait_replicas = config->redis_wait_replicas,
+        .accepts_eviction = config->redis_accept_eviction,
         .is_cut = &server->is_cut,
         .log = &server->log,
     };

@@ -195,6 +195,13 @@ int fs_check_ask(const struct fs_node *node, redisContext *session, struct fs_ch
 
 /* Judging */
 
+/* No key of a sale has a time to live, so a volatile policy evicts none of them. */
+bool fs_check_may_evict(const struct fs_check_facts *facts)
+{
+    return facts->policy[0] && strcmp(facts->policy, "noeviction") != 0 &&
+           strncmp(facts->policy, "volatile-", 9) != 0;
+}
+
 int fs_check_judge(const struct fs_check_facts *facts, const char *name, unsigned client_count,
                    struct fs_error *error)
 {
@@ -211,11 +218,11 @@ int fs_check_judge(const struct fs_check_facts *facts, const char *name, unsigne
                       "Redis at %s is a replica, and a sale must be decided by the primary: name "
                       "its primary, or run REPLICAOF NO ONE there",
                       name);
-    if (facts->policy[0] && strcmp(facts->policy, "noeviction") != 0)
+    if (fs_check_may_evict(facts) && !facts->accepts_eviction)
         return refuse(error,
                       "Redis at %s may drop orders when its memory is full (maxmemory-policy %s): "
                       "run CONFIG SET maxmemory-policy noeviction there, and put that line into "
-                      "redis.conf",
+                      "redis.conf; a volatile policy will do as well, or redis.accept_eviction",
                       name, facts->policy);
     if (!facts->may_run_scripts)
         return refuse(error,
@@ -279,6 +286,25 @@ static bool remark_durability(const struct fs_check_facts *facts, const char *na
     return true;
 }
 
+static bool remark_eviction(const struct fs_check_facts *facts, const char *name,
+                            struct fs_error *remark)
+{
+    if (fs_check_may_evict(facts))
+        refuse(remark,
+               "Redis at %s may drop orders when its memory is full (maxmemory-policy %s), which "
+               "redis.accept_eviction accepts: a sale that misses one is frozen",
+               name, facts->policy);
+    else if (strncmp(facts->policy, "volatile-", 9) == 0)
+        refuse(remark,
+               "Redis at %s evicts keys that have a time to live (maxmemory-policy %s): of ours "
+               "only v2's lock has one, and its fence keeps a lost lock from selling twice; a full "
+               "memory is 503",
+               name, facts->policy);
+    else
+        return false;
+    return true;
+}
+
 bool fs_check_remark(const struct fs_check_facts *facts, const char *name, unsigned *state,
                      struct fs_error *remark)
 {
@@ -289,10 +315,22 @@ bool fs_check_remark(const struct fs_check_facts *facts, const char *name, unsig
         return fs_check_remark(facts, name, state, remark);
     case 1:
         if (facts->tcp_keepalive != 0)
-            return false;
+            return fs_check_remark(facts, name, state, remark);
         refuse(remark,
                "Redis at %s never notices a client that is gone (tcp-keepalive 0): its "
                "connections pile up; run CONFIG SET tcp-keepalive 300",
+               name);
+        return true;
+    case 2:
+        if (!remark_eviction(facts, name, remark))
+            return fs_check_remark(facts, name, state, remark);
+        return true;
+    case 3:
+        if (facts->is_config_known || facts->is_aof_on)
+            return false;
+        refuse(remark,
+               "Redis at %s forbids CONFIG GET, so its settings for the disk and for replicas are "
+               "not known here: compare them with docs/redis.md",
                name);
         return true;
     default:

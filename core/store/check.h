@@ -34,6 +34,7 @@ struct fs_check_facts {
     bool is_cluster;
     bool may_run_scripts;
     bool may_kill_clients;
+    bool accepts_eviction; /* set by the caller: the operator accepts that orders may be evicted */
     uint64_t maxclients;
     uint64_t connected_replicas;
     uint64_t min_replicas; /* min-replicas-to-write; 0 also where it is not known */
@@ -51,6 +52,9 @@ int fs_check_ask(const struct fs_node *node, redisContext *session, struct fs_ch
  * sentence that says what to change.  [any] */
 int fs_check_judge(const struct fs_check_facts *facts, const char *name, unsigned client_count,
                    struct fs_error *error);
+
+/* Whether its policy drops keys of a sale when its memory is full.  [any] */
+bool fs_check_may_evict(const struct fs_check_facts *facts);
 
 enum fs_durability fs_check_durability(const struct fs_check_facts *facts);
 

@@ -364,6 +364,15 @@ static struct fs_managed *new_managed(const struct fs_managed_options *options)
     return managed;
 }
 
+static int find_program(const char *named, char path[PATH_MAX])
+{
+    if (named)
+        return fs_spawn_find(named, path);
+    return fs_spawn_find(FS_MANAGED_PROGRAM, path) == 0
+               ? 0
+               : fs_spawn_find(FS_MANAGED_OTHER_PROGRAM, path);
+}
+
 int fs_managed_start(const struct fs_managed_options *options, struct fs_managed **managed,
                      struct fs_error *error)
 {
@@ -374,12 +383,13 @@ int fs_managed_start(const struct fs_managed_options *options, struct fs_managed
         snprintf(error->text, sizeof(error->text), "out of memory");
         return -ENOMEM;
     }
-    rc = fs_spawn_find(options->program, new->program);
+    rc = find_program(options->program, new->program);
     if (rc != 0) {
         snprintf(error->text, sizeof(error->text),
                  "the program %.300s is not found: install it (Debian: apt install redis-server), "
                  "or name a running Redis by --redis",
-                 options->program);
+                 options->program ? options->program
+                                  : FS_MANAGED_PROGRAM " (or " FS_MANAGED_OTHER_PROGRAM ")");
         goto free_new;
     }
     rc = fs_private_dir_open(options->data_dir, options->index, &new->dir, error);

@@ -10,12 +10,15 @@
 #include "base/log.h"
 #include "store/check.h"
 
+#define FS_MANAGED_PROGRAM "redis-server"
+#define FS_MANAGED_OTHER_PROGRAM "valkey-server" /* where there is no redis-server */
+
 struct fs_managed;
 
 struct fs_managed_options {
     const char *data_dir; /* exists; the server lives in <data_dir>/redis-<index> */
     unsigned index;
-    const char *program;           /* "redis-server", looked for in PATH, or a path */
+    const char *program;           /* looked for in PATH, or a path; NULL: the two below */
     enum fs_durability durability; /* FS_DURABILITY_AOF_ALWAYS or FS_DURABILITY_AOF_EVERYSEC */
     uint64_t start_timeout_us;     /* until it answers, not counting the time it loads data */
     struct fs_log *log;            /* borrowed until stop */

@@ -275,6 +275,10 @@ static void add_configuration(struct fs_buffer *buffer, const struct fs_private_
                                   "maxclients 1024\n"
                                   "databases 16\n"
                                   "timeout 0\n"
+                                  /* A rewrite forks: not in a small sale, and the file of a long
+                                   * one stays below twice its data. */
+                                  "auto-aof-rewrite-percentage 100\n"
+                                  "auto-aof-rewrite-min-size 256mb\n"
                                   /* A small hash is a list that is searched from its head: with
                                    * some hundred buyers a quarter of what a purchase costs.  7.0
                                    * calls it listpack, and takes this name, too. */

@@ -37,6 +37,7 @@ struct fs_redis {
     unsigned loop_count;
     char versions[FS_STORE_NODES_MAX][32];
     enum fs_durability durability;
+    bool accepts_eviction;
     bool has_more_replicas; /* than answers wait for, at some primary */
 
     /* owned */
@@ -57,15 +58,15 @@ static uint64_t or_default(uint64_t value, uint64_t otherwise)
 static int start_private(struct fs_redis *redis, const struct fs_redis_options *options,
                          unsigned index, struct fs_error *error)
 {
-    const struct fs_managed_options wanted = {
-        .data_dir = options->data_dir,
-        .index = index,
-        .program = options->program ? options->program : "redis-server",
-        .durability =
-            options->private_durability ? options->private_durability : FS_DURABILITY_AOF_ALWAYS,
-        .start_timeout_us = redis->start_timeout_us,
-        .log = redis->log,
-        .is_cut = options->is_cut};
+    const struct fs_managed_options wanted = {.data_dir = options->data_dir,
+                                              .index = index,
+                                              .program = options->program,
+                                              .durability = options->private_durability
+                                                                ? options->private_durability
+                                                                : FS_DURABILITY_AOF_ALWAYS,
+                                              .start_timeout_us = redis->start_timeout_us,
+                                              .log = redis->log,
+                                              .is_cut = options->is_cut};
     struct fs_node *node;
     char url[160];
     int rc = fs_managed_start(&wanted, &redis->managed[index], error);
@@ -237,6 +238,7 @@ static int check_server(struct fs_redis *redis, unsigned index, const _Atomic bo
 
     if (rc == 0 && facts.is_cluster && !redis->topology.is_cluster)
         return -ESTALE; /* it was not up yet when it was asked for its cluster */
+    facts.accepts_eviction = redis->accepts_eviction;
     if (rc == 0)
         rc = fs_check_judge(&facts, node->name, redis->loop_count + CLIENTS_SPARE, error);
     if (rc != 0)
@@ -322,6 +324,7 @@ int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **re
     new->in_flight_max = options->in_flight_max ? options->in_flight_max : IN_FLIGHT_DEFAULT;
     new->loop_count = options->loop_count;
     new->wait_replicas = options->wait_replicas;
+    new->accepts_eviction = options->accepts_eviction;
     if (new->in_flight_max > FS_STORE_IN_FLIGHT_MAX)
         new->in_flight_max = FS_STORE_IN_FLIGHT_MAX;
     rc = fs_nodes_create(&new->nodes);

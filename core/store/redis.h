@@ -23,9 +23,9 @@ struct fs_redis_options {
     const char *const *urls; /* topology.h says how they are written */
     size_t url_count;        /* 0: private servers */
 
-    unsigned private_count;                /* default 1 */
-    const char *data_dir;                  /* for private servers: absolute, exists, 0700 */
-    const char *program;                   /* default "redis-server" */
+    unsigned private_count; /* default 1 */
+    const char *data_dir;   /* for private servers: absolute, exists, 0700 */
+    const char *program;    /* NULL: redis-server, or valkey-server where there is none */
     enum fs_durability private_durability; /* default FS_DURABILITY_AOF_ALWAYS */
 
     unsigned loop_count;         /* that will open a store */
@@ -34,6 +34,7 @@ struct fs_redis_options {
     uint64_t stall_timeout_us;   /* default 5 s */
     uint32_t in_flight_max;      /* default 1024: commands under way, per loop and node */
     unsigned wait_replicas;      /* default 0: replicas that have it before a command is answered */
+    bool accepts_eviction;       /* a server may evict keys of any kind */
     uint64_t start_timeout_us;   /* default 10 s: for a server to answer, without loading time */
     const _Atomic bool *is_cut;  /* NULL, or borrowed until destroy: set, no start or stop waits */
     fs_lookup *lookup;           /* NULL: fs_lookup_system; of servers that are named one by one */

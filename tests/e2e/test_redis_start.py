@@ -28,8 +28,7 @@ def refused(make_server, url, *words, timeout=15.0):
     return code, text
 
 
-@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru", "allkeys-random",
-                                    "volatile-ttl"])
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "allkeys-random"])
 def test_a_redis_that_may_evict_stock_is_refused(make_server, folder, policy):
     with RedisServer(folder / "r", maxmemory_policy=policy) as redis:
         refused(make_server, redis.url, policy, "noeviction")

@@ -31,7 +31,7 @@ def without_redis(folder):
 
 
 @pytest.mark.parametrize("case, text", [
-    ("no redis-server", "redis-server is not found"),
+    ("no redis-server", "(or valkey-server) is not found"),
     ("option", "there is no option batch_maxx"),
     ("value", "mode is 'textbok'"),
     ("v1 option", "there is no option"),

@@ -150,7 +150,7 @@ static const char FULL[] =
     "redis: {urls: [redis://u:hunter2@h:1/2, redis://h:2], prefix: '',\n"
     "        private_servers: 2, private_fsync: everysec, command_timeout: 2s,\n"
     "        connect_timeout: 3s, start_timeout: 7s, stall_timeout: 4s, in_flight_max: 32,\n"
-    "        wait_replicas: 2}\n"
+    "        wait_replicas: 2, accept_eviction: true}\n"
     "log: {level: debug, format: json}\n";
 
 static void what_is_printed_is_read_back_as_the_same_but_for_secrets(void)

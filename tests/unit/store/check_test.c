@@ -72,7 +72,8 @@ static void each_refusal_says_what_to_change(void)
                      "its primary, or run REPLICAOF NO ONE there"},
         {spoil_policy,
          "Redis at db:1 may drop orders when its memory is full (maxmemory-policy allkeys-lru): "
-         "run CONFIG SET maxmemory-policy noeviction there, and put that line into redis.conf"},
+         "run CONFIG SET maxmemory-policy noeviction there, and put that line into redis.conf; "
+         "a volatile policy will do as well, or redis.accept_eviction"},
         {spoil_scripts, "the user at Redis db:1 may not run scripts: ACL SETUSER it +eval +evalsha "
                         "+script"},
         {spoil_kill, "the user at Redis db:1 may not run CLIENT KILL, which keeps commands of a "
@@ -127,6 +128,10 @@ static void the_durability_class_follows_from_what_is_known(void)
         FS_CHECK_INT(remarked, rows[i].remark != NULL);
         if (remarked && rows[i].remark)
             FS_CHECK_CONTAINS(remark.text, rows[i].remark);
+        if (!rows[i].is_config_known && !rows[i].is_aof_on) {
+            FS_CHECK(fs_check_remark(&facts, "db:1", &state, &remark));
+            FS_CHECK_CONTAINS(remark.text, "forbids CONFIG GET");
+        }
         FS_CHECK(!fs_check_remark(&facts, "db:1", &state, &remark));
     }
 }
@@ -189,7 +194,7 @@ static void real_servers_are_judged_alike(void)
     static const struct {
         const char *line, *part;
     } rows[] = {
-        {"CONFIG SET maxmemory-policy volatile-ttl", "maxmemory-policy volatile-ttl"},
+        {"CONFIG SET maxmemory-policy allkeys-lfu", "maxmemory-policy allkeys-lfu"},
         {"REPLICAOF 127.0.0.1 1", "is a replica"},
         {"CONFIG SET maxclients 6", "raise maxclients"},
         {"ACL SETUSER default -client", "may not run CLIENT KILL"},
