@@ -186,6 +186,12 @@ uint64_t fs_judge_answers(struct fs_audit *audit, size_t product, bool has_exces
                              0};
 
         of.at_us = attempt->first_sold ? attempt->first_sold->answered_us : attempt->taken_from_us;
+        if (attempt->is_falsely_denied)
+            fs_offend(audit, FS_VIOLATION_FALSE_NOT_TAKEN, 1, attempt->denied_us,
+                      "order " WHO ": answered at " FS_SECONDS_FORMAT
+                      " that nothing was taken, and found afterwards",
+                      attempt->resolved->order_id, of.user, of.product,
+                      fs_seconds(attempt->denied_us));
         if (!has_excess) /* else counts.c says it of all of them */
             judge_terms(&of);
         if (!attempt->first_sold)

@@ -31,6 +31,8 @@ enum fs_violation_kind {
     FS_VIOLATION_METRICS,      /* the server counted something else than it answered */
     FS_VIOLATION_REPLAY, /* a replay that differs from the first answer, or is not marked, or marked
                             without a first; a refusal of what was sold before */
+    FS_VIOLATION_FALSE_NOT_TAKEN, /* each request of an attempt was answered "took nothing" (503), and
+                                     the order exists */
     FS_VIOLATION_KINDS,
 };
 

@@ -135,6 +135,8 @@ static struct fs_attempt summarise(const struct fs_operation *const *requests, s
     for (size_t i = 0; i < count; i++) {
         const struct fs_operation *request = requests[i];
 
+        if (request->answer == FS_ANSWER_BUSY || request->answer == FS_ANSWER_UNAVAILABLE)
+            attempt.denied_us = request->answered_us;
         if (!fs_operation_may_have_run(request))
             continue;
         attempt.taken_from_us = earlier(attempt.taken_from_us, request->sent_us);
@@ -157,12 +159,20 @@ static struct fs_attempt summarise(const struct fs_operation *const *requests, s
 /* An answer is never taken back by what lookup says; that is for the judges. */
 static void apply_lookup(struct fs_attempt *attempt, const struct fs_resolved *resolved)
 {
+    bool exists = resolved->status == FS_RESOLVED_SOLD || resolved->status == FS_RESOLVED_CANCELLED;
+
     attempt->resolved = resolved;
+    if (attempt->fate == FS_FATE_NONE && attempt->denied_us != 0 && exists) {
+        attempt->is_falsely_denied = true;
+        attempt->taken_from_us = attempt->requests[0]->sent_us;
+        attempt->may_have_run = 1;
+        attempt->fate = FS_FATE_MAYBE;
+    }
     if (attempt->fate != FS_FATE_MAYBE)
         return;
     if (resolved->status == FS_RESOLVED_NONE) {
         attempt->fate = FS_FATE_NONE;
-    } else if (resolved->status == FS_RESOLVED_SOLD || resolved->status == FS_RESOLVED_CANCELLED) {
+    } else if (exists) {
         attempt->fate = FS_FATE_SOLD;
         attempt->taken_by_us = FS_AUDIT_AT_END;
     }
@@ -207,7 +217,8 @@ static int collect_attempts(struct fs_collection *collection, const struct fs_au
             next_resolved++;
         if (next_resolved < input->resolved_count && resolved[next_resolved]->attempt == number)
             apply_lookup(&attempt, resolved[next_resolved]);
-        if (attempt.fate != FS_FATE_NONE || attempt.request_count > 1 || attempt.resolved)
+        if (attempt.fate != FS_FATE_NONE || attempt.request_count > 1 || attempt.resolved ||
+            attempt.denied_us != 0)
             collection->attempts[collection->attempt_count++] = attempt;
     }
     free(resolved);

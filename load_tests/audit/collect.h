@@ -33,6 +33,9 @@ struct fs_attempt {
     uint32_t may_have_run; /* requests that may have been what took the units */
     uint16_t product;
     uint16_t units;
+    uint64_t denied_us; /* a request was answered then that it took nothing (503); 0: none */
+    bool
+        is_falsely_denied; /* no request can have run, one was answered so, and lookup finds the order */
     bool cancelled_by_nobody; /* lookup says cancelled, and no request asked for that */
 };
 

@@ -106,18 +106,27 @@ static size_t lookups_max(const struct fs_gather_options *options)
     return FS_GATHER_LOOKUPS_FULL;
 }
 
-/* Of the acknowledged ones every nth. */
-static size_t count_lookups(const struct gathering *gathering, size_t *open, size_t *acknowledged)
+/* Its buyer was told that nothing was taken, and nothing else. */
+static bool is_denied(const struct fs_attempt *attempt)
+{
+    return attempt->fate == FS_FATE_NONE && attempt->denied_us != 0;
+}
+
+/* Of the acknowledged ones, and of those that were denied, every nth. */
+static size_t count_lookups(const struct gathering *gathering, size_t *open, size_t *acknowledged,
+                            size_t *denied)
 {
     const struct fs_collection *collection = &gathering->collection;
     size_t most = lookups_max(gathering->options);
 
-    *open = *acknowledged = 0;
+    *open = *acknowledged = *denied = 0;
     for (size_t i = 0; i < collection->attempt_count; i++) {
         *open += has_open_answer(&collection->attempts[i]);
         *acknowledged += collection->attempts[i].first_sold != NULL;
+        *denied += is_denied(&collection->attempts[i]);
     }
-    return *open + (*acknowledged < most ? *acknowledged : most);
+    return *open + (*acknowledged < most ? *acknowledged : most) +
+           (*denied < most ? *denied : most);
 }
 
 static int compute_id(const struct gathering *gathering, const struct fs_attempt *attempt,
@@ -158,15 +167,27 @@ static int by_user(const void *left, const void *right)
     return (a->user > b->user) - (a->user < b->user);
 }
 
+/* Chooses wanted of count, evenly. */
+static bool is_nth(size_t *seen, size_t wanted, size_t count)
+{
+    size_t number = (*seen)++;
+
+    return number * wanted / count != (number + 1) * wanted / count;
+}
+
 static int choose(struct gathering *gathering)
 {
     struct fs_gathered *gathered = gathering->gathered;
     const struct fs_collection *collection = &gathering->collection;
     size_t open;
     size_t acknowledged;
-    size_t count = count_lookups(gathering, &open, &acknowledged);
-    size_t wanted = count - open;
+    size_t denied;
+    size_t count = count_lookups(gathering, &open, &acknowledged, &denied);
+    size_t most = lookups_max(gathering->options);
+    size_t wanted = acknowledged < most ? acknowledged : most;
+    size_t denied_wanted = denied < most ? denied : most;
     size_t seen = 0;
+    size_t denied_seen = 0;
 
     gathered->resolved = calloc(count + 1, sizeof(*gathered->resolved));
     gathering->lookups = calloc(count + 1, sizeof(*gathering->lookups));
@@ -177,19 +198,17 @@ static int choose(struct gathering *gathering)
         struct fs_resolved *resolved = &gathered->resolved[gathered->resolved_count];
 
         if (attempt->first_sold) {
-            bool is_chosen = seen * wanted / acknowledged != (seen + 1) * wanted / acknowledged;
-
-            seen++;
-            if (!is_chosen)
+            if (!is_nth(&seen, wanted, acknowledged))
                 continue;
             memcpy(resolved->order_id, attempt->first_sold->order_id, FS_ORDER_ID_SIZE);
-        } else if (!has_open_answer(attempt) ||
+        } else if ((!has_open_answer(attempt) &&
+                    !(is_denied(attempt) && is_nth(&denied_seen, denied_wanted, denied))) ||
                    compute_id(gathering, attempt, resolved->order_id) != 0) {
             continue;
         }
         resolved->attempt = attempt->attempt;
         gathering->lookups[gathered->resolved_count++] =
-            (struct fs_lookup){resolved, attempt->user, attempt->first_sold == NULL};
+            (struct fs_lookup){resolved, attempt->user, has_open_answer(attempt)};
     }
     gathered->open = open;
     gathered->acknowledged = wanted;

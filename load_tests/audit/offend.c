@@ -18,6 +18,7 @@ const char *fs_violation_kind_name(enum fs_violation_kind kind)
         [FS_VIOLATION_CONSERVATION] = "conservation",
         [FS_VIOLATION_METRICS] = "metrics",
         [FS_VIOLATION_REPLAY] = "replay",
+        [FS_VIOLATION_FALSE_NOT_TAKEN] = "false_not_taken",
     };
 
     return kind > 0 && kind < FS_VIOLATION_KINDS ? names[kind] : "none";

@@ -26,9 +26,9 @@ SECOND_COLUMNS = """strategy variant scenario rep second stage users in_flight o
 sold_units sold sold_out limit busy unavailable undetermined errors latency_p50_ms latency_p99_ms
 latency_max_ms stock_left""".split()
 ACCURACY_COLUMNS = """strategy variant scenario rep ok oversold undersold false_refusal duplicate_order
-lost_order unasked_order limit conservation metrics replay stock restocked sold_acknowledged
+lost_order unasked_order limit conservation metrics replay false_not_taken stock restocked sold_acknowledged
 sold_resolved sold_ledger left in_transit unknown_left first_offender""".split()
-VIOLATIONS = ACCURACY_COLUMNS[5:15]
+VIOLATIONS = ACCURACY_COLUMNS[5:16]
 THRESHOLD_COLUMNS = """strategy variant scenario metric comparison target unit actual status
 source""".split()
 RESOURCE_COLUMNS = """second process cpu_percent cpu_user_s cpu_sys_s rss_mib voluntary_switches

@@ -47,6 +47,7 @@ PLANTED_BUGS = {
     "returns_units_twice": (MIXED, {"conservation"}),
     "replays_without_a_mark": (DOUBLED, {"replay"}),
     "replays_the_remaining_of_now": (DOUBLED, {"replay"}),
+    "sells_and_says_unavailable": ({}, {"false_not_taken"}),
     "takes_more_than_asked": ({}, {"unasked_order"}),
     "restocks_without_counting": (MIXED, {"conservation"}),
     "keeps_orders_of_one_unit": ({"quantity": 3}, {"lost_order"}),

@@ -77,6 +77,10 @@ fs_planted(shows_the_stock_of_the_start
             "        outcome = tell(template, op, &(struct sale){.product = sale->product, .info = {.state = FS_SALE_OPEN, .units_left = sale->info.units_initial, .units_initial = sale->info.units_initial}});\n    pthread")
 fs_planted(restocks_without_counting
     REPLACE "info->units_restocked += change->units_add;" "info->units_restocked += 0;")
+# One order in 32 is sold and recorded, and its buyer is told that nothing was taken.
+fs_planted(sells_and_says_unavailable
+    REPLACE "    outcome = decide(template, op, purchase);\n    pthread_mutex_unlock(&template->mutex);"
+            "    outcome = decide(template, op, purchase);\n    pthread_mutex_unlock(&template->mutex);\n    if (outcome.verdict == FS_DONE && purchase->order.data[0] == 'a')\n        outcome = (struct fs_outcome){.verdict = FS_UNAVAILABLE, .units_left = -1};")
 # Nothing wrong with it, but its answers come when nobody waits any more.
 fs_planted(answers_late
     REPLACE "#include <time.h>" "#include <time.h>\n#include <unistd.h>"
