@@ -31,7 +31,8 @@ static void on_purchase_end(struct fs_op *op, void *data)
                            op->request.purchase.units, outcome->units_left);
     if (outcome->replayed && op->has_order)
         fs_answer_amend_cancelled(&body, &op->found);
-    if (outcome->replayed)
+    /* Without a key nobody can have sent it before: it is this request's own decision. */
+    if (outcome->replayed && exchange->idempotency_key.len > 0)
         fs_exchange_header(exchange, FS_TEXT("idempotency-replayed"), FS_TEXT("true"));
     fs_exchange_reply_json(exchange, &body);
 }

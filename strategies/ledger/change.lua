@@ -50,8 +50,9 @@ if name ~= '' then
 end
 
 redis.call('XLEN', KEYS[3]) -- keys of another type are found here and not by the writes
-redis.call('HLEN', KEYS[4])
-local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'initial', 'restocked', 'left', 'frozen')
+local named = redis.call('HLEN', KEYS[4])
+local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'initial', 'restocked', 'left', 'frozen',
+    'named')
 local known = tonumber(ARGV[10])
 if not old[1] and known > 0 and kind ~= 'reset' then
     return {FROZEN}
@@ -60,7 +61,9 @@ elseif kind == 'update' and not old[1] then
 elseif kind == 'create' and old[1] then
     return {EXISTS}
 end
-if kind == 'update' and (old[6] or tonumber(old[1]) < known) then
+-- Names of changes that somebody removed: this one may have been made.
+local is_forgetful = old[7] and tonumber(old[7]) ~= named
+if kind == 'update' and (old[6] or is_forgetful or tonumber(old[1]) < known) then
     local other = ARGV[4] ~= '0' or ARGV[9] == '1'
     for i = 5, 8 do
         other = other or ARGV[i] ~= '-1'
@@ -105,6 +108,7 @@ else
     put('restocked', '0')
     put('left', ARGV[3])
     put('sold', '0')
+    put('buyers', '0')
 end
 
 if name ~= '' then
@@ -116,7 +120,7 @@ end
 if kind ~= 'update' then
     need('UNLINK', KEYS[2], 'HDEL', KEYS[1])
 end
-will_write('HSET', KEYS[1], 'HINCRBY', KEYS[1], 'XADD', KEYS[3], 'HMGET', KEYS[1], 'TIME', '')
+will_write('HLEN', KEYS[4], 'HSET', KEYS[1], 'HINCRBY', KEYS[1], 'XADD', KEYS[3], 'HMGET', KEYS[1], 'TIME', '')
 
 if kind ~= 'update' then
     redis.call('UNLINK', KEYS[2])
@@ -127,6 +131,9 @@ if name ~= '' then
     if product ~= '' then
         redis.call('HSET', KEYS[5], '#' .. name, product)
     end
+end
+if name ~= '' or kind ~= 'update' then
+    put('named', redis.call('HLEN', KEYS[4]))
 end
 if ARGV[12] == '0' then
     redis.call('XADD', KEYS[3], '*', '#change', seq .. '|' .. asked)

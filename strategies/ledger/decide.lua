@@ -1,7 +1,8 @@
 -- decide.lua: decides a batch of purchases and cancels of one sale, in the order of arrival.
 --
 -- KEYS  1 sale     hash: epoch seq initial restocked left sold state frozen per_buyer per_order
---                  opens closes fence
+--                  opens closes fence; buyers, named: how many fields the indexes buyers and
+--                  changes have, so that a sale whose index was removed freezes
 --       2 orders   hash: order name -> record
 --       3 buyers   hash: buyer -> units had in this epoch
 --       4 log      stream: one entry a batch, fields order name -> record
@@ -93,12 +94,12 @@ local function refuse_all(epoch, code)
 end
 
 local sale = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'left', 'sold', 'state', 'frozen',
-    'per_buyer', 'per_order', 'opens', 'closes', 'moves')
+    'per_buyer', 'per_order', 'opens', 'closes', 'moves', 'buyers')
 local seen_epoch = int(ARGV[1])
 local seen_seq, changed_seq = string.match(ARGV[2], '^(%d+)|?(%d*)$')
 
 local function need_to_decide()
-    need('HSET', KEYS[2], 'HSET', KEYS[3], 'XADD', KEYS[4], 'HSET', KEYS[1])
+    need('HSET', KEYS[2], 'HSET', KEYS[3], 'HLEN', KEYS[3], 'XADD', KEYS[4], 'HSET', KEYS[1])
     if product then
         need('HSET', KEYS[5])
     end
@@ -149,6 +150,8 @@ if tonumber(of_epoch) ~= epoch then
     elsewhere, moves = 0, 0
 end
 elsewhere = int(elsewhere)
+-- An index that somebody removed, whole or in part, would forget what buyers have had.
+behind = behind or sale[12] and int(sale[12]) ~= redis.call('HLEN', KEYS[3])
 if behind or int(sale[11]) < int(moves) then
     local clock = redis.call('TIME')
     redis.call('HSET', KEYS[1], 'frozen',
@@ -275,6 +278,6 @@ if logged > 0 and not dry then
         redis.call('HSET', KEYS[5], unpack(log))
     end
     redis.call('HSET', KEYS[1], 'seq', text_of[seq], 'left', text_of[left], 'sold',
-        text_of[sold])
+        text_of[sold], 'buyers', redis.call('HLEN', KEYS[3]))
 end
 return answer

@@ -14,7 +14,7 @@ end
 if ARGV[4] ~= '' then
     need('HSET', KEYS[5])
 end
-will_write('HSET', KEYS[2], 'HINCRBY', KEYS[3], 'XADD', KEYS[4], 'HINCRBY', KEYS[1], 'HSET', KEYS[1])
+will_write('HSET', KEYS[2], 'HINCRBY', KEYS[3], 'HLEN', KEYS[3], 'XADD', KEYS[4], 'HINCRBY', KEYS[1], 'HSET', KEYS[1])
 redis.call('HSET', KEYS[2], ARGV[9], ARGV[10])
 redis.call('HINCRBY', KEYS[3], ARGV[11], ARGV[12])
 if ARGV[4] ~= '' then
@@ -26,5 +26,5 @@ else
     redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[5], '*', ARGV[9], ARGV[10])
 end
 redis.call('HINCRBY', KEYS[1], 'sold', ARGV[12])
-redis.call('HSET', KEYS[1], 'seq', ARGV[13], 'left', ARGV[14])
+redis.call('HSET', KEYS[1], 'seq', ARGV[13], 'left', ARGV[14], 'buyers', redis.call('HLEN', KEYS[3]))
 return {1}

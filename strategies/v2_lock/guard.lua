@@ -6,7 +6,7 @@
 -- Giving back comes first since it may: the whole is one step to everyone else.
 
 if has_token then
-    need('HMGET', KEYS[1], 'HMGET', KEYS[2], 'HMGET', KEYS[3], 'XLEN', KEYS[4], 'TIME', '',
+    need('HMGET', KEYS[1], 'HMGET', KEYS[2], 'HMGET', KEYS[3], 'HLEN', KEYS[3], 'XLEN', KEYS[4], 'TIME', '',
         'HSET', KEYS[1], 'HSET', KEYS[2], 'HSET', KEYS[3], 'XADD', KEYS[4])
     if ARGV[4] ~= '' then
         need('HMGET', KEYS[5], 'HSET', KEYS[5])

@@ -25,7 +25,7 @@ local set = {'fence', ARGV[2], 'per_buyer', ARGV[4], 'per_order', ARGV[5], 'open
     'closes', ARGV[7], 'state', ARGV[8], 'shards', ARGV[9], 'moves', (tonumber(own[4]) or 0) + 1}
 if epoch < new_epoch then
     for _, text in ipairs({'epoch', ARGV[1], 'seq', own[3] or '0', 'initial', ARGV[3],
-        'restocked', '0', 'left', ARGV[3], 'sold', '0'}) do
+        'restocked', '0', 'left', ARGV[3], 'sold', '0', 'buyers', '0'}) do
         set[#set + 1] = text
     end
     redis.call('UNLINK', KEYS[2])

@@ -41,7 +41,7 @@ local function credit()
         return 0, 0, 0, 0, 0
     end
     -- All that the decision behind the credit needs, too.
-    need('HMGET', KEYS[1], 'HMGET', KEYS[2], 'HMGET', KEYS[3], 'XLEN', KEYS[4], 'TIME', '',
+    need('HMGET', KEYS[1], 'HMGET', KEYS[2], 'HMGET', KEYS[3], 'HLEN', KEYS[3], 'XLEN', KEYS[4], 'TIME', '',
         'HSET', KEYS[2], 'HSET', KEYS[3], 'XADD', KEYS[4])
     if ARGV[4] ~= '' then
         need('HMGET', KEYS[5], 'HSET', KEYS[5])

@@ -166,3 +166,60 @@ def test_a_replay_is_the_first_decision_whatever_the_limits_are_today(make_serve
         assert (answer.status, answer.code) == (status, code), (units, key, answer)
         if status == 400:
             assert "1 to 3" in answer.json()["detail"], answer
+
+
+@EVERY
+def test_a_removed_index_of_buyers_does_not_forget_their_limits(make_server, folder, variant):
+    with RedisServer(folder / "redis") as redis:
+        server = on_redis(make_server, redis.url, variant, *DEADLINE).start()
+        server.sale("tv", stock=50, per_user_max=2)
+        buyer = server.login("user_1")
+        sold = server.buy("tv", buyer, 2, key="k")
+        assert sold.status == 200, sold
+        assert server.buy("tv", buyer).code == "user_limit"
+        assert redis.ask("DEL", *redis.keys("fs:{tv*}:buyers")) >= 1
+        again = server.buy("tv", buyer)
+        assert (again.status, again.code) == (503, "unavailable"), again
+        assert server.buy("tv", buyer, 2, key="k").body == sold.body
+        assert server.ask("GET", "/inventory/tv").json()["state"] == "frozen"
+        assert server.admin_ask("PUT", "/admin/products/tv", {"stock": 5, "reset": True}).status == 200
+        assert server.buy("tv", buyer, 2).status == 200
+        assert server.buy("tv", buyer).code == "user_limit"
+        server.audit("tv")
+
+
+@EVERY
+def test_a_removed_index_of_changes_does_not_let_a_restock_work_twice(make_server, folder, variant):
+    def add(key):
+        return server.admin_ask("PATCH", "/admin/products/tv", {"add": 5},
+                                headers=[("Idempotency-Key", key)])
+
+    with RedisServer(folder / "redis") as redis:
+        server = on_redis(make_server, redis.url, variant, *DEADLINE).start()
+        server.sale("tv", stock=10)
+        buyer = server.login("user_1")
+        for key in ("one", "one", "two"):
+            assert add(key).status == 200
+        assert server.stock("tv") == 20
+        assert redis.ask("DEL", *redis.keys("fs:{tv*}:changes")) >= 1
+        for key in ("one", "two", "three"):
+            answer = add(key)
+            assert (answer.status, answer.code) == (409, "sale_frozen"), answer
+        assert server.stock("tv") == 20
+        assert server.buy("tv", buyer).status == 200
+        assert server.admin_ask("PUT", "/admin/products/tv", {"stock": 3, "reset": True}).status == 200
+        assert add("four").status == 200 and server.stock("tv") == 8
+
+
+@variants("v3", "v4")
+def test_a_purchase_without_a_key_is_never_marked_as_a_replay(make_server, folder, variant):
+    with RedisServer(folder / "redis", tcp=True) as redis, Proxy(redis.address) as proxy:
+        server = on_redis(make_server, proxy.url, variant).start()
+        server.sale("tv", stock=50)
+        buyer = server.login("user_1")
+        assert server.buy("tv", buyer).status == 200
+        for _ in range(5):
+            harm = proxy.arm("reset_after", b"user_1")
+            answer = server.buy("tv", buyer)
+            assert answer.status == 200 and answer.get("idempotency-replayed") is None, answer
+            assert harm.done.is_set()
