@@ -85,11 +85,14 @@ static void draw_size(struct sim_plan *plan, struct fs_random *random)
     }
     plan->client_count = (unsigned)between(random, 2, 10);
     plan->ops_per_client = (unsigned)between(random, 3, 12);
-    if (is_local &&
-        one_in(random, 8)) { /* enough for several files of a journal, and for folding them */
-        plan->client_count = 10;
-        plan->ops_per_client = 60;
+    if (is_local && one_in(random, 16)) { /* for several files of a journal, and for folding them */
+        plan->client_count = 15;
+        plan->ops_per_client = 90;
+        plan->units[0] = 2000;
+        plan->per_buyer[0] = plan->per_order[0] = 0;
     }
+    plan->audit_max = one_in(random, 2) ? 1 : 20000;
+    plan->log_max = one_in(random, 3) ? 0 : one_in(random, 2) ? 2 : 100000;
     plan->has_changes = one_in(random, 2);
     plan->span_us = between(random, 2000000, 8000000);
     plan->think_us = one_in(random, 4) ? 5000 : plan->span_us / plan->ops_per_client * 3 / 2;

@@ -79,6 +79,7 @@ struct sim_plan {
     bool is_textbook;    /* v2 */
     unsigned batches;    /* v3, v4 */
     unsigned batch_max;
+    unsigned audit_max, log_max; /* v2 to v4 */
 
     unsigned product_count;
     int64_t units[SIM_PRODUCTS_MAX]; /* of each epoch */

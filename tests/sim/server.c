@@ -244,6 +244,10 @@ static unsigned list_options(const struct sim_world *world, struct fs_option lis
         NUMBER("batches", plan->batches);
         NUMBER("batch_max", plan->batch_max);
     }
+    if (plan->strategy[1] != '1') {
+        NUMBER("audit_max", plan->audit_max);
+        NUMBER("log_max", plan->log_max);
+    }
 #undef NUMBER
     return count;
 }
