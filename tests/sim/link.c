@@ -62,8 +62,10 @@ static void answer_soon(struct sim_message *message, enum fs_reply_kind kind)
 {
     struct sim_loop *loop = message->loop;
 
-    if (kind != 0)
+    if (kind != 0) {
         message->reply.reply = (struct fs_reply){.kind = kind};
+        message->is_moved = false; /* whatever was to come, nobody waits for it now */
+    }
     fs_link_remove(&message->link);
     fs_link_append(&loop->answers, &message->link);
     sim_loop_wake(loop, loop->world->now_us);
