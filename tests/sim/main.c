@@ -43,7 +43,8 @@ static void usage(void)
     fprintf(stderr,
             "use: test_sim v1|v2|v3|v4 FILE.so [--seeds FIRST COUNT] [--workers N] [--trace] "
             "[--keep-going] [--no-shrink] [--coverage]\n"
-            "     FS_SEED=N [FS_DROP=fault,...] [FS_KEEP=bits] [FS_CLIENTS=N] [FS_OPS=N]\n");
+            "     FS_SEED=N [FS_DROP=fault,...] [FS_WITH=fault,...] [FS_KEEP=bits] [FS_CLIENTS=N] "
+            "[FS_OPS=N]\n");
     exit(2);
 }
 
