@@ -19,6 +19,7 @@ struct fs_cli_admin {
     CURL *curl;
     char *address;
     char authorization[TOKEN_SIZE + 32]; /* "": none */
+    const char *headers[2];              /* borrowed; NULL: none */
 };
 
 /* What has come of an answer. */
@@ -132,6 +133,11 @@ void fs_cli_admin_destroy(struct fs_cli_admin *admin)
     free(admin);
 }
 
+void fs_cli_admin_header(struct fs_cli_admin *admin, const char *header)
+{
+    admin->headers[admin->headers[0] ? 1 : 0] = header;
+}
+
 /* Gives the URL, malloc'd; a unix socket is the connection's business, not the URL's. */
 static char *url_of(const struct fs_cli_admin *admin, const char *path)
 {
@@ -154,6 +160,9 @@ static CURLcode perform(struct fs_cli_admin *admin, const char *method, const ch
 
     if (admin->authorization[0] != '\0')
         headers = curl_slist_append(headers, admin->authorization);
+    for (size_t i = 0; i < 2; i++)
+        if (admin->headers[i])
+            headers = curl_slist_append(headers, admin->headers[i]);
     if (body) {
         headers = curl_slist_append(headers, "Content-Type: application/json");
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);

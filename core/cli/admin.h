@@ -19,6 +19,9 @@ struct fs_cli_answer {
     json_t *body; /* owned; NULL: none, or no JSON */
 };
 
+/* Adds a header "Name: value" to what is asked from now on; borrowed.  At most two. */
+void fs_cli_admin_header(struct fs_cli_admin *admin, const char *header);
+
 /* Sends body (NULL: none; borrowed) and waits for the answer.  What is wrong with the connection is
  * said on io->err.  Returns 0 or an exit code. */
 int fs_cli_admin_ask(struct fs_cli_admin *admin, const char *method, const char *path,

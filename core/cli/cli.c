@@ -27,10 +27,12 @@ static const struct command commands[] = {
      fs_cli_check_config},
     {"strategies", "strategies [--json]", "Lists the strategies that are here.", FS_CLI_STRATEGIES,
      0, fs_cli_strategies},
-    {"stock", "stock list | show ID | set ID N [--reset] | add ID N | audit ID  [OPTION]...",
+    {"stock",
+     "stock list | show ID | set ID N [--reset] | add ID N | pause ID | open ID | close ID | "
+     "limits ID A B | window ID O C | delete ID [--force] | audit ID  [OPTION]...",
      "Looks at the sales of a running server and changes them; set needs --reset for one that is "
      "there.",
-     FS_CLI_STOCK, 3, fs_cli_stock},
+     FS_CLI_STOCK, 4, fs_cli_stock},
     {"healthcheck", "healthcheck [OPTION]...",
      "Asks a running server whether it is ready: exit code 0 or 1.", FS_CLI_HEALTH, 0,
      fs_cli_healthcheck},

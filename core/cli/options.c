@@ -30,6 +30,9 @@ enum option_id {
     ID_JSON,
     ID_TOKEN_FILE,
     ID_RESET,
+    ID_FORCE,
+    ID_KEY,
+    ID_OPERATOR,
     ID_STRATEGY_DIR
 };
 
@@ -68,6 +71,11 @@ static const struct option_spec specs[] = {
      "holds the admin token (else $FLASHSALE_ADMIN_TOKEN, else the data folder's)"},
     {ID_RESET, FS_CLI_STOCK, "reset", NULL, NULL,
      "with set: a sale that is there starts anew and forgets what was sold"},
+    {ID_FORCE, FS_CLI_STOCK, "force", NULL, NULL, "with delete: also a sale that is not closed"},
+    {ID_KEY, FS_CLI_STOCK, "key", "KEY", NULL,
+     "name of a change: with the same key it is made once, however often it is sent"},
+    {ID_OPERATOR, FS_CLI_STOCK, "operator", "NAME", NULL,
+     "who changes it, for the audit log (else $FLASHSALE_OPERATOR, else $USER)"},
     {ID_JSON, FS_CLI_STRATEGIES | FS_CLI_STOCK | FS_CLI_DOCTOR | FS_CLI_VERSION, "json", NULL, NULL,
      "answer as JSON"},
     {ID_HELP, ~0u, "help", NULL, NULL, "say what there is to say about this command"},
@@ -221,6 +229,15 @@ static int apply(struct fs_cli_options *options, const struct option_spec *spec,
         return 0;
     case ID_RESET:
         options->is_reset = true;
+        return 0;
+    case ID_FORCE:
+        options->is_forced = true;
+        return 0;
+    case ID_KEY:
+        options->key = value;
+        return 0;
+    case ID_OPERATOR:
+        options->operator_name = value;
         return 0;
     case ID_HELP:
         options->is_help = true;

@@ -26,7 +26,10 @@ struct fs_cli_options {
     const char *strategy_dir;     /* borrowed from argv; NULL: the build's own */
     bool is_json;
     bool is_probe;
+    const char *key;           /* borrowed from argv: Idempotency-Key; NULL: one is made */
+    const char *operator_name; /* borrowed from argv; NULL: $FLASHSALE_OPERATOR or $USER */
     bool is_reset;
+    bool is_forced;
     bool is_help;
     char **operands; /* borrowed from argv: what is left */
     int operand_count;

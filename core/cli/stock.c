@@ -2,12 +2,15 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "cli/admin.h"
 #include "cli/commands.h"
 #include "cli/suggest.h"
 
 #define ID_LEN_MAX 64
+#define KEY_SIZE 33
+#define HEADER_SIZE 320
 
 /* A column of the table of sales: a member of each row. */
 struct column {
@@ -155,6 +158,19 @@ static int compare_sales(const void *a, const void *b)
                : 0;
 }
 
+/* Below the table: why a sale sells nothing, since when, and what to do. */
+static void print_trouble(FILE *out, const json_t *sale)
+{
+    static const char *const members[] = {"product_id", "state", "since", "reason", "next_step"};
+    char texts[5][128];
+
+    if (!json_object_get(sale, "next_step"))
+        return;
+    for (size_t i = 0; i < 5; i++)
+        show(json_object_get(sale, members[i]), texts[i]);
+    fprintf(out, "%s is %s since %s: %s. %s\n", texts[0], texts[1], texts[2], texts[3], texts[4]);
+}
+
 static void print_list(FILE *out, const json_t *body)
 {
     const json_t *products = json_object_get(body, "products");
@@ -170,6 +186,8 @@ static void print_list(FILE *out, const json_t *body)
     for (size_t i = 0; i < count; i++)
         print_sale(out, sales ? sales[i] : json_array_get(products, i));
     free(sales);
+    for (size_t i = 0; i < count; i++)
+        print_trouble(out, json_array_get(products, i));
 }
 
 static void print_one(FILE *out, const json_t *body)
@@ -224,6 +242,63 @@ static int show_one(const struct fs_cli_options *options, const struct fs_cli_io
     return rc;
 }
 
+/* A key of its own for each change, so that a repeat is known for one. */
+static void make_key(char key[KEY_SIZE])
+{
+    unsigned char bytes[16] = {0};
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        abort();
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(key + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void add_operator(struct fs_cli_admin *admin, const struct fs_cli_options *options,
+                         const struct fs_cli_io *io, char header[HEADER_SIZE])
+{
+    const char *name = options->operator_name;
+
+    if (!name)
+        name = fs_cli_variable(io, "FLASHSALE_OPERATOR");
+    if (!name)
+        name = fs_cli_variable(io, "USER");
+    if (!name)
+        return;
+    snprintf(header, HEADER_SIZE, "X-Operator: %s", name);
+    fs_cli_admin_header(admin, header);
+}
+
+/* Asks for a change.  Where it is not certain that it was refused, says how it is repeated safely. */
+static int ask_change(const struct fs_cli_options *options, const struct fs_cli_io *io,
+                      const char *method, const char *path, const json_t *body)
+{
+    char key[KEY_SIZE], key_header[HEADER_SIZE], operator_header[HEADER_SIZE];
+    struct fs_cli_answer answer = {0};
+    struct fs_cli_admin *admin;
+    int rc = fs_cli_admin_create(options, io, true, &admin);
+
+    if (rc != 0)
+        return rc;
+    make_key(key);
+    snprintf(key_header, sizeof(key_header), "Idempotency-Key: %s",
+             options->key ? options->key : key);
+    fs_cli_admin_header(admin, key_header);
+    add_operator(admin, options, io, operator_header);
+    rc = fs_cli_admin_ask(admin, method, path, body, io, &answer);
+    if (rc == 0 && (answer.status < 200 || answer.status > 299))
+        rc = refused(&answer, io);
+    else if (rc == 0 && options->is_json)
+        print_json(io->out, answer.body);
+    else if (rc == 0)
+        (json_object_get(answer.body, "state") ? print_one : print_members)(io->out, answer.body);
+    if (rc != 0 && (answer.status == 0 || answer.status >= 500))
+        fs_cli_fail(io, "the change may have been made: repeat the command with --key %s",
+                    options->key ? options->key : key);
+    fs_cli_answer_dispose(&answer);
+    fs_cli_admin_destroy(admin);
+    return rc;
+}
+
 static int change(const struct fs_cli_options *options, const struct fs_cli_io *io,
                   const char *method, json_t *body)
 {
@@ -231,9 +306,75 @@ static int change(const struct fs_cli_options *options, const struct fs_cli_io *
     int rc;
 
     snprintf(path, sizeof(path), "/admin/products/%s", options->operands[1]);
-    rc = body ? ask(options, io, method, path, body, print_one) : fs_cli_fail(io, "out of memory");
+    rc = body ? ask_change(options, io, method, path, body) : fs_cli_fail(io, "out of memory");
     json_decref(body);
     return rc;
+}
+
+static int set_state(const struct fs_cli_options *options, const struct fs_cli_io *io,
+                     const char *state)
+{
+    return change(options, io, "PATCH", json_pack("{s:s}", "state", state));
+}
+
+static int pause_sale(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    return set_state(options, io, "paused");
+}
+
+static int open_sale(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    return set_state(options, io, "open");
+}
+
+static int close_sale(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    return set_state(options, io, "closed");
+}
+
+static int delete_sale(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    char path[ID_LEN_MAX + 48];
+
+    snprintf(path, sizeof(path), "/admin/products/%s%s", options->operands[1],
+             options->is_forced ? "?force=1" : "");
+    return ask_change(options, io, "DELETE", path, NULL);
+}
+
+static int limits(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    static const char *const members[] = {"per_user_max", "max_quantity"};
+    json_t *body = json_object();
+
+    for (int i = 0; i < 2; i++) {
+        const char *typed = options->operands[2 + i];
+        json_int_t units;
+
+        if (strcmp(typed, "-") == 0)
+            continue;
+        if (!read_units(typed, &units)) {
+            json_decref(body);
+            return fs_cli_usage(io, "stock limits: %s is no number of units, nor - for unchanged",
+                                typed);
+        }
+        json_object_set_new(body, members[i], json_integer(units));
+    }
+    return change(options, io, "PATCH", body);
+}
+
+static int window(const struct fs_cli_options *options, const struct fs_cli_io *io)
+{
+    static const char *const members[] = {"opens_at", "closes_at"};
+    json_t *body = json_object();
+
+    for (int i = 0; i < 2; i++) {
+        const char *typed = options->operands[2 + i];
+
+        if (strcmp(typed, "-") != 0)
+            json_object_set_new(body, members[i],
+                                strcmp(typed, "none") == 0 ? json_null() : json_string(typed));
+    }
+    return change(options, io, "PATCH", body);
 }
 
 static int set(const struct fs_cli_options *options, const struct fs_cli_io *io)
@@ -249,11 +390,12 @@ static int set(const struct fs_cli_options *options, const struct fs_cli_io *io)
 
 static int add(const struct fs_cli_options *options, const struct fs_cli_io *io)
 {
+    bool is_taken = options->operands[2][0] == '-'; /* unsold units are taken out */
     json_int_t units;
 
-    if (!read_units(options->operands[2], &units))
+    if (!read_units(options->operands[2] + is_taken, &units))
         return fs_cli_usage(io, "stock add: %s is no number of units", options->operands[2]);
-    return change(options, io, "PATCH", json_pack("{s:I}", "add", units));
+    return change(options, io, "PATCH", json_pack("{s:I}", "add", is_taken ? -units : units));
 }
 
 static int audit(const struct fs_cli_options *options, const struct fs_cli_io *io)
@@ -272,9 +414,18 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
-    {"list", 1, "stock list", list},       {"show", 2, "stock show ID", show_one},
-    {"set", 3, "stock set ID N", set},     {"add", 3, "stock add ID N", add},
+    {"list", 1, "stock list", list},
+    {"show", 2, "stock show ID", show_one},
+    {"set", 3, "stock set ID N", set},
+    {"add", 3, "stock add ID N  (stock add ID -- -N takes unsold units out)", add},
     {"audit", 2, "stock audit ID", audit},
+    {"pause", 2, "stock pause ID", pause_sale},
+    {"open", 2, "stock open ID", open_sale},
+    {"close", 2, "stock close ID", close_sale},
+    {"limits", 4, "stock limits ID A-BUYER AN-ORDER  (- leaves one as it is, 0 is none)", limits},
+    {"window", 4,
+     "stock window ID OPENS CLOSES  (RFC 3339; - leaves one as it is, none removes it)", window},
+    {"delete", 2, "stock delete ID [--force]", delete_sale},
 };
 
 #define SUBCOMMAND_COUNT (sizeof(subcommands) / sizeof(subcommands[0]))
@@ -289,13 +440,18 @@ static int refuse_subcommand(const char *typed, const struct fs_cli_io *io)
     nearest = fs_cli_suggest(typed, words, SUBCOMMAND_COUNT);
     if (nearest)
         return fs_cli_usage(io, "there is no stock %s; did you mean stock %s?", typed, nearest);
-    return fs_cli_usage(io, "there is no stock %s: use list, show, set, add or audit", typed);
+    return fs_cli_usage(
+        io,
+        "there is no stock %s: use list, show, set, add, pause, open, close, limits, "
+        "window, delete or audit",
+        typed);
 }
 
 int fs_cli_stock(const struct fs_cli_options *options, const struct fs_cli_io *io)
 {
     if (options->operand_count == 0)
-        return fs_cli_usage(io, "stock needs one of list, show, set, add and audit");
+        return fs_cli_usage(io, "stock needs one of list, show, set, add, pause, open, close, "
+                                "limits, window, delete and audit");
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
         const struct subcommand *sub = &subcommands[i];
 

@@ -106,6 +106,36 @@ def test_the_stock_commands_go_round(server):
     assert audited.returncode == 0 and "40" in audited.stdout, audited.stdout
 
 
+def test_every_change_of_a_sale_has_a_command_and_a_key_makes_it_once(server):
+    for state, word in (("paused", "pause"), ("open", "open"), ("closed", "close")):
+        assert stock(server, word, "2").returncode == 0
+        assert server.ask("GET", "/inventory/2").json()["state"] == state
+    for _ in range(3):
+        assert stock(server, "add", "2", "5", "--key", "restock-1", "--operator", "Ann").returncode == 0
+    assert server.stock("2") == 105, "a repeated restock added twice"
+    for _ in range(2):
+        assert stock(server, "set", "3", "7", "--reset", "--key", "anew").returncode == 0
+    assert '"epoch": 2' in stock(server, "show", "3", "--json").stdout
+    if server.strategy != "v4":
+        assert run("stock", *cli_flags(server), "add", "2", "--", "-105").returncode == 0
+        assert server.stock("2") == 0
+    assert stock(server, "limits", "3", "4", "-").returncode == 0
+    assert '"per_user_max": 4' in stock(server, "show", "3", "--json").stdout
+    assert stock(server, "window", "3", "2040-01-01T00:00:00Z", "-").returncode == 0
+    assert stock(server, "window", "3", "-", "2039-01-01T00:00:00Z").returncode == 1
+    assert stock(server, "delete", "3").returncode == 1
+    assert stock(server, "delete", "3", "--force").returncode == 0
+    assert server.ask("GET", "/inventory/3").status == 404
+    assert '"operator":"Ann"' in (server.data_dir / "audit.log").read_text()
+    assert "did you mean stock window" in stock(server, "windwo", "3").stderr
+
+
+def test_a_change_whose_answer_is_lost_says_how_it_is_repeated(folder):
+    (folder / "t").write_text("x" * 40)
+    done = run("stock", "add", "1", "5", "--admin", "127.0.0.1:1", "--token-file", folder / "t")
+    assert done.returncode == 1 and "--key " in done.stderr, done
+
+
 def test_stock_set_on_a_sale_that_is_there_sets_it_or_says_why_not(server):
     done = stock(server, "set", "1", "55")
     assert done.returncode == 1 and server.stock("1") == 100
