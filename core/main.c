@@ -20,6 +20,7 @@
 #include <flashsale/flashsale.h>
 
 #include "cli/cli.h"
+#include "cli/notify.h"
 
 /* What the main thread is told through an eventfd, as its values add up. */
 enum news {
@@ -85,8 +86,10 @@ static void begin_stop(struct serving *serving)
 {
     if (serving->is_stopping || !serving->is_serving)
         fs_server_stop_now(serving->server);
-    if (!serving->is_stopping)
+    if (!serving->is_stopping) {
+        fs_cli_notify("STOPPING=1");
         sem_post(&serving->stop_wanted);
+    }
     serving->is_stopping = true;
 }
 
@@ -99,8 +102,11 @@ static void take_signal(struct serving *serving)
         return;
     if (info.ssi_signo != SIGHUP)
         begin_stop(serving);
-    else if (serving->is_serving && !serving->is_stopping)
+    else if (serving->is_serving && !serving->is_stopping) {
+        fs_cli_notify_reloading();
         fs_server_reload(serving->server, &error);
+        fs_cli_notify("READY=1");
+    }
 }
 
 /* The program ends whether or not anybody reads this, so stdio and its locks are not used: exit() would
@@ -147,6 +153,7 @@ static bool welcome(struct serving *serving)
         begin_stop(serving);
     } else if (!serving->is_stopping) {
         print_welcome(serving);
+        fs_cli_notify("READY=1");
     }
     return true;
 }
@@ -188,13 +195,20 @@ static int run(struct serving *serving)
     struct pollfd polled[] = {{.fd = serving->signal_fd, .events = POLLIN},
                               {.fd = serving->news_fd, .events = POLLIN}};
     bool is_on = true;
+    uint64_t watchdog_ms = fs_cli_watchdog_us() / 1000;
+    int wait_ms = watchdog_ms == 0 ? -1 : watchdog_ms > 20000 ? 10000 : (int)(watchdog_ms / 2);
 
     if (pthread_create(&serving->runner, NULL, runner_main, serving) != 0) {
         fprintf(stderr, "flashsale: no thread to start with\n");
         return FS_CLI_FAILED;
     }
     while (is_on) {
-        if (poll(polled, 2, -1) < 0)
+        int rc = poll(polled, 2, wait_ms);
+
+        /* A loop that stands still is told by silence. */
+        if (wait_ms >= 0 && serving->is_serving && fs_server_is_live(serving->server))
+            fs_cli_notify("WATCHDOG=1");
+        if (rc <= 0)
             continue;
         if ((polled[0].revents & POLLIN) != 0)
             take_signal(serving);

@@ -211,6 +211,10 @@ static void decide(void *data, struct fs_login *login, struct crypt_data *scratc
     right = is_right(material, login, scratch);
     fs_limiter_settle(auth->limiter, &claim, !right);
     if (right)
+        fs_limiter_know(auth->limiter, account_of(login), login->address, fs_clock_now_us());
+    else
+        fs_limiter_forget(auth->limiter, account_of(login), login->address);
+    if (right)
         admit(material, login);
     else
         refuse(login, FS_LOGIN_BAD_CREDENTIALS, 0);

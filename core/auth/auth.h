@@ -170,6 +170,9 @@ struct fs_login {
         struct fs_link link; /* in the pool's queue */
         struct fs_auth_letter letter;
     };
+    uint64_t address_lane; /* of the queue: who shares a lane waits for its own only */
+    uint64_t account_lane;
+    uint64_t turn;
     int64_t expires_s;
     uint64_t generation; /* of the keys that signed the token */
 };

@@ -16,6 +16,7 @@
 #define COLUMNS 8192u /* a power of two */
 #define SLICE_US (UINT64_C(300) * 1000000)
 #define SLICES 13u
+#define KNOWN_MAX 65536u /* a power of two */
 #define SEED_LEN 32
 #define TEXT_LEN_MAX (FS_USERNAME_LEN_MAX > 64 ? FS_USERNAME_LEN_MAX : 64)
 
@@ -23,6 +24,12 @@ struct cell {
     uint64_t slice;          /* the newest that is counted */
     uint32_t counts[SLICES]; /* by slice modulo SLICES */
     uint32_t pending;        /* claims that are not settled */
+};
+
+/* An account and an address from which it was logged in to. */
+struct known {
+    uint64_t pair; /* 0: none */
+    uint64_t until_us;
 };
 
 struct fs_limiter {
@@ -34,6 +41,7 @@ struct fs_limiter {
     /* Pages are touched only as names come. */
     struct cell *accounts;  /* owned: rows of COLUMNS */
     struct cell *addresses; /* owned: rows of COLUMNS */
+    struct known *known;    /* owned: KNOWN_MAX; a newer one takes the place of an older */
 };
 
 int fs_limiter_create(unsigned account_max, unsigned address_max, struct fs_limiter **limiter)
@@ -51,9 +59,12 @@ int fs_limiter_create(unsigned account_max, unsigned address_max, struct fs_limi
     made->address_max = address_max;
     made->accounts = calloc((size_t)FS_LIMITER_ROWS * COLUMNS, sizeof(struct cell));
     made->addresses = calloc((size_t)FS_LIMITER_ROWS * COLUMNS, sizeof(struct cell));
-    if (!made->accounts || !made->addresses || pthread_mutex_init(&made->mutex, NULL) != 0) {
+    made->known = calloc(KNOWN_MAX, sizeof(struct known));
+    if (!made->accounts || !made->addresses || !made->known ||
+        pthread_mutex_init(&made->mutex, NULL) != 0) {
         free(made->accounts);
         free(made->addresses);
+        free(made->known);
         free(made);
         return -ENOMEM;
     }
@@ -68,6 +79,7 @@ void fs_limiter_destroy(struct fs_limiter *limiter)
     pthread_mutex_destroy(&limiter->mutex);
     free(limiter->accounts);
     free(limiter->addresses);
+    free(limiter->known);
     free(limiter);
 }
 
@@ -127,6 +139,22 @@ static void find_address_cells(const struct fs_limiter *limiter, struct fs_text 
     find_cells(limiter, address.data, address.len, cells);
 }
 
+/* A digest of the digests' columns, keyed by the seed: nobody can aim at another's. */
+static uint64_t pair_of(const struct fs_limiter *limiter, const struct fs_limiter_claim *claim)
+{
+    unsigned char input[SEED_LEN + sizeof(claim->account_cells) + sizeof(claim->address_cells)];
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    uint64_t pair;
+
+    memcpy(input, limiter->seed, SEED_LEN);
+    memcpy(input + SEED_LEN, claim->account_cells, sizeof(claim->account_cells));
+    memcpy(input + SEED_LEN + sizeof(claim->account_cells), claim->address_cells,
+           sizeof(claim->address_cells));
+    SHA256(input, sizeof(input), digest);
+    memcpy(&pair, digest, sizeof(pair));
+    return pair != 0 ? pair : 1;
+}
+
 static void name_attempt(const struct fs_limiter *limiter, struct fs_text account,
                          struct fs_text address, uint64_t now_us, struct fs_limiter_claim *claim)
 {
@@ -137,6 +165,47 @@ static void name_attempt(const struct fs_limiter *limiter, struct fs_text accoun
         find_cells(limiter, account.data, account.len, claim->account_cells);
     if (claim->has_address)
         find_address_cells(limiter, address, claim->address_cells);
+    claim->pair = claim->has_account && claim->has_address ? pair_of(limiter, claim) : 0;
+}
+
+/* [mutex held] */
+static struct known *find_known(const struct fs_limiter *limiter, uint64_t pair)
+{
+    return &limiter->known[pair & (KNOWN_MAX - 1)];
+}
+
+static bool is_known(const struct fs_limiter *limiter, uint64_t pair, uint64_t now_us)
+{
+    const struct known *known = find_known(limiter, pair);
+
+    return pair != 0 && known->pair == pair && now_us < known->until_us;
+}
+
+void fs_limiter_know(struct fs_limiter *limiter, struct fs_text account, struct fs_text address,
+                     uint64_t now_us)
+{
+    struct fs_limiter_claim claim;
+
+    name_attempt(limiter, account, address, now_us, &claim);
+    if (claim.pair == 0)
+        return;
+    pthread_mutex_lock(&limiter->mutex);
+    *find_known(limiter, claim.pair) =
+        (struct known){claim.pair, now_us + FS_LIMITER_KNOWN_S * UINT64_C(1000000)};
+    pthread_mutex_unlock(&limiter->mutex);
+}
+
+void fs_limiter_forget(struct fs_limiter *limiter, struct fs_text account, struct fs_text address)
+{
+    struct fs_limiter_claim claim;
+
+    name_attempt(limiter, account, address, 0, &claim);
+    if (claim.pair == 0)
+        return;
+    pthread_mutex_lock(&limiter->mutex);
+    if (find_known(limiter, claim.pair)->pair == claim.pair)
+        *find_known(limiter, claim.pair) = (struct known){0};
+    pthread_mutex_unlock(&limiter->mutex);
 }
 
 /* Cells */
@@ -204,7 +273,7 @@ static int try_attempt(struct fs_limiter *limiter, struct fs_limiter_claim *clai
     if (claim->slice < limiter->slice)
         claim->slice = limiter->slice;
     limiter->slice = claim->slice;
-    if (claim->has_account)
+    if (claim->has_account && !is_known(limiter, claim->pair, now_us))
         wait_s = seconds_until_open(limiter->accounts, claim->account_cells, claim->slice, now_us,
                                     limiter->account_max);
     if (claim->has_address) {

@@ -17,12 +17,15 @@
 
 #define FS_LIMITER_ROWS 4
 
+#define FS_LIMITER_KNOWN_S 2592000u /* 30 days */
+
 struct fs_limiter;
 
 /* An attempt under way: counted as a failure until it is settled. */
 struct fs_limiter_claim {
     uint64_t slice;
     bool has_account, has_address;
+    uint64_t pair; /* of account and address, 0: not of both */
     uint32_t account_cells[FS_LIMITER_ROWS];
     uint32_t address_cells[FS_LIMITER_ROWS];
 };
@@ -45,6 +48,14 @@ int fs_limiter_check(struct fs_limiter *limiter, struct fs_text account, struct 
  * the claim.  [any] */
 int fs_limiter_claim(struct fs_limiter *limiter, struct fs_text account, struct fs_text address,
                      uint64_t now_us, struct fs_limiter_claim *claim, unsigned *retry_after_s);
+
+/* Remembers that the account was logged in to from the address: for FS_LIMITER_KNOWN_S the account's own
+ * limit does not hold for that address, whose limit does.  [any] */
+void fs_limiter_know(struct fs_limiter *limiter, struct fs_text account, struct fs_text address,
+                     uint64_t now_us);
+
+/* Ends that: a log-in failed there.  [any] */
+void fs_limiter_forget(struct fs_limiter *limiter, struct fs_text account, struct fs_text address);
 
 /* failed: the attempt stays counted; else it never was.  [any] */
 void fs_limiter_settle(struct fs_limiter *limiter, const struct fs_limiter_claim *claim,

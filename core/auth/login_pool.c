@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/network.h"
 
 struct fs_login_pool {
     struct fs_login_pool_options options; /* constant */
@@ -15,7 +16,8 @@ struct fs_login_pool {
     unsigned started_count;
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t ready;
-    struct fs_link waiting; /* struct fs_login */
+    struct fs_link waiting; /* struct fs_login, by turn */
+    uint64_t turn;          /* of the last that was taken */
     unsigned waiting_count;
     bool stopping;
 };
@@ -29,8 +31,10 @@ static struct fs_login *take(struct fs_login_pool *pool)
     while (fs_link_is_alone(&pool->waiting) && !pool->stopping)
         pthread_cond_wait(&pool->ready, &pool->mutex);
     link = fs_link_shift(&pool->waiting);
-    if (link)
+    if (link) {
         pool->waiting_count--;
+        pool->turn = FS_CONTAINER_OF(link, struct fs_login, link)->turn;
+    }
     pthread_mutex_unlock(&pool->mutex);
     return link ? FS_CONTAINER_OF(link, struct fs_login, link) : NULL;
 }
@@ -129,19 +133,90 @@ void fs_login_pool_destroy(struct fs_login_pool *pool)
     free(pool);
 }
 
+/* FNV-1a.  Who shares a lane by chance or by aim shares a place in the queue, nothing else. */
+static uint64_t lane_of(const void *data, size_t len)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ ((const unsigned char *)data)[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* An IPv6 address by its /64: a household has them all. */
+static uint64_t address_lane(struct fs_text address)
+{
+    struct fs_ip ip;
+    bool is_v6 = address.len > 0 && memchr(address.data, ':', address.len) != NULL;
+
+    if (fs_ip_parse(address, &ip) != 0)
+        return lane_of(address.data, address.len);
+    return lane_of(ip.bytes, is_v6 ? 8 : 16);
+}
+
+/* One behind the last of its own address or account, and never before those that are next.  Source: start
+ * times of fair queueing (Demers, Keshav, Shenker, 1989) with log-ins of one size.  [mutex held] */
+static uint64_t turn_of(const struct fs_login_pool *pool, const struct fs_login *login)
+{
+    uint64_t turn = pool->turn;
+
+    for (struct fs_link *link = pool->waiting.next; link != &pool->waiting; link = link->next) {
+        const struct fs_login *other = FS_CONTAINER_OF(link, struct fs_login, link);
+
+        if ((other->address_lane == login->address_lane ||
+             other->account_lane == login->account_lane) &&
+            other->turn > turn)
+            turn = other->turn;
+    }
+    return turn + 1;
+}
+
+/* Behind all whose turn is the same or sooner.  [mutex held] */
+static void insert(struct fs_login_pool *pool, struct fs_login *login)
+{
+    struct fs_link *before = pool->waiting.prev;
+
+    while (before != &pool->waiting &&
+           FS_CONTAINER_OF(before, struct fs_login, link)->turn > login->turn)
+        before = before->prev;
+    fs_link_append(before->next, &login->link);
+    pool->waiting_count++;
+    pthread_cond_signal(&pool->ready);
+}
+
+static void limit(struct fs_login *login)
+{
+    login->result = FS_LOGIN_LIMITED;
+    login->retry_after_s = 1;
+    fs_mailbox_post(login->mailbox, &login->link);
+}
+
 int fs_login_pool_put(struct fs_login_pool *pool, struct fs_login *login)
 {
-    bool full;
+    struct fs_login *dropped = NULL;
+    int rc = 0;
 
+    login->address_lane = address_lane(login->address);
+    login->account_lane = lane_of(login->username.data, login->username.len);
     pthread_mutex_lock(&pool->mutex);
-    full = pool->waiting_count >= pool->options.queue_max;
-    if (!full) {
-        fs_link_append(&pool->waiting, &login->link);
-        pool->waiting_count++;
-        pthread_cond_signal(&pool->ready);
+    login->turn = turn_of(pool, login);
+    if (pool->waiting_count >= pool->options.queue_max) {
+        struct fs_login *last = FS_CONTAINER_OF(pool->waiting.prev, struct fs_login, link);
+
+        if (last->turn <= login->turn) {
+            rc = -ENOBUFS;
+        } else {
+            dropped = last;
+            fs_link_remove(&last->link);
+            pool->waiting_count--;
+        }
     }
+    if (rc == 0)
+        insert(pool, login);
     pthread_mutex_unlock(&pool->mutex);
-    return full ? -ENOBUFS : 0;
+    if (dropped)
+        limit(dropped);
+    return rc;
 }
 
 void fs_login_pool_give_up(struct fs_login_pool *pool)
@@ -154,11 +229,6 @@ void fs_login_pool_give_up(struct fs_login_pool *pool)
     fs_link_splice(&waiting, &pool->waiting);
     pool->waiting_count = 0;
     pthread_mutex_unlock(&pool->mutex);
-    while ((link = fs_link_shift(&waiting))) {
-        struct fs_login *login = FS_CONTAINER_OF(link, struct fs_login, link);
-
-        login->result = FS_LOGIN_LIMITED;
-        login->retry_after_s = 1;
-        fs_mailbox_post(login->mailbox, &login->link);
-    }
+    while ((link = fs_link_shift(&waiting)))
+        limit(FS_CONTAINER_OF(link, struct fs_login, link));
 }

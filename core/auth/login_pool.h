@@ -1,5 +1,7 @@
-/* A few threads that check passwords, so that no event loop ever does: bounded threads, bounded
- * queue. */
+/* A few threads that check passwords, so that no event loop ever does: bounded threads, bounded queue.
+ *
+ * The queue is fair: a log-in waits for one of each other address and account, not for all that an
+ * address or account has brought before it, and a full queue drops the last of whoever has most. */
 #ifndef FS_AUTH_LOGIN_POOL_H
 #define FS_AUTH_LOGIN_POOL_H
 
@@ -25,7 +27,8 @@ void fs_login_pool_destroy(struct fs_login_pool *pool); /* nothing waits in it. 
 void fs_login_pool_give_up(struct fs_login_pool *pool);
 
 /* Decides the login on a thread, then posts login->link to login->mailbox.
- * Returns 0, or -ENOBUFS when queue_max log-ins wait.  [any] */
+ * Where queue_max log-ins wait, the one whose turn is last is answered with FS_LOGIN_LIMITED: it returns
+ * -ENOBUFS when that is this one, else 0.  [any] */
 int fs_login_pool_put(struct fs_login_pool *pool, struct fs_login *login);
 
 #endif

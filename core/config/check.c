@@ -71,16 +71,6 @@ static int check_jwt(const struct fs_config_builder *builder, const struct fs_co
     return 0;
 }
 
-static int check_http2(const struct fs_config_builder *builder, const struct fs_config *config,
-                       struct fs_config_error *error)
-{
-    if (!config->http2 || config->tls_certificate[0])
-        return 0;
-    return fs_config_fail(error, origin_of(builder, "http.http2"),
-                          "'http.http2' needs TLS, where clients choose it: set "
-                          "'tls.certificate' and 'tls.key', or leave it at false");
-}
-
 static int check_auth(const struct fs_config_builder *builder, const struct fs_config *config,
                       struct fs_config_error *error)
 {
@@ -165,8 +155,7 @@ int fs_config_check(const struct fs_config_builder *builder, const struct fs_con
 {
     static int (*const CHECKS[])(const struct fs_config_builder *, const struct fs_config *,
                                  struct fs_config_error *) = {
-        check_http2, check_tls,      check_auth,   check_listeners,
-        check_demo,  check_replicas, check_proxies};
+        check_tls, check_auth, check_listeners, check_demo, check_replicas, check_proxies};
     struct fs_config_mistakes mistakes = {.count = 0};
     int rc = 0;
 

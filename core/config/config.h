@@ -96,7 +96,7 @@ struct fs_config {
     struct fs_config_texts http_cors_origins;    /* http.cors_origins: "https://shop", or "*" */
     bool http_health;      /* http.health: false: /livez and /readyz on the admin listener alone */
     char *http_access_log; /* http.access_log: "off" (default), "stderr" or a path */
-    bool http2;            /* http.http2: false; true needs TLS */
+    bool http2;            /* http.http2: true, where there is TLS */
     char *tls_certificate; /* tls.certificate: "": cleartext */
     char *tls_key;         /* tls.key */
 

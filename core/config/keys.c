@@ -232,7 +232,7 @@ static const struct fs_config_key KEYS[] = {
      "Answers GET /livez and GET /readyz on the main listeners too, for balancers that check the "
      "port they send traffic to.",
      NULL, NULL},
-    {"http.http2", FS_CONFIG_BOOL, FIELD(http2), 0, 1, "false", "",
+    {"http.http2", FS_CONFIG_BOOL, FIELD(http2), 0, 1, "true", "",
      "Offers HTTP/2 beside HTTP/1.1 where there is TLS; cleartext stays HTTP/1.1. Also without its "
      "section: http2.",
      NULL, NULL},

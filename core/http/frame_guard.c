@@ -6,8 +6,12 @@
  * it needs the layout of h2o's connection, which fs_http2_prove() tries out at each start.
  *
  * What is kept from h2o, and why:
- *   - a window below the default, and a change of the window of a stream that is all sent: h2o would
- *     activate it again, and abort by an assertion;
+ *   - a change of the window of a stream that is all sent: h2o would activate it again while it waits for
+ *     the end of its write, and abort by an assertion.  Windows of any size are safe with that: h2o
+ *     activates a stream twice only from a window of 0 or less, which a stream that is all sent is never
+ *     seen to have here (a WINDOW_UPDATE for it is dropped, a SETTINGS frame finds it at 1), and a stream
+ *     with something left to send is in no other list;
+ *   - requests without a path: the stream is reset, as RFC 9113 wants it, after h2o has done with it;
  *   - more than FS_HTTP2_FIELDS_MAX headers or FS_HTTP2_BLOCK_LEN_MAX bytes of them: h2o has no limit
  *     on the first, and 400 KiB for the second;
  *   - requests that hold more memory than all connections may (http2_memory.c);
@@ -34,7 +38,6 @@
 #include "http/http2.h"
 #include "http/http2_memory.h"
 
-#define WINDOW_MIN 65535u      /* the protocol's default: more than any answer of ours */
 #define TABLE_MIN 4096u        /* likewise; h2o never takes a smaller one to heart */
 #define DATA_LEN_SMALL 256u    /* bytes of a body's piece that is not the last */
 #define SETTINGS_LEN_SMALL 60u /* bytes: ten settings */
@@ -259,8 +262,6 @@ static enum verdict judge_settings(struct fs_frame_guard *guard, const h2o_http2
         uint16_t name = h2o_http2_decode16u(frame->payload + at);
         uint32_t value = h2o_http2_decode32u(frame->payload + at + 2);
 
-        if (name == H2O_HTTP2_SETTINGS_INITIAL_WINDOW_SIZE && value < WINDOW_MIN)
-            return refuse(guard, "SETTINGS_INITIAL_WINDOW_SIZE below 65535 is not served");
         if (name == H2O_HTTP2_SETTINGS_HEADER_TABLE_SIZE && value < TABLE_MIN)
             return refuse(guard, "SETTINGS_HEADER_TABLE_SIZE below 4096 is not served");
     }
@@ -331,6 +332,25 @@ static ssize_t hand_on_counted(struct fs_frame_guard *guard, const h2o_http2_fra
     else
         refuse(guard, "too many resets");
     return used;
+}
+
+/* Resets the stream of a request that its handler left alone, now that h2o is out of it. */
+static void reset_malformed(struct fs_frame_guard *guard)
+{
+    h2o_http2_conn_t *conn = guard->conn;
+    uint32_t stream_id = guard->malformed_stream;
+    h2o_http2_stream_t *stream = h2o_http2_conn_get_stream(conn, stream_id);
+
+    guard->malformed_stream = 0;
+    if (!stream)
+        return;
+    if (may_reset(guard))
+        guard->resets.left--;
+    else
+        refuse(guard, "too many resets");
+    h2o_http2_encode_rst_stream_frame(&conn->_write.buf, stream_id, -H2O_HTTP2_ERROR_PROTOCOL);
+    h2o_http2_stream_close(conn, stream);
+    h2o_http2_conn_request_write(conn);
 }
 
 /* h2o is shown a body that ends one byte past what a request may have: that is answered by 413. */
@@ -404,6 +424,8 @@ static ssize_t on_frame(h2o_http2_conn_t *conn, const uint8_t *data, size_t len,
     conn->_read_expect = guard->next;
     used = guard->has_preface ? read_frame(guard, data, len, reason)
                               : read_preface(guard, data, len, reason);
+    if (guard->malformed_stream != 0)
+        reset_malformed(guard);
     guard->next = conn->_read_expect;
     conn->_read_expect = on_frame;
     if (!guard->is_in_block)

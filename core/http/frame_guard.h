@@ -27,7 +27,8 @@ struct fs_frame_guard {
     struct fs_budget idle_frames;         /* that ask for nothing */
     uint32_t frame_count;                 /* read so far; wraps */
     uint32_t block_len;                   /* bytes of the header block under way */
-    uint32_t cut_stream; /* whose body was too large: the rest is dropped; 0: none */
+    uint32_t cut_stream;       /* whose body was too large: the rest is dropped; 0: none */
+    uint32_t malformed_stream; /* whose request is to be reset; 0: none */
     bool has_preface;
     bool has_settings; /* the client's first frame has come */
     bool is_in_block;  /* a header block goes on in the next frame */

@@ -124,6 +124,9 @@ static int on_request(h2o_handler_t *super, h2o_req_t *req)
     struct fs_route_match match;
 
     exchange->endpoint = handler->endpoint;
+    if (fs_is_http2(req) && exchange->connection && exchange->connection->http2 &&
+        fs_http2_leave_malformed(exchange->connection->http2, req))
+        return 0;
     if (!(fs_is_http2(req) ? is_well_framed_2(exchange) : is_well_framed(exchange)))
         return 0;
     if (req->entity.len > FS_BODY_LEN_MAX) {

@@ -143,6 +143,14 @@ enum fs_problem fs_http2_judge(const struct fs_http2 *http2, h2o_req_t *req, str
     return FS_PROBLEM_NONE;
 }
 
+bool fs_http2_leave_malformed(struct fs_http2 *http2, h2o_req_t *req)
+{
+    if (req->input.path.len > 0)
+        return false;
+    http2->frames.malformed_stream = FS_CONTAINER_OF(req, h2o_http2_stream_t, req)->stream_id;
+    return true;
+}
+
 bool fs_http2_is_idle(const struct fs_http2 *http2)
 {
     const h2o_http2_conn_t *conn = http2->frames.conn;

@@ -41,6 +41,10 @@ enum fs_problem fs_http2_judge(const struct fs_http2 *http2, h2o_req_t *req,
  * goodbye, with another reader or none.  [loop] */
 bool fs_http2_is_open(const struct fs_http2 *http2);
 
+/* True for a request without a path: its stream is reset once the handler has returned, which leaves the
+ * request alone.  [loop] */
+bool fs_http2_leave_malformed(struct fs_http2 *http2, h2o_req_t *req);
+
 /* Nothing is read, worked on or written.  [loop] */
 bool fs_http2_is_idle(const struct fs_http2 *http2);
 

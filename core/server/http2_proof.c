@@ -67,12 +67,12 @@ static size_t write_start(uint8_t *at)
     return len + write_frame(at + len, 4, 0, 0, NULL, 0);
 }
 
-static size_t write_small_window(uint8_t *bytes)
+static size_t write_small_table(uint8_t *bytes)
 {
-    static const uint8_t window[] = {0, 4, 0, 0, 0, 1};
+    static const uint8_t table[] = {0, 1, 0, 0, 0, 1};
     size_t len = write_start(bytes);
 
-    return len + write_frame(bytes + len, 4, 0, 0, window, sizeof(window));
+    return len + write_frame(bytes + len, 4, 0, 0, table, sizeof(table));
 }
 
 /* In one frame, and in two: each with one header too many, all of them a byte. */
@@ -122,7 +122,7 @@ static size_t write_idle_frames(uint8_t *bytes)
 }
 
 static const struct attack attacks[] = {
-    {"a window of one byte", write_small_window},
+    {"a header table of one byte", write_small_table},
     {"too many headers", write_many_headers},
     {"too many headers in two frames", write_many_headers_in_two},
     {"too many resets", write_resets},

@@ -7,6 +7,7 @@
 
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/tls_watch.h"
 
 static size_t main_worker_count(const struct fs_config *config)
 {
@@ -205,6 +206,9 @@ int fs_server_listen(struct fs_server *server, struct fs_error *error)
         return fs_error_set(error, -ENOMEM, "out of memory");
     warn_of_demo(server);
     hand_out(server);
+    if (server->tls && (rc = fs_tls_watch_start(server, &server->tls_watch)) != 0)
+        return fs_error_set(error, rc, "tls: no thread to watch the certificate: %s",
+                            strerror(-rc));
     atomic_store(&server->http.ready, true);
     return 0;
 }

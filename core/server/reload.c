@@ -77,12 +77,29 @@ static void take_tls(struct fs_worker *worker, void *data)
 }
 
 /* For connections to come; those that stand keep the certificate that they were shown. */
-static void swap_tls(struct fs_server *server, SSL_CTX *tls)
+void fs_server_swap_tls(struct fs_server *server, SSL_CTX *tls)
 {
     for (size_t i = 0; i < server->worker_count; i++)
         fs_worker_call(server->workers[i], take_tls, tls);
     fs_tls_retire(&server->tls_retired, server->tls);
     server->tls = tls;
+}
+
+/* The watch looks at these files from now on. */
+static void take_new_tls(struct fs_server *server, const struct fs_config *config, SSL_CTX *tls)
+{
+    char *certificate = strdup(config->tls_certificate), *key = strdup(config->tls_key);
+
+    fs_server_swap_tls(server, tls);
+    if (certificate && key) {
+        free(server->tls_files[0]);
+        free(server->tls_files[1]);
+        server->tls_files[0] = certificate;
+        server->tls_files[1] = key;
+        return;
+    }
+    free(certificate);
+    free(key);
 }
 
 /* *tls: NULL where there is nothing to renew. */
@@ -157,7 +174,7 @@ static int reload(struct fs_server *server, struct fs_error *error)
     *limits = fs_server_limits(server, config);
     swap_limits(server, limits);
     if (tls)
-        swap_tls(server, tls);
+        take_new_tls(server, config, tls);
     fs_log_set_level(&server->log, config->log_level);
     server->config->shutdown_timeout_us = config->shutdown_timeout_us;
     server->config->shutdown_delay_us = config->shutdown_delay_us;
@@ -184,7 +201,9 @@ int fs_server_reload(struct fs_server *server, struct fs_error *error)
 
     if (server->stage != FS_STAGE_LISTENING)
         return fs_error_set(error, -EINVAL, "the server is not started");
+    pthread_mutex_lock(&server->reload_mutex);
     rc = reload(server, error);
+    pthread_mutex_unlock(&server->reload_mutex);
     if (rc != 0)
         fs_log_error(&server->log, "server", "reload changed nothing: %s", error->text);
     return rc;

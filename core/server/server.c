@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/line_writer.h"
 #include "server/settings.h"
 
+#define LIVE_US 5000000u          /* each loop turns once a second even when nothing happens */
 #define FLUSH_PATIENCE_US 200000u /* for a reader of standard error that takes nothing */
 
 int fs_server_create(const struct fs_settings *settings, struct fs_server **server,
@@ -29,6 +31,7 @@ int fs_server_create(const struct fs_settings *settings, struct fs_server **serv
         goto destroy_settings;
     fs_config_destroy(config);
     new->state = FS_SERVER_STOPPED;
+    pthread_mutex_init(&new->reload_mutex, NULL);
     pthread_mutex_init(&new->mutex, NULL);
     pthread_cond_init(&new->moved, NULL);
     *server = new;
@@ -127,6 +130,25 @@ const char *fs_server_examples(const struct fs_server *server)
     return server->examples;
 }
 
+bool fs_server_is_live(struct fs_server *server)
+{
+    uint64_t now_us = fs_clock_now_us();
+    bool is_live;
+
+    /* Loops are there while it serves or stops; state and loops change under no common lock, so only a
+     * serving server is looked at. */
+    pthread_mutex_lock(&server->mutex);
+    is_live = server->state == FS_SERVER_SERVING;
+    for (size_t i = 0; is_live && i < server->worker_count; i++) {
+        uint64_t at_us = fs_counter_read(&server->workers[i]->metrics.turn_at_us);
+
+        is_live = at_us >= now_us || now_us - at_us <= LIVE_US;
+    }
+    is_live = is_live || server->state == FS_SERVER_STOPPING;
+    pthread_mutex_unlock(&server->mutex);
+    return is_live;
+}
+
 int fs_server_wait(struct fs_server *server)
 {
     int failure;
@@ -179,5 +201,6 @@ void fs_server_destroy(struct fs_server *server)
     fs_settings_destroy(server->settings);
     pthread_cond_destroy(&server->moved);
     pthread_mutex_destroy(&server->mutex);
+    pthread_mutex_destroy(&server->reload_mutex);
     free(server);
 }

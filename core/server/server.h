@@ -63,6 +63,8 @@ struct fs_server {
     struct fs_access_log *access_log;
     SSL_CTX *tls;
     struct fs_tls_retired *tls_retired;
+    char *tls_files[2]; /* certificate and key as last read; changed with reload_mutex held */
+    struct fs_tls_watch *tls_watch;
     bool has_http2; /* wanted, and its guard proven */
     char *audit_log;
     char *token_key_file;
@@ -96,6 +98,7 @@ struct fs_server {
     enum fs_server_stage stage;
 
     /* changing [any] */
+    pthread_mutex_t reload_mutex; /* held by who changes the certificate: a reload, or the watch */
     pthread_mutex_t mutex;
     pthread_cond_t moved;
     enum fs_server_state state; /* guarded by mutex */
@@ -117,6 +120,9 @@ struct fs_auth_options fs_server_auth_options(const struct fs_server *server,
 /* start.c: what a reload may change, from a configuration and the descriptors there are. */
 struct fs_http_settings fs_server_limits(const struct fs_server *server,
                                          const struct fs_config *config);
+
+/* reload.c: new connections get tls, given.  [reload_mutex held, any but a loop] */
+void fs_server_swap_tls(struct fs_server *server, SSL_CTX *tls);
 
 /* start.c: goes through all stages.  On failure server->stage tells how far it came. */
 int fs_server_open(struct fs_server *server, struct fs_error *error);

@@ -13,6 +13,7 @@
 #include "server/parts.h"
 #include "server/server.h"
 #include "server/tls.h"
+#include "server/tls_watch.h"
 
 #define LOOK_SPAN_MS 2
 #define GRACE_US 2000000u /* past the deadline of the last op */
@@ -226,6 +227,10 @@ void fs_server_close_files(struct fs_server *server)
         fs_tls_destroy(server->tls);
     server->tls = NULL;
     fs_tls_free_retired(&server->tls_retired);
+    for (int i = 0; i < 2; i++) {
+        free(server->tls_files[i]);
+        server->tls_files[i] = NULL;
+    }
     if (server->access_log)
         fs_access_log_close(server->access_log);
     server->access_log = NULL;
@@ -285,6 +290,8 @@ int fs_server_close(struct fs_server *server)
     enum fs_server_stage stage = server->stage;
     int rc = 0;
 
+    fs_tls_watch_stop(server->tls_watch);
+    server->tls_watch = NULL;
     if (stage >= FS_STAGE_LISTENING)
         rc = close_listening(server);
     if (stage >= FS_STAGE_WORKERS && !close_workers(server))

@@ -96,6 +96,10 @@ static int open_tls(struct fs_server *server, struct fs_error *error)
     if (config->tls_certificate[0] == '\0')
         return 0;
     server->has_http2 = may_offer_http2(server);
+    server->tls_files[0] = strdup(config->tls_certificate);
+    server->tls_files[1] = strdup(config->tls_key);
+    if (!server->tls_files[0] || !server->tls_files[1])
+        return fs_error_set(error, -ENOMEM, "out of memory");
     rc = fs_tls_create(config->tls_certificate, config->tls_key, server->has_http2, &server->log,
                        &server->tls, problem);
     return rc == 0 ? 0 : fs_error_set(error, rc, "tls: %s", problem);

@@ -1,7 +1,10 @@
 """Behind proxies: the client's own address counts, in limits and in the access log."""
 import json
+import random
 import socket
 import struct
+import subprocess
+import threading
 import time
 
 import pytest
@@ -146,3 +149,37 @@ def test_retry_after_differs_between_those_who_are_refused_at_once(make_server):
         body = b'{"username":"user_1","password":"wrong"}'
         seconds = {wire.ask("POST", "/login", [], body).get("retry-after") for _ in range(30)}
     assert len(seconds) > 5, seconds
+
+
+def test_a_good_address_logs_in_beside_a_flood_and_while_its_account_is_attacked(make_server, folder):
+    users = folder / "users"
+    users.write_text("")
+    for name in ("ada", "bob"):
+        subprocess.run(["htpasswd", "-bB", "-C", "10", str(users), name, "right"], check=True,
+                       capture_output=True, timeout=30)
+    users.chmod(0o600)
+    server = make_server("--set", "http.trusted_proxies=127.0.0.1", "--set", "auth.login_queue=16",
+                         config=f"auth:\n  mode: users\n  users_file: {users}\n").start()
+    home, stranger = [("X-Forwarded-For", "192.0.2.1")], [("X-Forwarded-For", "203.0.113.9")]
+    with server.wire(timeout=30) as wire:
+        assert log_in(wire, "ada", "right", home) == 200
+        for _ in range(21):
+            log_in(wire, "ada", "wrong", stranger)
+        assert log_in(wire, "ada", "right", stranger) == 429, "the account is limited"
+        assert log_in(wire, "ada", "right", home) == 200, "and passes from where it was known"
+    stopped = threading.Event()
+
+    def flood():
+        with server.wire(timeout=30) as wire:
+            while not stopped.is_set():
+                log_in(wire, f"nobody{random.random()}", "wrong", stranger)
+
+    flooders = [threading.Thread(target=flood) for _ in range(40)]
+    for one in flooders:
+        one.start()
+    with server.wire(timeout=30) as wire:
+        statuses = [log_in(wire, "bob", "right", home) for _ in range(10)]
+    stopped.set()
+    for one in flooders:
+        one.join()
+    assert statuses == [200] * 10, statuses

@@ -52,11 +52,14 @@ def test_curl_trusts_it_with_the_certificate_and_not_without(tls_server, folder)
     assert subprocess.run([*curl, url], capture_output=True, timeout=30, check=False).returncode
 
 
-def test_http2_is_not_offered(tls_server):
+def test_http2_is_offered_beside_http1(tls_server):
     context = tls_server.context
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    for offered, chosen in ((["h2", "http/1.1"], ("h2",)), (["http/1.1"], ("http/1.1", None))):
+        context.set_alpn_protocols(offered)
+        with wire_of(tls_server, context) as wire:
+            assert wire.sock.selected_alpn_protocol() in chosen
+    context.set_alpn_protocols(["http/1.1"])
     with wire_of(tls_server, context) as wire:
-        assert wire.sock.selected_alpn_protocol() in ("http/1.1", None)
         assert wire.ask("GET", "/inventory/1").status == 200
 
 
@@ -130,3 +133,33 @@ def test_a_certificate_without_its_key_is_refused(make_server, folder):
     three = make_server(config=f"tls:\n  certificate: {folder}/none\n  key: {folder}/a.pem\n").spawn()
     assert three.wait(10) == 2, three.log()
     assert f"{folder}/none" in three.output(), three.log()
+
+
+def test_a_certificate_renewed_on_disk_is_served_without_a_signal(tls_server, folder):
+    def serial():
+        pem = ssl.get_server_certificate(tls_server.address)
+        return hash(pem)
+
+    before, said = serial(), "has changed on disk"
+    (folder / "new").mkdir()
+    make_certificate(folder / "new")
+    for kind in ("pem", "key"):  # as ACME clients do: one after the other
+        (folder / "new" / f"tls.{kind}").rename(folder / f"tls.{kind}")
+        time.sleep(0.05)
+    limit = time.monotonic() + 20 * slowness()
+    while serial() == before:
+        assert time.monotonic() < limit, tls_server.log()
+        time.sleep(0.05)
+    while said not in tls_server.output():
+        assert time.monotonic() < limit, tls_server.log()
+        time.sleep(0.05)
+
+
+def test_a_broken_certificate_on_disk_changes_nothing_and_is_told(tls_server, folder):
+    before = ssl.get_server_certificate(tls_server.address)
+    (folder / "tls.pem").write_text("no certificate")
+    limit = time.monotonic() + 20 * slowness()
+    while "the old one stays" not in tls_server.output():
+        assert time.monotonic() < limit, tls_server.log()
+        time.sleep(0.05)
+    assert ssl.get_server_certificate(tls_server.address) == before

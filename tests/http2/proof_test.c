@@ -24,7 +24,7 @@ static void a_guard_that_is_not_there_is_found_out(void)
 
     FS_CHECK_INT(fs_http2_prove(error), -EPROTO);
     FS_CHECK_CONTAINS(error, "not in effect");
-    FS_CHECK_CONTAINS(error, "a window of one byte");
+    FS_CHECK_CONTAINS(error, "a header table of one byte");
 }
 
 #define TESTS(T) T(a_guard_that_is_not_there_is_found_out)

@@ -139,6 +139,10 @@ FS_API const char *fs_server_admin_token_file(const struct fs_server *server);
 /* What was started, for people: several lines "key: value", valid until destroy. */
 FS_API const char *fs_server_summary(const struct fs_server *server);
 
+/* Whether every event loop of a started server has turned within the last 5 seconds.  Before a start and
+ * after a stop: false. */
+FS_API bool fs_server_is_live(struct fs_server *server);
+
 /* Commands that a newcomer can paste into a shell: log in, look, buy.  Valid until destroy. */
 FS_API const char *fs_server_examples(const struct fs_server *server);
 

@@ -34,6 +34,23 @@ static unsigned retry_after(struct fs_limiter *limiter, struct fs_text account,
                                                                                     : retry_after_s;
 }
 
+static void an_address_that_logged_in_before_passes_while_its_account_is_attacked(void)
+{
+    struct fs_limiter *limiter;
+    const struct fs_text account = FS_TEXT("user"), home = FS_TEXT("192.0.2.1");
+
+    FS_REQUIRE(fs_limiter_create(5, 1000, &limiter) == 0);
+    fs_limiter_know(limiter, account, home, START_US);
+    while (fail(limiter, account, FS_TEXT("203.0.113.1"), START_US))
+        ;
+    FS_CHECK(retry_after(limiter, account, FS_TEXT("203.0.113.1"), START_US) > 0);
+    FS_CHECK_INT(retry_after(limiter, account, home, START_US), 0);
+    FS_CHECK(retry_after(limiter, FS_TEXT("user"), FS_TEXT("192.0.2.2"), START_US) > 0);
+    fs_limiter_forget(limiter, account, home);
+    FS_CHECK(retry_after(limiter, account, home, START_US) > 0);
+    fs_limiter_destroy(limiter);
+}
+
 static void an_account_fails_no_more_than_allowed_in_any_hour(void)
 {
     enum { MAX = 7, TRIES = 200000 };
@@ -280,16 +297,17 @@ static void an_address_may_fail_more_often_than_an_account(void)
     fs_limiter_destroy(limiter);
 }
 
-#define TESTS(T)                                                           \
-    T(an_account_fails_no_more_than_allowed_in_any_hour)                   \
-    T(the_time_to_wait_is_told_and_true)                                   \
-    T(a_success_is_not_counted)                                            \
-    T(a_success_settled_long_after_takes_nothing_back_from_later_failures) \
-    T(guesses_at_once_do_not_exceed_the_bound)                             \
-    T(attempts_under_way_ask_others_to_wait_a_moment_only)                 \
-    T(no_flood_of_other_names_resets_an_account_or_an_address)             \
-    T(a_thousand_accounts_that_fail_do_not_lock_out_others)                \
-    T(an_address_counts_across_accounts_and_an_ipv6_one_as_its_net)        \
-    T(an_address_may_fail_more_often_than_an_account)                      \
+#define TESTS(T)                                                             \
+    T(an_address_that_logged_in_before_passes_while_its_account_is_attacked) \
+    T(an_account_fails_no_more_than_allowed_in_any_hour)                     \
+    T(the_time_to_wait_is_told_and_true)                                     \
+    T(a_success_is_not_counted)                                              \
+    T(a_success_settled_long_after_takes_nothing_back_from_later_failures)   \
+    T(guesses_at_once_do_not_exceed_the_bound)                               \
+    T(attempts_under_way_ask_others_to_wait_a_moment_only)                   \
+    T(no_flood_of_other_names_resets_an_account_or_an_address)               \
+    T(a_thousand_accounts_that_fail_do_not_lock_out_others)                  \
+    T(an_address_counts_across_accounts_and_an_ipv6_one_as_its_net)          \
+    T(an_address_may_fail_more_often_than_an_account)                        \
     T(a_new_limit_holds_at_once)
 FS_SUITE("auth/limiter", TESTS)

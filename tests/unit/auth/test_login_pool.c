@@ -103,6 +103,39 @@ static void as_many_wait_as_may_and_not_one_more(void)
         FS_CHECK(bench.decided[i] == &bench.logins[i]);
 }
 
+static void one_address_or_account_waits_behind_itself_and_a_full_queue_drops_its_last(void)
+{
+    struct bench bench;
+
+    open_bench(&bench, 4);
+    for (int i = 0; i < 6; i++) { /* a flood from one address, each for another account */
+        bench.logins[i].address = FS_TEXT("192.0.2.1");
+        bench.logins[i].username = (struct fs_text){"abcdef" + i, 1};
+    }
+    bench.logins[6].address = FS_TEXT("192.0.2.2");
+    bench.logins[6].username = FS_TEXT("good");
+    bench.logins[7].address = FS_TEXT("2001:db8::1");
+    bench.logins[7].username = FS_TEXT("other");
+    FS_CHECK_INT(fs_login_pool_put(bench.pool, &bench.logins[0]), 0);
+    sem_wait(&bench.entered);
+    for (int i = 1; i <= 4; i++)
+        FS_CHECK_INT(fs_login_pool_put(bench.pool, &bench.logins[i]), 0);
+    FS_CHECK_INT(fs_login_pool_put(bench.pool, &bench.logins[5]), -ENOBUFS);
+    FS_CHECK_INT(fs_login_pool_put(bench.pool, &bench.logins[6]), 0);
+    FS_CHECK_INT(fs_login_pool_put(bench.pool, &bench.logins[7]), 0);
+    FS_CHECK_INT(bench.logins[4].result, FS_LOGIN_LIMITED);
+    FS_CHECK_INT(bench.logins[3].result, FS_LOGIN_LIMITED);
+    for (int i = 0; i < 5; i++)
+        sem_post(&bench.leave);
+    collect(&bench, 7);
+    close_bench(&bench);
+    FS_CHECK_INT(bench.decided_count, 5);
+    FS_CHECK(bench.decided[1] == &bench.logins[1]); /* its turn was the first */
+    FS_CHECK(bench.decided[2] == &bench.logins[6]);
+    FS_CHECK(bench.decided[3] == &bench.logins[7]);
+    FS_CHECK(bench.decided[4] == &bench.logins[2]);
+}
+
 static void giving_up_answers_who_waits_and_leaves_who_is_being_decided(void)
 {
     struct bench bench;
@@ -153,9 +186,10 @@ static void a_pool_that_did_nothing_stops(void)
     }
 }
 
-#define TESTS(T)                                                   \
-    T(as_many_wait_as_may_and_not_one_more)                        \
-    T(giving_up_answers_who_waits_and_leaves_who_is_being_decided) \
-    T(the_threads_leave_signals_to_the_program)                    \
+#define TESTS(T)                                                                  \
+    T(as_many_wait_as_may_and_not_one_more)                                       \
+    T(one_address_or_account_waits_behind_itself_and_a_full_queue_drops_its_last) \
+    T(giving_up_answers_who_waits_and_leaves_who_is_being_decided)                \
+    T(the_threads_leave_signals_to_the_program)                                   \
     T(a_pool_that_did_nothing_stops)
 FS_SUITE("auth/login_pool", TESTS)

@@ -299,9 +299,6 @@ static void keys_that_contradict_each_other_are_refused(void)
         {"auth: {mode: users}\n", "f.yaml:1:14: 'auth.mode' users needs 'auth.users_file'"},
         {"auth: {mode: jwt}\n", "f.yaml:1:14: 'auth.mode' jwt needs one of 'auth.jwt_key_file', "
                                 "'auth.jwks_file' and 'auth.jwks_url'"},
-        {"http: {http2: true}\n",
-         "f.yaml:1:15: 'http.http2' needs TLS, where clients choose it: set 'tls.certificate' and "
-         "'tls.key', or leave it at false"},
         {"http2: true\nhttp: {http2: true}\n",
          "f.yaml:2:8: 'http.http2' was given before, on line 1"},
         {"listen: 0.0.0.0:80\n",

@@ -133,7 +133,7 @@ static const char FULL[] =
     "           rate_per_address: 90}\n"
     "http: {request_timeout: 1s, slow_reader_timeout: 2s,\n"
     "       connections_max: 9, connections_per_address_max: 8,\n"
-    "       backlog: 7, access_log: stderr, http2: true, health: true,\n"
+    "       backlog: 7, access_log: stderr, http2: false, health: true,\n"
     "       unsent_max: 3MiB, http2_memory_max: 5MiB, idle_timeout: 3s,\n"
     "       trusted_proxies: [10.0.0.0/8], proxy_protocol: true, cors_origins: ['*']}\n"
     "service_tokens_file: s\n"

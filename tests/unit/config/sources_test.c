@@ -83,7 +83,7 @@ static void without_sources_all_is_as_documented(void)
     FS_CHECK_INT(config->http_connections_per_address_max, 0);
     FS_CHECK_INT(config->http_backlog, 4096);
     FS_CHECK_STR(config->http_access_log, "off");
-    FS_CHECK(!config->http2);
+    FS_CHECK(config->http2);
     FS_CHECK_STR(config->tls_certificate, "");
     FS_CHECK_STR(config->tls_key, "");
     FS_CHECK_INT(config->auth_mode, FS_AUTH_DEMO);
