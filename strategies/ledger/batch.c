@@ -60,7 +60,10 @@ static size_t put_head(const struct fs_ledger_product *product, const struct fs_
     argv[argc++] = ledger->has_claims ? product->name : FS_LEDGER_TEXT("");
     argv[argc++] = fs_ledger_number(numbers[1], ledger->log_max);
     argv[argc++] = kind->is_dry ? FS_LEDGER_TEXT("dry") : FS_LEDGER_TEXT("run");
-    argv[argc++] = fs_ledger_number(numbers[2], store_deadline_ms(product, first));
+    argv[argc++] = product->clock_shift_ms == 0
+                       ? fs_ledger_number(numbers[2], store_deadline_ms(product, first))
+                       : fs_ledger_numbers(worker->deadline, store_deadline_ms(product, first),
+                                           product->clock_shift_ms);
     argv[argc++] = kind->owner.data ? kind->owner : FS_LEDGER_TEXT("");
     return argc;
 }

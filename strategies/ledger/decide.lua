@@ -14,7 +14,9 @@
 --       4 product  its name, for the claims; "": all products do not live on one node
 --       5 log_max  entries that the log keeps, about; 0: all
 --       6 mode     "run"; "dry": decides and writes nothing, but freezes a sale that is behind
---       7 deadline Unix ms by the store's clock, past which nothing new is decided; 0: none
+--       7 deadline Unix ms by the store's clock, past which nothing new is decided; 0: none.
+--                  "deadline|shift": the clock of the sale, which judges its window and dates its
+--                  records, is so many ms ahead of this store's
 --       8 owner    of the lock, for guard.lua; or "|epoch|units|moves": so many units of the epoch are
 --                  left elsewhere, and a purchase tells and records them as left too; a sale with
 --                  fewer moves has lost some; what follows is of a script around this one
@@ -165,13 +167,15 @@ local claims = product and redis.call('HMGET', KEYS[5], unpack(names)) or {}
 redis.call('XLEN', KEYS[4])
 
 local state, per_buyer, per_order = int(sale[5]), int(sale[7]), int(sale[8])
-local opens, closes, deadline = int(sale[9]), int(sale[10]), int(ARGV[7])
+local deadline_text, shift = string.match(ARGV[7], '^(%d+)|?(-?%d*)$')
+local opens, closes, deadline = int(sale[9]), int(sale[10]), int(deadline_text)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local late = deadline ~= 0 and deadline <= now
-if state == OPEN and opens > now then
+local sale_now = now + int(shift)
+if state == OPEN and opens > sale_now then
     state = NOT_OPEN
-elseif state == OPEN and closes ~= 0 and closes <= now then
+elseif state == OPEN and closes ~= 0 and closes <= sale_now then
     state = CLOSED
 end
 if per_buyer == 0 then per_buyer = math.huge end
@@ -198,7 +202,7 @@ local function cancel(text, order, buyer, had_before)
     seq, left, sold = seq + 1, left + units, sold - units
     had[buyer] = had_before - units
     text = 'C' .. seq .. '|' .. units .. '|' .. record_epoch .. '|' .. of_seq .. '|' .. of_left ..
-        '|' .. sold_ms .. '|' .. now .. '|' .. buyer
+        '|' .. sold_ms .. '|' .. sale_now .. '|' .. buyer
     made[order] = text
     log[logged + 1], log[logged + 2] = order, text
     logged = logged + 2
@@ -208,7 +212,7 @@ end
 -- The text of a number but for its last digit is kept: making it costs more than all else here, and
 -- seq and left change by little.
 local seq_tens, seq_head, left_tens, left_head
-local middle, tail = '|' .. epoch .. '|', '|' .. now .. '|0|'
+local middle, tail = '|' .. epoch .. '|', '|' .. sale_now .. '|0|'
 local answer, codes = {epoch, now, seq, left + elsewhere, ''}, {}
 for i = 1, count do
     local order, buyer, units_text = names[i], people[i], ARGV[FIRST - 1 + STRIDE * i]

@@ -103,7 +103,8 @@ struct fs_ledger_worker {
     struct fs_text *argv;                 /* room for one batch */
     struct fs_ledger_decision *decisions; /* on one batch */
     char (*numbers)[FS_LEDGER_NUMBER_SIZE];
-    char seen[2 * FS_LEDGER_NUMBER_SIZE]; /* of one batch */
+    char seen[2 * FS_LEDGER_NUMBER_SIZE]; /* of one batch, as deadline */
+    char deadline[2 * FS_LEDGER_NUMBER_SIZE];
 
     /* changing [loop] */
     struct fs_ledger_product *dirty; /* something happened to these in this turn */
@@ -150,6 +151,8 @@ struct fs_ledger_product {
     /* The store's clock less ours, at most, ms. */
     bool has_clock;
     int64_t clock_offset_ms;
+    int64_t clock_shift_ms; /* the sale's clock less the store's; 0 but in v4 */
+    bool is_shift_told;     /* logged */
 
     _Alignas(max_align_t) unsigned char extra[]; /* the strategy's, zeroed */
 };

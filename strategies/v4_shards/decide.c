@@ -61,6 +61,26 @@ static void on_refresh(struct fs_v4_read *read)
     fs_v4_read_end(read); /* its answers have been noted */
 }
 
+void fs_v4_decide_clock(const struct fs_v4_sale *sale, unsigned shard)
+{
+    const struct fs_ledger_product *first = sale->shards[0].product;
+    struct fs_ledger_product *product = sale->shards[shard].product;
+    const struct fs_host *host = fs_v4_host(sale->worker);
+    int64_t shift_ms = first->clock_offset_ms - product->clock_offset_ms;
+
+    if (shard == 0 || !first->has_clock || !product->has_clock)
+        return; /* as it was */
+    product->clock_shift_ms = shift_ms > FS_V4_SKEW_MS || shift_ms < -FS_V4_SKEW_MS ? shift_ms : 0;
+    if (product->is_shift_told || (shift_ms < FS_V4_SKEW_TOLD_MS && shift_ms > -FS_V4_SKEW_TOLD_MS))
+        return;
+    product->is_shift_told = true;
+    host->log(
+        host, FS_LOG_WARNING,
+        "v4: the clock of the store of shard %u of %.*s differs by %lld ms from that of shard "
+        "0, which judges the sale's window: set the stores' clocks by NTP",
+        shard, (int)sale->name.len, sale->name.data, (long long)-shift_ms);
+}
+
 void fs_v4_decide_send(struct fs_ledger_product *home, struct fs_ledger_op *first, uint32_t count,
                        const struct fs_script *script, struct fs_text more,
                        struct fs_v4_transfer *transfer,
@@ -84,6 +104,7 @@ void fs_v4_decide_send(struct fs_ledger_product *home, struct fs_ledger_op *firs
         op_of(state)->is_asked = true;
     }
     op_of(first)->elsewhere = elsewhere;
+    fs_v4_decide_clock(sale, shard);
     kind.owner = fs_v4_decide_extra(extra, elsewhere, more);
     fs_ledger_batch_send(home, first, count, &kind, done);
 }

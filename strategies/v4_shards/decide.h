@@ -25,4 +25,10 @@ struct fs_text fs_v4_decide_extra(char chars[FS_V4_EXTRA_SIZE], struct fs_v4_els
 size_t fs_v4_decide_witness(struct fs_ledger_product *shard, uint64_t epoch,
                             char number[FS_LEDGER_NUMBER_SIZE], struct fs_text argv[2]);
 
+/* The clock of a sale is that of the store of shard 0: other stores' clocks are compared with it, as this
+ * worker was answered last.  A difference up to FS_V4_SKEW_MS is not told from the time of a trip. */
+#define FS_V4_SKEW_MS 25
+#define FS_V4_SKEW_TOLD_MS 1000 /* logged */
+void fs_v4_decide_clock(const struct fs_v4_sale *sale, unsigned shard);
+
 #endif

@@ -225,6 +225,8 @@ static void put_alone(struct fs_v4_transfer *transfer, const struct fs_v4_out *o
     struct fs_v4_worker *worker = transfer->sale->worker;
     const struct fs_ledger *ledger = worker->ledger.ledger;
     const struct fs_ledger_product *home = transfer->sale->shards[transfer->to].product;
+    char deadline[2 * FS_LEDGER_NUMBER_SIZE];
+    int64_t deadline_ms = 0;
     struct fs_text argv[PUT_HEAD + 3 * FS_V4_NAMED_MAX];
     char claims[FS_LEDGER_KEY_LEN_MAX];
     char log_max[FS_LEDGER_NUMBER_SIZE];
@@ -245,7 +247,10 @@ static void put_alone(struct fs_v4_transfer *transfer, const struct fs_v4_out *o
     argv[argc++] = ledger->has_claims ? home->name : FS_LEDGER_TEXT("");
     argv[argc++] = fs_ledger_number(log_max, ledger->log_max);
     argv[argc++] = FS_LEDGER_TEXT("run");
-    argv[argc++] = out->deadline;
+    fs_v4_decide_clock(transfer->sale, transfer->to);
+    argv[argc++] = home->clock_shift_ms != 0 && fs_ledger_read_number(out->deadline, &deadline_ms)
+                       ? fs_ledger_numbers(deadline, deadline_ms, home->clock_shift_ms)
+                       : out->deadline;
     argv[argc++] = fs_v4_decide_extra(extra, fs_v4_stock_elsewhere(transfer->sale, transfer->to),
                                       (struct fs_text){transfer->owner, transfer->owner_len});
     for (unsigned i = 0; i < FS_V4_NAMED_MAX; i++, argc += 3)
