@@ -259,6 +259,7 @@ int main(int argc, char **argv)
     const struct fs_cli_io io = {.out = stdout, .err = stderr, .environment = environ};
     struct fs_settings *settings;
     sigset_t signals;
+    struct fs_error error;
     int rc;
 
     signal(SIGPIPE, SIG_IGN);
@@ -268,6 +269,9 @@ int main(int argc, char **argv)
     rc = fs_cli_run(argc, argv, &io, &settings);
     if (!settings)
         return rc;
+    rc = fs_cli_take_sockets(settings, &error);
+    if (rc != 0)
+        return report(&error, rc);
     /* Blocked before there is a thread, so that every thread leaves them to the descriptor. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);

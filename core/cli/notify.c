@@ -11,6 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <flashsale/flashsale.h>
+
+#define FIRST_SOCKET 3l /* of those that systemd passes */
+#define SOCKETS_MAX 16
+
 void fs_cli_notify(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -51,4 +56,26 @@ uint64_t fs_cli_watchdog_us(void)
     if (!span || (pid && strtol(pid, NULL, 10) != (long)getpid()))
         return 0;
     return strtoull(span, NULL, 10);
+}
+
+int fs_cli_take_sockets(struct fs_settings *settings, struct fs_error *error)
+{
+    const char *count_text = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+    const char *names = getenv("LISTEN_FDNAMES");
+    long count = count_text && pid && strtol(pid, NULL, 10) == (long)getpid()
+                     ? strtol(count_text, NULL, 10)
+                     : 0;
+    int rc = 0;
+
+    for (long i = 0; i < count && i < SOCKETS_MAX && rc == 0; i++) {
+        size_t len = names ? strcspn(names, ":") : 0;
+        bool is_admin = len == 5 && strncmp(names, "admin", len) == 0;
+        char text[32];
+
+        snprintf(text, sizeof(text), "fd:%ld", FIRST_SOCKET + i);
+        rc = fs_settings_set_from(settings, is_admin ? "admin.listen" : "listen", text,
+                                  "LISTEN_FDS", error);
+        names = names && names[len] == ':' ? names + len + 1 : NULL;
+    }
+    return rc;
 }

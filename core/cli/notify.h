@@ -14,4 +14,11 @@ void fs_cli_notify_reloading(void);
 /* Microseconds within which systemd wants to hear "WATCHDOG=1"; 0: never. */
 uint64_t fs_cli_watchdog_us(void);
 
+struct fs_settings;
+struct fs_error;
+
+/* Listens on the sockets that systemd passes (LISTEN_FDS): one named "admin" is admin.listen, the others
+ * are listen.  Returns 0, or as fs_settings_set().  Source: sd_listen_fds(3). */
+int fs_cli_take_sockets(struct fs_settings *settings, struct fs_error *error);
+
 #endif

@@ -69,6 +69,29 @@ static int host_parse(const char *host, bool bracketed, uint16_t port,
     return inet_pton(AF_INET, host, &in->sin_addr) == 1 ? 0 : -EINVAL;
 }
 
+/* A listening socket that the process was given: AF_UNSPEC, with its number where a port is. */
+static int fd_parse(const char *path, const char *text, const char *where,
+                    struct fs_config_address *address, struct fs_config_error *error)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)(void *)&address->storage;
+    uint64_t fd;
+
+    if (fs_text_to_u64(fs_text_of(text), UINT16_MAX, &fd) != 0 || fd < 3)
+        return fs_config_fail(error, where, "'%s': fd: takes the number of a descriptor from 3 on",
+                              path);
+    in->sin_family = AF_UNSPEC;
+    in->sin_port = htons((uint16_t)fd);
+    address->len = sizeof(*in);
+    return 0;
+}
+
+int fs_config_address_fd(const struct fs_config_address *address)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&address->storage;
+
+    return address->storage.ss_family == AF_UNSPEC ? ntohs(in->sin_port) : -1;
+}
+
 int fs_config_address_parse(const char *path, const char *text, const char *where,
                             struct fs_config_address *address, struct fs_config_error *error)
 {
@@ -83,6 +106,12 @@ int fs_config_address_parse(const char *path, const char *text, const char *wher
     fs_config_show(fs_text_of(text), shown);
     if (strncmp(text, "unix:", 5) == 0) {
         rc = unix_parse(path, text + 5, where, &parsed, error);
+        if (rc == 0)
+            *address = parsed;
+        return rc;
+    }
+    if (strncmp(text, "fd:", 3) == 0) {
+        rc = fd_parse(path, text + 3, where, &parsed, error);
         if (rc == 0)
             *address = parsed;
         return rc;
@@ -107,12 +136,22 @@ int fs_config_address_parse(const char *path, const char *text, const char *wher
     return 0;
 }
 
+static bool is_fd_local(int fd)
+{
+    struct fs_config_address bound = {.len = sizeof(bound.storage)};
+
+    return getsockname(fd, (struct sockaddr *)&bound.storage, &bound.len) == 0 &&
+           bound.storage.ss_family != AF_UNSPEC && fs_config_address_is_local(&bound);
+}
+
 bool fs_config_address_is_local(const struct fs_config_address *address)
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&address->storage;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&address->storage;
 
     switch (address->storage.ss_family) {
+    case AF_UNSPEC:
+        return is_fd_local(fs_config_address_fd(address));
     case AF_UNIX:
         return true;
     case AF_INET:

@@ -7,7 +7,7 @@
 #include "config/config.h"
 
 struct fs_config_address {
-    struct sockaddr_storage storage; /* AF_INET, AF_INET6 or AF_UNIX */
+    struct sockaddr_storage storage; /* AF_INET, AF_INET6, AF_UNIX; AF_UNSPEC: fd:3 */
     socklen_t len;
 };
 
@@ -15,6 +15,9 @@ struct fs_config_address {
  * any.  path and where name key and place in the message.  Returns 0 or -EINVAL. */
 int fs_config_address_parse(const char *path, const char *text, const char *where,
                             struct fs_config_address *address, struct fs_config_error *error);
+
+/* Of "fd:3": the descriptor, a listening socket; else -1. */
+int fs_config_address_fd(const struct fs_config_address *address);
 
 /* Only this machine can reach it: 127.0.0.0/8, ::1, these as IPv4-mapped, and unix sockets. */
 bool fs_config_address_is_local(const struct fs_config_address *address);

@@ -123,7 +123,7 @@ static int check_origin(const char *path, const char *text, const char *where,
 
 static const struct fs_config_key KEYS[] = {
     {"listen", FS_CONFIG_TEXTS, FIELD(listen), 1, FS_LISTENERS_MAX, "127.0.0.1:8000",
-     "addresses: A:P, [v6]:P, unix:/path",
+     "addresses: A:P, [v6]:P, unix:/path, fd:3",
      "Where buyers connect. Port 0 takes a free port. One address or a list.", NULL,
      fs_config_check_address},
     {"data_dir", FS_CONFIG_TEXT, FIELD(data_dir), 1, FS_CONFIG_VALUE_LEN_MAX, "./flashsale-data",

@@ -173,6 +173,39 @@ static int open_unix(const char *text, const struct fs_config_address *address, 
     return 0;
 }
 
+/* A socket of the service manager's, or of the embedding program's: its queue outlives a restart.  The
+ * loops get copies, and the one that was given stays open. */
+static int open_given(const char *text, int fd, size_t fd_count, struct fs_listener *listener,
+                      char error[FS_LISTENER_ERROR_SIZE])
+{
+    struct fs_config_address bound = {.len = sizeof(bound.storage)};
+    int is_listening = 0;
+    socklen_t len = sizeof(is_listening);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) != 0 || !is_listening ||
+        getsockname(fd, (struct sockaddr *)&bound.storage, &bound.len) != 0) {
+        snprintf(error, FS_LISTENER_ERROR_SIZE, "%s: the descriptor is no listening socket", text);
+        return -EINVAL;
+    }
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    while (listener->fd_count < fd_count) {
+        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+        if (copy < 0)
+            return fail(error, text, "cannot be shared", errno);
+        listener->fds[listener->fd_count++] = copy;
+    }
+    if (bound.storage.ss_family == AF_UNIX) {
+        snprintf(listener->text, sizeof(listener->text), UNIX_PREFIX "%s",
+                 ((const struct sockaddr_un *)(const void *)&bound.storage)->sun_path);
+        listener->is_loopback = true;
+    } else {
+        describe_tcp(listener, &bound);
+    }
+    return 0;
+}
+
 static bool is_any_v6(const struct fs_config_address *address)
 {
     return address->storage.ss_family == AF_INET6 &&
@@ -192,7 +225,9 @@ int fs_listener_open(const char *key, const char *text, bool is_dual, size_t fd_
         return rc;
     }
     memset(listener, 0, sizeof(*listener));
-    if (address.storage.ss_family == AF_UNIX)
+    if (fs_config_address_fd(&address) >= 0)
+        rc = open_given(text, fs_config_address_fd(&address), fd_count, listener, error);
+    else if (address.storage.ss_family == AF_UNIX)
         rc = open_unix(text, &address, fd_count, backlog, listener, error);
     else
         rc = open_tcp(text, &address, is_dual && is_any_v6(&address), fd_count, backlog, listener,
