@@ -9,7 +9,7 @@ from flashsale import slowness
 from http2_server import Http2Server
 
 SPAN_S = round(slowness())
-TIMES = f"http:\n  request_timeout: {SPAN_S}s\n  slow_reader_timeout: {SPAN_S}s\n"
+TIMES = f"http:\n  request_timeout: {SPAN_S}s\n  idle_timeout: {SPAN_S}s\n  slow_reader_timeout: {SPAN_S}s\n"
 
 
 @pytest.fixture(scope="module", name="standing")

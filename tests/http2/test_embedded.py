@@ -16,8 +16,10 @@ def test_http2_is_on(folder, program):
     certificate, key = make_certificate(folder)
     folder.mkdir(exist_ok=True)
     strategies = str(pathlib.Path(flashsale.binary()).parent / "strategies")
+    environment = flashsale.clean_environment(FLASHSALE_STRATEGY_DIR=strategies)
+    environment.pop("FLASHSALE_CONFIG", None)  # the program's variable, not the library's
     done = subprocess.run([program, folder / "data", certificate, key], capture_output=True, text=True,
                           timeout=20 * flashsale.slowness(), check=False,
-                          env=flashsale.clean_environment(FLASHSALE_STRATEGY_DIR=strategies))
+                          env=environment)
     flashsale.check_reports(done.stdout + done.stderr, program)
     assert done.returncode == 0, done.stdout + done.stderr
