@@ -70,7 +70,7 @@ def test_a_malformed_head_gets_no_answer_of_success(server, name):
     check_well(server)
 
 
-@pytest.mark.parametrize("path", ["", "*", "x", "//", "/%", "/\x7f", "/" + "a" * 9000, "?"])
+@pytest.mark.parametrize("path", ["*", "x", "//", "/%", "/\x7f", "/" + "a" * 9000, "?"])
 def test_an_odd_path_is_a_problem(server, path):
     with server.wire() as wire:
         wire.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, http2.block("GET", path)))
