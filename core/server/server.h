@@ -17,6 +17,7 @@
 #include "server/data_dir.h"
 #include "server/descriptors.h"
 #include "server/listener.h"
+#include "server/manifest.h"
 #include "server/tls.h"
 #include "server/worker.h"
 #include "store/redis.h"
@@ -58,7 +59,8 @@ struct fs_server {
     struct fs_log log;
     char *strategy_dir;
     struct fs_strategy_module module;
-    char *data_dir; /* absolute */
+    char *data_dir;              /* absolute */
+    struct fs_manifest manifest; /* of the data folder */
     char admin_token[FS_ADMIN_TOKEN_SIZE];
     struct fs_access_log *access_log;
     SSL_CTX *tls;
@@ -130,6 +132,14 @@ int fs_server_open(struct fs_server *server, struct fs_error *error);
 /* shutdown.c: closes whatever is open.  Returns 0; -ETIMEDOUT when connections had to be cut; -EBUSY
  * when the strategy still holds requests: then all from the strategy on stays as it is, for ever. */
 int fs_server_close(struct fs_server *server);
+
+/* identity.c: compares the data folder with the options before anything in it is opened, the store's
+ * manifests with both, and writes down whose data the folder belongs to.  Return 0, or a negative errno
+ * with a sentence. */
+struct fs_identity_options fs_server_identity_options(const struct fs_server *server);
+int fs_server_check_folder(struct fs_server *server, struct fs_error *error);
+int fs_server_check_kept(struct fs_server *server, struct fs_error *error);
+int fs_server_note_sales(struct fs_server *server, struct fs_error *error);
 
 /* loops.c: how many there will be, the admin's too. */
 size_t fs_server_loop_count(const struct fs_config *config);

@@ -231,6 +231,7 @@ static int open_store(struct fs_server *server, struct fs_error *error)
         .in_flight_max = config->redis_in_flight_max,
         .wait_replicas = config->redis_wait_replicas,
         .accepts_eviction = config->redis_accept_eviction,
+        .identity = fs_server_identity_options(server),
         .is_cut = &server->is_cut,
         .log = &server->log,
     };
@@ -258,6 +259,7 @@ static int open_strategy(struct fs_server *server, struct fs_error *error)
     options.list = server->strategy_options;
     fs_strategy_host_init(&server->host, &server->log,
                           server->redis ? fs_redis_node_count(server->redis) : 0);
+    server->host.redis = server->redis;
     server->host.is_cluster = server->redis && fs_redis_is_cluster(server->redis);
     fs_ops_offer(&server->host.host);
     rc = strategy->open(&server->host.host, &options, &server->strategy);
@@ -408,14 +410,18 @@ const struct fs_part fs_server_parts[] = {
     {"data folder", open_files, fs_server_close_files, FS_STAGE_FILES, 0, true, true},
     {"certificate", open_tls, NULL, FS_STAGE_FILES, 0, true, true},
     {"access log", open_access_log, NULL, FS_STAGE_FILES, 0, true, true},
+    {"data folder's manifest", fs_server_check_folder, NULL, FS_STAGE_FILES, FS_STAGE_FILES, false,
+     true},
     {"log-ins", open_auth, fs_server_close_auth, FS_STAGE_AUTH, FS_STAGE_FILES, true, true},
     {"store", open_store, fs_server_close_store, FS_STAGE_STORE, FS_STAGE_MODULE, false, true},
     {"descriptors", share_descriptors, NULL, FS_STAGE_STORE, FS_STAGE_STORE, false, true},
     {"strategy's options", open_strategy, fs_server_close_strategy, FS_STAGE_STRATEGY,
      FS_STAGE_STORE, false, true},
+    {"sale data", fs_server_check_kept, NULL, FS_STAGE_STRATEGY, FS_STAGE_STRATEGY, false, true},
     {"routes", open_http, NULL, FS_STAGE_HTTP, 0, false, false},
     {"event loops", fs_server_open_loops, NULL, FS_STAGE_WORKERS, 0, false, false},
     {"products", fs_server_seed, NULL, FS_STAGE_WORKERS, 0, false, false},
+    {"manifest", fs_server_note_sales, NULL, FS_STAGE_WORKERS, 0, false, false},
     {"listeners", fs_server_listen, NULL, FS_STAGE_LISTENING, 0, false, false},
 };
 const size_t fs_server_part_count = sizeof(fs_server_parts) / sizeof(fs_server_parts[0]);

@@ -336,6 +336,8 @@ void fs_connection_look_after(struct fs_connection *connection, uint64_t now_us)
         redisAsyncFree(connection->context);
     if (connection->context && connection->second_half_due)
         fs_handshake_finish(connection);
+    if (connection->context && !connection->problem[0])
+        fs_handshake_compare(connection, now_us);
     if (connection->context)
         fs_requests_send_again(connection, now_us);
     else

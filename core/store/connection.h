@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "metrics/metrics.h"
 #include "metrics/nodes.h"
+#include "store/identity.h"
 #include "store/poller.h"
 #include "store/reply.h"
 #include "store/script.h"
@@ -57,6 +58,7 @@ struct fs_connection_settings {
     struct fs_answers *answers; /* borrowed */
     struct fs_denial *denial;   /* borrowed; NULL: not noted */
     struct fs_word_list *words; /* borrowed */
+    struct fs_data_identity *identity; /* borrowed; NULL: manifests are not compared */
     uint64_t command_timeout_us;
     uint64_t connect_timeout_us;
     uint64_t stall_timeout_us; /* a command that waits longer for its reply ends the connection */
@@ -111,7 +113,8 @@ enum fs_step_kind {
     FS_STEP_KILL,
     FS_STEP_LOAD,
     FS_STEP_NAME,
-    FS_STEP_PING, /* the last: refused while Redis loads its data */
+    FS_STEP_MANIFEST, /* again each second while the connection is ready */
+    FS_STEP_PING,     /* the last: refused while Redis loads its data */
     FS_STEP_COUNT
 };
 
@@ -175,6 +178,9 @@ struct fs_connection {
     /* handshake.c's */
     struct fs_step steps[FS_STEP_COUNT];
     bool second_half_due;
+    bool is_comparing;           /* the manifest was asked for and is not here yet */
+    uint64_t compared_at_us;     /* when it was asked for last */
+    enum fs_identity_state told; /* of the manifest, in the log */
     struct fs_identity identity; /* of this connection */
     struct fs_identity fence; /* of the last that was ready: to be killed before commands go out */
 };

@@ -23,6 +23,7 @@
 #include "base/text.h"
 
 #define NUMBER_SIZE 24
+#define COMPARE_US 1000000u
 
 /* What a failed step means to the person who has to mend it. */
 static void fail_step(struct fs_connection *connection, enum fs_step_kind kind,
@@ -36,6 +37,7 @@ static void fail_step(struct fs_connection *connection, enum fs_step_kind kind,
         [FS_STEP_KILL] = "Redis refuses CLIENT KILL (allow the user +client)",
         [FS_STEP_LOAD] = "Redis refuses SCRIPT LOAD (allow the user +script)",
         [FS_STEP_NAME] = "Redis refuses CLIENT SETNAME (allow the user +client)",
+        [FS_STEP_MANIFEST] = "Redis does not show the manifest of its data (allow the user +get)",
         [FS_STEP_PING] = "Redis is not ready",
     };
 
@@ -110,9 +112,41 @@ static void take_step(struct fs_connection *connection, enum fs_step_kind kind,
     case FS_STEP_SELECT:
     case FS_STEP_LOAD:
     case FS_STEP_NAME:
+    case FS_STEP_MANIFEST:
     case FS_STEP_COUNT:
         return;
     }
+}
+
+static bool has_manifests(const struct fs_connection *connection)
+{
+    return connection->settings->identity && connection->settings->identity->count > 0;
+}
+
+/* Data that is not ours ends the connection, and so every command ends as not sent.  Data that is
+ * lost does not: the sales that were there are known, answer 503, and wait for a reset. */
+static void take_manifest(struct fs_connection *connection, const struct fs_reply *reply)
+{
+    struct fs_log *log = connection->settings->log;
+    struct fs_error why = {.text = ""};
+    enum fs_identity_state state;
+
+    connection->is_comparing = false;
+    if (reply->kind != FS_REPLY_TEXT && reply->kind != FS_REPLY_NIL) {
+        /* In a cluster one node has it, which says MOVED while that changes. */
+        if (!connection->settings->is_cluster || memcmp(reply->text.data, "NOPERM", 6) == 0)
+            fail_step(connection, FS_STEP_MANIFEST, reply->text);
+        return;
+    }
+    state = fs_identity_judge(
+        connection->settings->identity, connection->index,
+        reply->kind == FS_REPLY_TEXT ? reply->text : (struct fs_text){NULL, 0}, &why);
+    if (state == FS_IDENTITY_FOREIGN)
+        fs_connection_fail(connection, "%.180s", why.text);
+    else if (state == FS_IDENTITY_LOST && connection->told != state)
+        fs_log_error(log, "store", "redis %u (%s): %s", connection->index, connection->node->name,
+                     why.text);
+    connection->told = state;
 }
 
 static void on_step(redisAsyncContext *context, void *object, void *data)
@@ -127,7 +161,9 @@ static void on_step(redisAsyncContext *context, void *object, void *data)
     reply = fs_reply_reader_take(&connection->reader, object);
     if (connection->problem[0])
         return;
-    if (reply->kind == FS_REPLY_ERROR || reply->kind == FS_REPLY_REFUSED)
+    if (step->kind == FS_STEP_MANIFEST)
+        take_manifest(connection, reply);
+    else if (reply->kind == FS_REPLY_ERROR || reply->kind == FS_REPLY_REFUSED)
         fail_step(connection, step->kind, reply->text);
     else
         take_step(connection, step->kind, reply);
@@ -153,6 +189,21 @@ static void say(struct fs_connection *connection, enum fs_step_kind kind, size_t
     connection->is_dirty = true;
 }
 
+static void ask_for_manifest(struct fs_connection *connection, uint64_t now_us)
+{
+    connection->is_comparing = true;
+    connection->compared_at_us = now_us;
+    say(connection, FS_STEP_MANIFEST, 2,
+        (struct fs_text[]){FS_TEXT("GET"), fs_text_of(connection->settings->identity->key)});
+}
+
+void fs_handshake_compare(struct fs_connection *connection, uint64_t now_us)
+{
+    if (has_manifests(connection) && connection->state == FS_CONNECTION_READY &&
+        !connection->is_comparing && now_us - connection->compared_at_us >= COMPARE_US)
+        ask_for_manifest(connection, now_us);
+}
+
 void fs_handshake_begin(struct fs_connection *connection)
 {
     const struct fs_node *node = connection->node;
@@ -160,6 +211,7 @@ void fs_handshake_begin(struct fs_connection *connection)
 
     connection->identity = (struct fs_identity){0};
     connection->second_half_due = false;
+    connection->is_comparing = false;
     if (node->password && node->user)
         say(connection, FS_STEP_AUTH, 3,
             (struct fs_text[]){FS_TEXT("AUTH"), fs_text_of(node->user),
@@ -194,5 +246,7 @@ void fs_handshake_finish(struct fs_connection *connection)
             (struct fs_text[]){FS_TEXT("SCRIPT"), FS_TEXT("LOAD"), scripts->entries[i].source});
     say(connection, FS_STEP_NAME, 3,
         (struct fs_text[]){FS_TEXT("CLIENT"), FS_TEXT("SETNAME"), FS_TEXT("flashsale")});
+    if (has_manifests(connection))
+        ask_for_manifest(connection, fs_clock_now_us());
     say(connection, FS_STEP_PING, 1, (struct fs_text[]){FS_TEXT("PING")});
 }

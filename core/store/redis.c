@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "store/cluster_ask.h"
 #include "store/cluster_start.h"
 #include "store/managed.h"
@@ -39,6 +40,8 @@ struct fs_redis {
     enum fs_durability durability;
     bool accepts_eviction;
     bool has_more_replicas; /* than answers wait for, at some primary */
+
+    struct fs_data_identity identity;
 
     /* owned */
     struct fs_topology topology;
@@ -333,6 +336,9 @@ int fs_redis_create(const struct fs_redis_options *options, struct fs_redis **re
     if (rc == 0)
         rc = check_servers(new, options->is_cut, error);
     if (rc == 0)
+        rc = fs_identity_open(&new->identity, &new->topology, &options->identity,
+                              new->connect_timeout_us, error);
+    if (rc == 0)
         rc = follow_servers(new, options);
     if (rc != 0) {
         fs_redis_destroy(new);
@@ -384,6 +390,23 @@ struct fs_nodes *fs_redis_nodes(struct fs_redis *redis)
     return redis->nodes;
 }
 
+struct fs_data_identity *fs_redis_identity(struct fs_redis *redis)
+{
+    return &redis->identity;
+}
+
+struct fs_text fs_redis_data_id(const struct fs_redis *redis)
+{
+    return fs_text_of(redis->identity.id);
+}
+
+struct fs_text fs_redis_manifest(const struct fs_redis *redis, struct fs_text key)
+{
+    if (redis->identity.count == 0 || redis->identity.is_cluster)
+        return (struct fs_text){"", 0};
+    return fs_text_of(redis->identity.expected[fs_topology_node_of(&redis->topology, key)]);
+}
+
 bool fs_redis_is_private(const struct fs_redis *redis)
 {
     return redis->managed_count > 0;
@@ -411,6 +434,7 @@ int fs_redis_open(struct fs_redis *redis, struct fs_poller *poller, struct fs_me
                                                    .poller = poller,
                                                    .metrics = metrics,
                                                    .log = redis->log,
+                                                   .identity = &redis->identity,
                                                    .command_timeout_us = redis->command_timeout_us,
                                                    .connect_timeout_us = redis->connect_timeout_us,
                                                    .stall_timeout_us = redis->stall_timeout_us,

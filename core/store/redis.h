@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "metrics/metrics.h"
 #include "store/check.h"
+#include "store/identity.h"
 #include "store/poller.h"
 #include "store/store.h"
 
@@ -39,7 +40,8 @@ struct fs_redis_options {
     const _Atomic bool *is_cut;  /* NULL, or borrowed until destroy: set, no start or stop waits */
     fs_lookup *lookup;           /* NULL: fs_lookup_system; of servers that are named one by one */
     void *lookup_data;           /* borrowed until destroy */
-    struct fs_log *log;          /* borrowed until destroy */
+    struct fs_identity_options identity; /* of the data that is expected there */
+    struct fs_log *log;                  /* borrowed until destroy */
 };
 
 /* Starts private servers or takes the ones named, waits until each has loaded its data, and checks
@@ -69,6 +71,14 @@ bool fs_redis_is_cluster(const struct fs_redis *redis);
  * them; else of the weakest node: "memory", "aof-everysec",
  * "aof-always".  As it was at start.  [any] */
 const char *fs_redis_durability(const struct fs_redis *redis);
+
+/* The manifests of the servers, and what was last found of them; count 0: none.  Borrowed.  [any] */
+struct fs_data_identity *fs_redis_identity(struct fs_redis *redis);
+
+/* The id of the sale data, and the manifest that the server of a key must have; empty: none, in a
+ * cluster the second always.  Borrowed.  [any] */
+struct fs_text fs_redis_data_id(const struct fs_redis *redis);
+struct fs_text fs_redis_manifest(const struct fs_redis *redis, struct fs_text key);
 
 /* Process of a private server; 0: none, or not ours.  [any] */
 int fs_redis_private_pid(struct fs_redis *redis, unsigned index);

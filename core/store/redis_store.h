@@ -36,6 +36,7 @@ struct fs_redis_store_options {
     struct fs_poller *poller;           /* borrowed until destroy */
     struct fs_metrics *metrics;         /* borrowed until destroy */
     struct fs_log *log;                 /* borrowed until destroy */
+    struct fs_data_identity *identity;  /* borrowed until destroy; NULL: not compared */
     uint64_t command_timeout_us;
     uint64_t connect_timeout_us;
     uint64_t stall_timeout_us;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "store/redis.h"
 
 _Static_assert(sizeof(struct fs_link) <= sizeof(((struct fs_call *)0)->reserved),
                "a link fits into the reserved words of a call");
@@ -70,6 +71,20 @@ static unsigned host_store_count(const struct fs_host *host)
 static bool host_store_is_cluster(const struct fs_host *host)
 {
     return strategy_host_of(host)->is_cluster;
+}
+
+static struct fs_text host_data_id(const struct fs_host *host)
+{
+    const struct fs_redis *redis = strategy_host_of(host)->redis;
+
+    return redis ? fs_redis_data_id(redis) : (struct fs_text){"", 0};
+}
+
+static struct fs_text host_manifest(const struct fs_host *host, struct fs_text key)
+{
+    const struct fs_redis *redis = strategy_host_of(host)->redis;
+
+    return redis ? fs_redis_manifest(redis, key) : (struct fs_text){"", 0};
 }
 
 static void answer_not_sent_later(struct fs_loop *loop, struct fs_call *call)
@@ -160,7 +175,9 @@ void fs_strategy_host_init(struct fs_strategy_host *host, struct fs_log *log, un
                  .lock_event = host_lock_event,
                  .batch = host_batch,
                  .store_is_cluster = host_store_is_cluster,
-                 .transfer_event = host_transfer_event},
+                 .transfer_event = host_transfer_event,
+                 .data_id = host_data_id,
+                 .manifest = host_manifest},
         .log = log,
         .store_count = store_count,
     };

@@ -20,13 +20,16 @@
 #include "strategy/repeats.h"
 #include "strategy/timers.h"
 
+struct fs_redis;
+
 /* One server's host.  host is the first member, so that a function that is given the table finds
  * its server.  complete() and tell_*() are filled in by fs_ops_offer(). */
 struct fs_strategy_host {
     struct fs_host host;
     struct fs_log *log; /* borrowed, as long as the server */
     unsigned store_count;
-    bool is_cluster; /* false after init */
+    bool is_cluster;              /* false after init */
+    const struct fs_redis *redis; /* NULL after init; borrowed: knows the manifests */
 
     _Atomic uint64_t sales_frozen; /* as the strategy said last */
     struct fs_repeats repeats;     /* of its log lines */

@@ -108,7 +108,9 @@ static bool read_sale(struct fs_ledger_ask *state, const struct fs_reply *reply,
     bool is_sale =
         reply->kind == FS_REPLY_LIST && fs_ledger_read_sale(reply->items, reply->item_count, sale);
 
-    if (reply->kind == FS_REPLY_NIL)
+    if (reply->kind == FS_REPLY_LIST && reply->item_count == 0)
+        fs_ledger_note_lost(state->worker->ledger, state->product);
+    if (reply->kind == FS_REPLY_NIL || (reply->kind == FS_REPLY_LIST && reply->item_count == 0))
         fs_ledger_ask_missing(state);
     else if (!is_sale)
         fs_ledger_ask_fail(state, reply);
@@ -224,8 +226,8 @@ static void look_for_sale(struct fs_ledger_ask *state)
     fs_ledger_keys_init(&keys, worker->ledger->prefix, state->product);
     state->trips++;
     state->call.done = look_for_sale_done;
-    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_show, state->deadline_us, 1,
-                                 1, keys.list);
+    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_show, state->deadline_us, 4,
+                                 4, keys.list);
 }
 
 static void lookup_done(struct fs_call *call, const struct fs_reply *reply)
@@ -288,7 +290,7 @@ void fs_ledger_count(void *data, struct fs_op *op, void *state_data, struct fs_t
     state->product = product;
     fs_ledger_keys_init(&keys, worker->ledger->prefix, product);
     state->call.done = count_done;
-    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_show, 0, 1, 1, keys.list);
+    worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_show, 0, 4, 4, keys.list);
 }
 
 /* The probe: whether a purchase could be decided now.  Then one sale that this process sold from is

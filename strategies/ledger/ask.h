@@ -33,15 +33,24 @@ void fs_ledger_probe(void *worker, struct fs_op *op, void *state);
 struct fs_ledger_change_args {
     struct fs_ledger_keys keys;
     char claims[FS_LEDGER_KEY_LEN_MAX];
+    char manifest[FS_LEDGER_KEY_LEN_MAX];
+    char epochs[2 * FS_LEDGER_NUMBER_SIZE];
     char numbers[10][FS_LEDGER_NUMBER_SIZE];
-    struct fs_text argv[24];
+    struct fs_text argv[28];
     size_t key_count;
     size_t argc;
 };
 
-/* name: of the product in the store.  epoch: the highest that this process was answered. */
+/* Logs that the sale, or its store, belongs to other sale data. */
+void fs_ledger_change_is_foreign(const struct fs_ledger_ask *state);
+
+/* name: of the product in the store.  epoch: the highest that this process was answered.  data: the mark
+ * of the caller's sales. */
 void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name, uint64_t epoch,
-                            struct fs_ledger_change_args *args);
+                            struct fs_text data, struct fs_ledger_change_args *args);
+
+/* The manifest that the store of these keys must have, so that a sale may be made on it; empty: any. */
+struct fs_text fs_ledger_manifest_of(const struct fs_host *host, const struct fs_ledger_keys *keys);
 
 /* What is to be said of a change whose script was not answered by its answer, logged where the store said
  * something else.  0: nothing yet, it is asked for again a little later. */

@@ -54,8 +54,11 @@ static size_t put_head(const struct fs_ledger_product *product, const struct fs_
     size_t argc = 0;
 
     argv[argc++] = fs_ledger_number(numbers[0], (int64_t)product->seen_epoch);
-    argv[argc++] = fs_ledger_numbers(worker->seen, (int64_t)product->witness_sequence,
-                                     (int64_t)product->changed_sequence);
+    argv[argc++] =
+        fs_ledger_append(worker->seen,
+                         fs_ledger_numbers(worker->seen, (int64_t)product->witness_sequence,
+                                           (int64_t)product->changed_sequence),
+                         product->data);
     argv[argc++] = (struct fs_text){product->witness, product->witness_len};
     argv[argc++] = ledger->has_claims ? product->name : FS_LEDGER_TEXT("");
     argv[argc++] = fs_ledger_number(numbers[1], ledger->log_max);
@@ -155,13 +158,16 @@ static void tell_frozen(struct fs_ledger_product *product)
     if (product->is_frozen)
         return;
     host->log(host, FS_LOG_ERROR,
-              "%s: the sale of %.*s is frozen: the store has lost what it acknowledged, or a "
-              "script on it failed; the last order acknowledged here is '%.*s', sequence %" PRIu64
-              " of epoch %" PRIu64 "; audit it, then reset it to sell again",
+              "%s: the sale of %.*s is frozen: the store has lost what it acknowledged, or "
+              "belongs to other sale data, or a script failed; the last order acknowledged here is "
+              "'%.*s', sequence %" PRIu64 " of epoch %" PRIu64
+              "; audit it, then reset it to sell again",
               product->worker->ledger->name, (int)product->name.len, product->name.data,
               (int)product->witness_len, product->witness, product->witness_sequence,
               product->seen_epoch);
     product->is_frozen = true;
+    if (product->seen_epoch == 0)
+        fs_ledger_note_lost(product->worker->ledger, product->name);
     fs_ledger_note_frozen(product->worker->ledger, product->name, true);
 }
 

@@ -8,12 +8,28 @@
 #include <stddef.h>
 
 #include "batch.h"
+#include "host.h"
 #include "names.h"
 #include "record.h"
 #include "scripts.h"
 
 #define REPLAYED 100
 #define TOO_MANY_UNITS 302
+
+/* Splitmix64, public domain, by Sebastiano Vigna: of the time, so that no two processes, and no two
+ * changes, agree by more than chance. */
+static int64_t epochs_ahead(const struct fs_ledger_ask *state)
+{
+    uint64_t z;
+
+    if (state->worker->ledger->data_id.len == 0)
+        return 0;
+    z = state->worker->ledger->host->now_us() ^ (uint64_t)(uintptr_t)state;
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (int64_t)((z ^ z >> 31) % FS_LEDGER_EPOCH_AHEAD_MAX);
+}
 
 static void send_change(struct fs_ledger_ask *state);
 
@@ -42,6 +58,18 @@ enum fs_verdict fs_ledger_change_failed(struct fs_ledger_ask *state, const struc
     if (state->change.change.len == 0 || host->now_us() >= state->deadline_us)
         return FS_UNDETERMINED;
     return 0;
+}
+
+void fs_ledger_change_is_foreign(const struct fs_ledger_ask *state)
+{
+    const struct fs_host *host = state->worker->ledger->host;
+
+    host->log(
+        host, FS_LOG_ERROR,
+        "%s: a change of %.*s was refused: its store belongs to other sale data than this "
+        "server's; name the servers in the order in which they were first used, or look at them "
+        "with flashsale stock adopt",
+        state->worker->ledger->name, (int)state->product.len, state->product.data);
 }
 
 static void change_failed(struct fs_ledger_ask *state, const struct fs_reply *reply)
@@ -73,6 +101,9 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
                           "%s: a change of %.*s was refused: a sale can hold %lld units",
                           ledger->name, (int)state->product.len, state->product.data,
                           (long long)FS_LEDGER_UNITS_MAX);
+        fs_ledger_ask_end(state, FS_UNAVAILABLE);
+    } else if (code == FS_LEDGER_FOREIGN) {
+        fs_ledger_change_is_foreign(state);
         fs_ledger_ask_end(state, FS_UNAVAILABLE);
     } else if (code == FS_LEDGER_FROZEN) {
         if (reply->item_count == 1)
@@ -112,8 +143,14 @@ bool fs_ledger_change_is_stop(const struct fs_sale_change *change)
            change->units_per_order_max < 0 && change->opens_at_ms < 0 && change->closes_at_ms < 0;
 }
 
+struct fs_text fs_ledger_manifest_of(const struct fs_host *host, const struct fs_ledger_keys *keys)
+{
+    return FS_LEDGER_HOST_HAS(host, manifest) ? host->manifest(host, keys->list[FS_LEDGER_KEY_SALE])
+                                              : FS_LEDGER_TEXT("");
+}
+
 void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name, uint64_t epoch,
-                            struct fs_ledger_change_args *args)
+                            struct fs_text data, struct fs_ledger_change_args *args)
 {
     const struct fs_ledger *ledger = state->worker->ledger;
     const struct fs_sale_change *change = &state->change;
@@ -128,23 +165,30 @@ void fs_ledger_change_write(struct fs_ledger_ask *state, struct fs_text name, ui
         (int64_t)epoch,
     };
     struct fs_text *argv = args->argv;
+    struct fs_text manifest;
     size_t argc = 0;
 
     fs_ledger_keys_init(&args->keys, ledger->prefix, name);
+    manifest = fs_ledger_manifest_of(ledger->host, &args->keys);
     argv[argc++] = args->keys.list[FS_LEDGER_KEY_SALE];
     argv[argc++] = args->keys.list[FS_LEDGER_KEY_BUYERS];
     argv[argc++] = args->keys.list[FS_LEDGER_KEY_LOG];
     argv[argc++] = args->keys.list[FS_LEDGER_KEY_CHANGES];
     if (ledger->has_claims)
         argv[argc++] = fs_ledger_key_write(args->claims, ledger->prefix, "claims");
+    if (manifest.len > 0)
+        argv[argc++] = fs_ledger_key_write(args->manifest, ledger->prefix, "manifest");
     args->key_count = argc;
     argv[argc++] = kind_of(change->kind);
     argv[argc++] = change->change.data ? change->change : FS_LEDGER_TEXT("");
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < 7; i++)
         argv[argc++] = fs_ledger_number(args->numbers[i], values[i]);
+    argv[argc++] = fs_ledger_numbers(args->epochs, values[7], epochs_ahead(state));
     argv[argc++] = ledger->has_claims ? name : FS_LEDGER_TEXT("");
     argv[argc++] = fs_ledger_number(args->numbers[8], ledger->log_max);
     argv[argc++] = fs_ledger_number(args->numbers[9], FS_LEDGER_UNITS_MAX);
+    argv[argc++] = data;
+    argv[argc++] = manifest;
     args->argc = argc;
 }
 
@@ -158,7 +202,8 @@ static void send_change(struct fs_ledger_ask *state)
         return;
     }
     fs_ledger_change_write(state, state->product,
-                           fs_ledger_note_epoch(worker->ledger, state->product, 0), &args);
+                           fs_ledger_note_epoch(worker->ledger, state->product, 0),
+                           worker->ledger->data_id, &args);
     state->trips++;
     state->call.done = change_done;
     worker->ledger->host->script(worker->loop, &state->call, &fs_ledger_change, state->deadline_us,

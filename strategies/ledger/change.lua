@@ -5,26 +5,32 @@
 --       3 log      stream: each change is an entry, field "#change"
 --       4 changes  hash: name of a change -> what it asked for
 --       5 claims   hash: "#" and name of a change -> product; only where ARGV 11 names the product
+--       last: manifest of the store, only where ARGV 15 is not ""
 -- ARGV  1 kind        "create", "reset" or "update"
 --       2 name        of the change; "": not remembered
 --       3 units_reset of the new epoch; -1: an update
 --       4 units_add   restock; below 0: takes out units that are left, or none (code 2)
 --       5 per_buyer   6 per_order   7 opens   8 closes   9 state: "-1" leaves it as it is
 --       10 epoch      the highest that the caller's process was ever answered; 0: none.  A sale that
---                     is not there, or in an earlier epoch, was then lost by the store
+--                     is not there, or in an earlier epoch, was then lost by the store.  Behind "|": by
+--                     how much more than one, at random, a new epoch is above all that are known where
+--                     something was lost, and with it perhaps later epochs
 --       11 product    "": all products do not live on one node
 --       12 log_max    see decide.lua
 --       13 units_max  that may ever be in one epoch
+--       14 data       the mark of the caller's sales, see decide.lua
+--       15 manifest   that the store must have, so that a sale may be made on it; see core/store/identity.h
 -- Returns  {code, then the fields of sale.lua and the time where there is a sale}
 --       code: enum fs_verdict, + 100 when this change was made before; 302: more than units_max;
 --       300: the sale is frozen or lost, and this neither resets it nor only pauses or closes it
+--       305: the sale, or the store, belongs to other sale data
 -- Cost  1 TIME, 4 to 6 reads, 2 to 6 writes
 --
 -- Every check comes before the first write.  A change takes a new fence, so that a holder of the
 -- lock of v2 who has read the sale before it does not write over it.
 
 local DONE, SOLD_OUT, UNKNOWN, EXISTS, KEY_REUSED, REPLAYED = 1, 2, 6, 7, 8, 100
-local FROZEN, TOO_MANY_UNITS = 300, 302
+local FROZEN, TOO_MANY_UNITS, FOREIGN = 300, 302, 305
 
 local kind, name, product = ARGV[1], ARGV[2], ARGV[11]
 local asked = table.concat(ARGV, '|', 3, 9)
@@ -52,9 +58,16 @@ end
 redis.call('XLEN', KEYS[3]) -- keys of another type are found here and not by the writes
 local named = redis.call('HLEN', KEYS[4])
 local old = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'initial', 'restocked', 'left', 'frozen',
-    'named')
-local known = tonumber(ARGV[10])
-if not old[1] and known > 0 and kind ~= 'reset' then
+    'named', 'data')
+local known, ahead = string.match(ARGV[10], '^(%d+)|?(%d*)$')
+known = tonumber(known)
+local data = ARGV[14] or ''
+if old[8] and data ~= '' and old[8] ~= data then
+    return {FOREIGN}
+end
+-- Each sale has a log from its beginning on: it is lost, and was not never made, where that is left.
+local is_lost = not old[1] and (known > 0 or redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[4]) > 0)
+if is_lost and kind ~= 'reset' then
     return {FROZEN}
 elseif kind == 'update' and not old[1] then
     return {UNKNOWN}
@@ -70,6 +83,19 @@ if kind == 'update' and (old[6] or is_forgetful or tonumber(old[1]) < known) the
     end
     if other then
         return answer(FROZEN)
+    end
+end
+
+-- The first sale on a store takes the mark of the unused away from its manifest.
+local used = kind ~= 'update' and (ARGV[15] or '') ~= '' and ARGV[15]
+if used then
+    local found = redis.call('GET', KEYS[#KEYS])
+    if found == used then
+        used = false
+    elseif found == false and kind ~= 'reset' then
+        return {FROZEN}
+    elseif found ~= false and found ~= used .. ' (unused)' then
+        return {FOREIGN}
     end
 end
 
@@ -103,12 +129,16 @@ else
     if tonumber(ARGV[3]) > tonumber(ARGV[13]) then
         return {TOO_MANY_UNITS}
     end
-    put('epoch', math.max(epoch, known) + 1)
+    local in_doubt = is_lost or old[6] or epoch < known
+    put('epoch', math.max(epoch, known) + 1 + (in_doubt and tonumber(ahead) or 0))
     put('initial', ARGV[3])
     put('restocked', '0')
     put('left', ARGV[3])
     put('sold', '0')
     put('buyers', '0')
+    if data ~= '' then
+        put('data', data)
+    end
 end
 
 if name ~= '' then
@@ -120,8 +150,14 @@ end
 if kind ~= 'update' then
     need('UNLINK', KEYS[2], 'HDEL', KEYS[1])
 end
+if used then
+    need('SET', KEYS[#KEYS])
+end
 will_write('HLEN', KEYS[4], 'HSET', KEYS[1], 'HINCRBY', KEYS[1], 'XADD', KEYS[3], 'HMGET', KEYS[1], 'TIME', '')
 
+if used then
+    redis.call('SET', KEYS[#KEYS], used)
+end
 if kind ~= 'update' then
     redis.call('UNLINK', KEYS[2])
     redis.call('HDEL', KEYS[1], 'frozen')

@@ -1,7 +1,7 @@
 -- decide.lua: decides a batch of purchases and cancels of one sale, in the order of arrival.
 --
 -- KEYS  1 sale     hash: epoch seq initial restocked left sold state frozen per_buyer per_order
---                  opens closes fence; buyers, named: how many fields the indexes buyers and
+--                  opens closes fence data; buyers, named: how many fields the indexes buyers and
 --                  changes have, so that a sale whose index was removed freezes
 --       2 orders   hash: order name -> record
 --       3 buyers   hash: buyer -> units had in this epoch
@@ -9,7 +9,9 @@
 --       5 claims   hash: order name -> product; only where ARGV 4 names the product
 -- ARGV  1 epoch    the highest the caller was ever answered; 0: none
 --       2 seq      of the last sale or cancel in that epoch that the caller told anybody; 0: none.
---                  "seq|change": and of the last change, which a store has that has come so far
+--                  "seq|change": and of the last change, which a store has that has come so far.
+--                  "seq|change|data": and whose sale it is, for v4 also in which layout: a sale with
+--                  another mark in its field data is not the caller's, and decides nothing
 --       3 order    sold or cancelled by it, the witness: a store that does not have it has lost it
 --       4 product  its name, for the claims; "": all products do not live on one node
 --       5 log_max  entries that the log keeps, about; 0: all
@@ -96,9 +98,9 @@ local function refuse_all(epoch, code)
 end
 
 local sale = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'left', 'sold', 'state', 'frozen',
-    'per_buyer', 'per_order', 'opens', 'closes', 'moves', 'buyers')
+    'per_buyer', 'per_order', 'opens', 'closes', 'moves', 'buyers', 'data')
 local seen_epoch = int(ARGV[1])
-local seen_seq, changed_seq = string.match(ARGV[2], '^(%d+)|?(%d*)$')
+local seen_seq, changed_seq, data = string.match(ARGV[2], '^(%d+)|?(%d*)|?(.*)$')
 
 local function need_to_decide()
     need('HSET', KEYS[2], 'HSET', KEYS[3], 'HLEN', KEYS[3], 'XADD', KEYS[4], 'HSET', KEYS[1])
@@ -119,8 +121,13 @@ elseif dry then
     redis.call('SETRANGE', KEYS[1], 0, '')
 end
 if not sale[1] then
-    -- A sale that was sold from and is gone means that the store forgot it: never "unknown".
-    return refuse_all(0, (seen_epoch > 0 or redis.call('EXISTS', KEYS[2]) > 0) and 'F' or 'U')
+    -- A sale that was sold from and is gone means that the store forgot it: never "unknown".  Each sale
+    -- has a log from its beginning on, so that a caller who never knew it sees the loss, too.
+    local is_lost = seen_epoch > 0 or redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[4]) > 0
+    return refuse_all(0, is_lost and 'F' or 'U')
+end
+if sale[13] and data ~= '' and sale[13] ~= data then
+    return {0, -1, 0, -1, string.rep('F', (argc - FIRST + 1) / STRIDE)} -- another's: the caller's is elsewhere
 end
 local epoch, seq, left, sold = int(sale[1]), int(sale[2]), int(sale[3]), int(sale[4])
 if sale[6] and string.find(sale[6], '^%a+|') then

@@ -10,6 +10,7 @@ struct fs_ledger_op;
 enum {
     FS_LEDGER_REPLAYED = 100, /* added to FS_DONE */
     FS_LEDGER_STATE = 200,    /* added to enum fs_sale_state */
+    FS_LEDGER_FOREIGN = 305,  /* of a change: the sale or its store is of other sale data */
     FS_LEDGER_FROZEN = 300,
     FS_LEDGER_LATE = 301
 };

@@ -164,6 +164,12 @@ bool fs_ledger_is_lost(struct fs_ledger *ledger, struct fs_text product)
     return entry != NULL;
 }
 
+void fs_ledger_note_lost(struct fs_ledger *ledger, struct fs_text product)
+{
+    fs_ledger_note_epoch(ledger, product, 1); /* some epoch: which is not known */
+    fs_ledger_is_lost(ledger, product);
+}
+
 size_t fs_ledger_known_sales(struct fs_ledger *ledger, char *chars, struct fs_text *names,
                              size_t max)
 {

@@ -55,6 +55,8 @@ int fs_ledger_init(struct fs_ledger *ledger, const struct fs_host *host, const c
     }
     memcpy(ledger->prefix_chars, prefix, prefix_len);
     ledger->prefix = (struct fs_text){ledger->prefix_chars, prefix_len};
+    if (FS_LEDGER_HOST_HAS(host, data_id))
+        ledger->data_id = host->data_id(host);
     ledger->epochs = calloc(FS_LEDGER_EPOCHS_MAX, sizeof(*ledger->epochs));
     if (!ledger->epochs)
         return -ENOMEM;
@@ -147,6 +149,7 @@ struct fs_ledger_product *fs_ledger_product_take(struct fs_ledger_worker *worker
     memcpy(product->name_chars, name.data, name.len);
     product->name = (struct fs_text){product->name_chars, name.len};
     product->told_name = product->name;
+    product->data = worker->ledger->data_id;
     product->worker = worker;
     fs_ledger_keys_init(&product->keys, worker->ledger->prefix, product->name);
     product->seen_epoch = fs_ledger_note_epoch(worker->ledger, product->name, 0);

@@ -38,6 +38,7 @@ struct fs_ledger {
     const char *name;           /* of the strategy, for log lines */
     struct fs_text prefix;      /* into prefix_chars */
     char prefix_chars[FS_LEDGER_PREFIX_LEN_MAX];
+    struct fs_text data_id; /* of the sale data; empty: none */
     bool has_claims;
     uint32_t batch_max;
     uint32_t batches_max; /* of a product on their way from one worker */
@@ -103,7 +104,7 @@ struct fs_ledger_worker {
     struct fs_text *argv;                 /* room for one batch */
     struct fs_ledger_decision *decisions; /* on one batch */
     char (*numbers)[FS_LEDGER_NUMBER_SIZE];
-    char seen[2 * FS_LEDGER_NUMBER_SIZE]; /* of one batch, as deadline */
+    char seen[FS_LEDGER_SEEN_SIZE]; /* of one batch, as deadline */
     char deadline[2 * FS_LEDGER_NUMBER_SIZE];
 
     /* changing [loop] */
@@ -126,9 +127,11 @@ struct fs_ledger_product {
 
     /* of a strategy whose products are parts of a sale; set after take */
     struct fs_text told_name; /* what clients call it; borrowed while the product is there */
-    bool is_part;             /* units left here are not the sale's: told with a purchase alone,
-                                 which is given what is left elsewhere */
-    bool is_kept;             /* not let go of */
+    struct fs_text data;      /* the mark of the caller's sales; into data_chars, or the ledger's */
+    char data_chars[FS_LEDGER_DATA_LEN_MAX];
+    bool is_part; /* units left here are not the sale's: told with a purchase alone,
+                     which is given what is left elsewhere */
+    bool is_kept; /* not let go of */
 
     /* changing [loop] */
     struct fs_ledger_product *next_in_bucket;
@@ -208,6 +211,10 @@ size_t fs_ledger_next_known(struct fs_ledger *ledger, size_t *next, struct fs_le
 /* The same of one product.  [any] */
 bool fs_ledger_get_witness(struct fs_ledger *ledger, struct fs_text product,
                            struct fs_ledger_epoch *known);
+
+/* Takes note that a sale that this process never knew has left other keys behind: the store has lost it.
+ * [any] */
+void fs_ledger_note_lost(struct fs_ledger *ledger, struct fs_text product);
 
 /* Logs, once in an epoch, that the store went back behind what was acknowledged of the sale.  [any] */
 void fs_ledger_tell_behind(struct fs_ledger *ledger, struct fs_text product);

@@ -7,6 +7,12 @@
 #define FS_LEDGER_NAME_LEN_MAX (FS_PRODUCT_LEN_MAX + 20u) /* a product, or a shard of one */
 #define FS_LEDGER_KEY_LEN_MAX (FS_LEDGER_PREFIX_LEN_MAX + FS_LEDGER_NAME_LEN_MAX + 16u)
 
+/* Whose a sale is: the id of the sale data; and of a shard, layout and number of shards. */
+#define FS_LEDGER_DATA_LEN_MAX 64u
+#define FS_LEDGER_SEEN_SIZE (2 * FS_LEDGER_NUMBER_SIZE + FS_LEDGER_DATA_LEN_MAX + 2)
+#define FS_LEDGER_EPOCH_AHEAD_MAX \
+    1000000u /* by so much, at random, a new epoch is above all known */
+
 /* Ops in one script.  Lua's unpack() gives up at 8,000 values, and the order stream takes two a
  * sale: 1,024 ops are a quarter of that. */
 #define FS_LEDGER_BATCH_MAX 1024u

@@ -73,7 +73,7 @@ static void read_next(struct slot *slot)
     slot->call.done = row_done;
     list->pending++;
     list->ask->trips++;
-    worker->ledger->host->script(worker->loop, &slot->call, &fs_ledger_show, 0, 1, 1, keys.list);
+    worker->ledger->host->script(worker->loop, &slot->call, &fs_ledger_show, 0, 4, 4, keys.list);
 }
 
 static void row_done(struct fs_call *call, const struct fs_reply *reply)
@@ -85,6 +85,8 @@ static void row_done(struct fs_call *call, const struct fs_reply *reply)
     if (reply->kind == FS_REPLY_LIST)
         slot->row->is_there =
             fs_ledger_read_sale(reply->items, reply->item_count, &slot->row->sale);
+    if (reply->kind == FS_REPLY_LIST && reply->item_count == 0)
+        fs_ledger_note_lost(list->ask->worker->ledger, list->names->list[slot->row - list->rows]);
     if (reply->kind != FS_REPLY_NIL && !slot->row->is_there)
         list->has_failed = true;
     if (!list->has_failed && list->next < list->names->count)

@@ -30,6 +30,17 @@ struct fs_text fs_ledger_numbers(char chars[2 * FS_LEDGER_NUMBER_SIZE], int64_t 
     return (struct fs_text){chars, len + text.len};
 }
 
+struct fs_text fs_ledger_append(char *chars, struct fs_text text, struct fs_text more)
+{
+    if (more.len == 0)
+        return text;
+    if (text.len > 0)
+        memmove(chars, text.data, text.len);
+    chars[text.len] = '|';
+    memcpy(chars + text.len + 1, more.data, more.len);
+    return (struct fs_text){chars, text.len + 1 + more.len};
+}
+
 bool fs_ledger_read_number(struct fs_text text, int64_t *value)
 {
     bool is_negative = text.len > 0 && text.data[0] == '-';

@@ -18,6 +18,9 @@ struct fs_text fs_ledger_number(char chars[FS_LEDGER_NUMBER_SIZE], int64_t value
 struct fs_text fs_ledger_numbers(char chars[2 * FS_LEDGER_NUMBER_SIZE], int64_t first,
                                  int64_t second);
 
+/* Writes text, which may lie in chars, and behind it "|more" where more is not empty.  chars has room. */
+struct fs_text fs_ledger_append(char *chars, struct fs_text text, struct fs_text more);
+
 /* The whole text as a decimal number.  False: it is none, or too large; *value is untouched. */
 bool fs_ledger_read_number(struct fs_text text, int64_t *value);
 

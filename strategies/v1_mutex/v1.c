@@ -187,6 +187,7 @@ static const char *durability(void *strategy)
 static const struct fs_strategy v1_strategy = {
     FS_STRATEGY_HEAD,
     .name = "v1",
+    .data_family = "journal",
     .summary = "one mutex in this process, durable by a journal with group commit",
     .flags = FS_STRATEGY_PROCESS_LOCAL | FS_STRATEGY_SAYS_ASKED,
     .state_size = sizeof(struct fs_v1_pending),

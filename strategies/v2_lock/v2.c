@@ -69,6 +69,7 @@ static int attach(void *strategy, struct fs_loop *loop, void **out)
 static const struct fs_strategy v2_strategy = {
     FS_STRATEGY_HEAD,
     .name = "v2",
+    .data_family = "ledger",
     .summary = "a lock in Redis with an owner, a lease and a fence; the write is guarded by them",
     .flags = FS_STRATEGY_USES_STORE | FS_STRATEGY_SAYS_ASKED,
     .open = open_v2,

@@ -56,6 +56,7 @@ static int attach(void *strategy, struct fs_loop *loop, void **worker)
 static const struct fs_strategy v3_strategy = {
     FS_STRATEGY_HEAD,
     .name = "v3",
+    .data_family = "ledger",
     .summary = "one Lua script in Redis decides each turn's purchases of a product as a batch",
     .flags = FS_STRATEGY_USES_STORE | FS_STRATEGY_SAYS_ASKED,
     .open = open_v3,

@@ -52,6 +52,7 @@ static void send_step(struct step *step, const struct fs_v4_read *read, unsigned
 {
     struct fs_v4_sale *sale = read->sale;
     unsigned count = fs_v4_sale_shard_count(sale);
+    size_t key_count;
     const struct fs_ledger_product *product = sale->shards[shard].product;
     const struct fs_v4_view *truth = &read->views[0];
     const struct fs_sale_info *info = &truth->sale.info;
@@ -66,15 +67,26 @@ static void send_step(struct step *step, const struct fs_v4_read *read, unsigned
         truth->state,
         (int64_t)count,
     };
+    const struct fs_ledger *ledger = sale->worker->ledger.ledger;
+    struct fs_text manifest = fs_ledger_manifest_of(ledger->host, &product->keys);
     char numbers[9][FS_LEDGER_NUMBER_SIZE];
-    struct fs_text argv[11] = {product->keys.list[FS_LEDGER_KEY_SALE],
+    char manifest_key[FS_LEDGER_KEY_LEN_MAX];
+    struct fs_text argv[15] = {product->keys.list[FS_LEDGER_KEY_SALE],
                                product->keys.list[FS_LEDGER_KEY_BUYERS]};
+    size_t argc = 2;
 
+    if (manifest.len > 0)
+        argv[argc++] = fs_ledger_key_write(manifest_key, ledger->prefix, "manifest");
+    key_count = argc;
     for (unsigned i = 0; i < 9; i++)
-        argv[2 + i] = fs_ledger_number(numbers[i], values[i]);
+        argv[argc++] = fs_ledger_number(numbers[i], values[i]);
+    argv[argc++] = product->data;
+    argv[argc++] = manifest;
+    argv[argc++] = read->is_reset ? FS_LEDGER_TEXT("1") : FS_LEDGER_TEXT("0");
     step->call.done = on_step;
     fs_v4_host(sale->worker)
-        ->script(sale->worker->ledger.loop, &step->call, &fs_v4_adopt, deadline_us, 2, 11, argv);
+        ->script(sale->worker->ledger.loop, &step->call, &fs_v4_adopt, deadline_us, key_count, argc,
+                 argv);
 }
 
 unsigned fs_v4_adopt_begin(const struct fs_v4_read *read, uint64_t deadline_us,

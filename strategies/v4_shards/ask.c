@@ -222,16 +222,17 @@ static void look(struct fs_v4_ask *state)
     struct fs_ledger_product *home = fs_v4_sale_home(state->sale, state->ask.buyer);
     const struct fs_ledger_worker *worker = state->ask.worker;
     char numbers[2][FS_LEDGER_NUMBER_SIZE];
-    struct fs_text argv[6] = {home->keys.list[FS_LEDGER_KEY_SALE],
+    struct fs_text argv[7] = {home->keys.list[FS_LEDGER_KEY_SALE],
                               home->keys.list[FS_LEDGER_KEY_ORDERS], state->ask.order};
 
     fs_v4_decide_witness(home, home->seen_epoch, numbers[1], &argv[4]);
     argv[3] = fs_ledger_number(numbers[0], (int64_t)home->seen_epoch);
+    argv[6] = home->data;
     state->ask.trips++;
     state->epoch_known = home->seen_epoch;
     state->ask.call.done = lookup_done;
     worker->ledger->host->script(worker->loop, &state->ask.call, &fs_v4_find,
-                                 state->ask.deadline_us, 2, 6, argv);
+                                 state->ask.deadline_us, 2, 7, argv);
 }
 
 void fs_v4_lookup(void *worker, struct fs_op *op, void *state_data, const struct fs_order_ref *ref)

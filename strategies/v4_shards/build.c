@@ -45,12 +45,16 @@ static void begin_shard(struct fs_v4_reshard *reshard)
     };
     size_t field_count = sizeof(fields) / sizeof(fields[0]) - (shard == 0 ? 0 : 1);
     struct fs_ledger_keys keys;
+    char mark[FS_LEDGER_SEEN_SIZE];
+    char data[FS_LEDGER_DATA_LEN_MAX];
     char numbers[1 + sizeof(fields) / sizeof(fields[0])][FS_LEDGER_NUMBER_SIZE];
-    struct fs_text rest[2 + 2 * sizeof(fields) / sizeof(fields[0])];
+    struct fs_text rest[4 + 2 * sizeof(fields) / sizeof(fields[0])];
     size_t argc = 0;
 
     rest[argc++] = FS_LEDGER_TEXT("begin");
-    rest[argc++] = fs_ledger_number(numbers[0], (int64_t)reshard->number);
+    rest[argc++] = fs_v4_move_mark(reshard, mark);
+    rest[argc++] = FS_LEDGER_TEXT("data");
+    rest[argc++] = fs_v4_data_write(data, fs_v4_of(reshard->sale->worker), reshard->number, count);
     for (size_t i = 0; i < field_count; i++) {
         rest[argc++] = fields[i].name;
         rest[argc++] = fs_ledger_number(numbers[1 + i], fields[i].value);
@@ -93,9 +97,8 @@ static void on_ended(struct fs_call *call, const struct fs_reply *reply)
 static void end_shard(struct fs_v4_reshard *reshard)
 {
     struct fs_ledger_keys keys;
-    char number[FS_LEDGER_NUMBER_SIZE];
-    const struct fs_text rest[] = {FS_LEDGER_TEXT("end"),
-                                   fs_ledger_number(number, (int64_t)reshard->number)};
+    char mark[FS_LEDGER_SEEN_SIZE];
+    const struct fs_text rest[] = {FS_LEDGER_TEXT("end"), fs_v4_move_mark(reshard, mark)};
 
     fs_v4_move_keys(reshard, reshard->number, reshard->shard, reshard->shard_count, &keys);
     fs_v4_move_ask_shard(reshard, &fs_v4_build, &keys, 2, rest, on_ended);

@@ -1,11 +1,11 @@
 -- build.lua: makes a shard that others are moved to.
 --
 -- KEYS     1 sale   2 orders   3 buyers   4 changes
--- ARGV     1 verb   2 number of the move
+-- ARGV     1 verb   2 number of the move, "|" and data: whose shards they are
 --            begin  then fields and values of the sale: makes it, where nothing is there
 --            end    nothing is copied to it any more
 -- Returns  {1, units sold by the orders, orders, buyers, changes} when it did, else {0, 0, 0, 0, 0}
--- Fields   frozen of the sale is "building|number" in between
+-- Fields   frozen of the sale is "building|number|data" in between
 -- Cost     1 to 5 reads, 1 write
 
 local building = 'building|' .. ARGV[2]

@@ -65,6 +65,7 @@ static void on_settle(struct fs_v4_read *read)
     const struct fs_host *host = state->ask.worker->ledger->host;
     bool is_settled = read->is_whole && read->views[0].is_there;
 
+    read->is_reset = state->ask.change.kind == FS_CHANGE_RESET;
     if (is_settled &&
         fs_v4_adopt_begin(read, state->ask.deadline_us, on_settle_adopted, state) > 0) {
         fs_v4_read_end(read);
@@ -97,8 +98,9 @@ static void change_failed(struct fs_v4_ask *state, const struct fs_reply *reply)
 /* The shard is marked; or it is not there, and may be elsewhere. */
 static bool needs_place(const struct fs_v4_ask *state, int64_t code)
 {
-    return code == MOVED || ((code == FS_UNKNOWN || code == FS_LEDGER_FROZEN) &&
-                             state->sale->has_layout && !state->is_confirmed);
+    return code == MOVED ||
+           ((code == FS_LEDGER_FOREIGN || code == FS_UNKNOWN || code == FS_LEDGER_FROZEN) &&
+            state->sale->has_layout && !state->is_confirmed);
 }
 
 static void change_done(struct fs_call *call, const struct fs_reply *reply)
@@ -118,6 +120,9 @@ static void change_done(struct fs_call *call, const struct fs_reply *reply)
         state->sale->is_checked = false;
         state->sale->is_suspect = true;
         find_place(state);
+    } else if (code == FS_LEDGER_FOREIGN) {
+        fs_ledger_change_is_foreign(&state->ask);
+        fs_v4_ask_end(state, FS_UNAVAILABLE);
     } else if (code == TOO_MANY_UNITS || code == OTHER_SHARDS) {
         ledger->host->log(
             ledger->host, FS_LOG_ERROR, "v4: a change of %.*s was refused: %s",
@@ -161,7 +166,7 @@ static void send_change(struct fs_v4_ask *state)
         return;
     }
     fs_ledger_change_write(&state->ask, state->sale->shards[0].product->name,
-                           epoch_known(state->sale), &args);
+                           epoch_known(state->sale), state->sale->shards[0].product->data, &args);
     args.argv[args.argc++] =
         fs_ledger_number(numbers[0], units < 0 ? 0 : fs_v4_deal(units, 0, count));
     args.argv[args.argc++] = fs_ledger_number(numbers[1], count);

@@ -2,7 +2,7 @@
 -- sale; adopt.lua brings it to the others.
 --
 -- KEYS, ARGV, returns  as change.lua, units_reset being those of all shards
--- ARGV     14 units of a new epoch that are dealt to shard 0   15 shards
+-- ARGV     16 units of a new epoch that are dealt to shard 0   17 shards
 -- Returns  {303} when the sale has another number of shards; {304} when it is being moved, or was
 -- Cost     2 reads and 1 write more
 
@@ -10,7 +10,7 @@ if string.match(redis.call('HGET', KEYS[1], 'frozen') or '', '^moved|') then
     return {304}
 end
 local shards = redis.call('HGET', KEYS[1], 'shards')
-if shards and shards ~= ARGV[15] then
+if shards and shards ~= ARGV[17] then
     return {303}
 end
 

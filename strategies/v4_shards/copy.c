@@ -97,15 +97,15 @@ static void send_copy(struct fs_v4_reshard *reshard, unsigned home, struct fs_te
     struct fs_v4_worker *worker = reshard->sale->worker;
     enum fs_ledger_key table = tables[reshard->table];
     struct fs_ledger_keys keys;
-    char numbers[2][FS_LEDGER_NUMBER_SIZE];
+    char number[FS_LEDGER_NUMBER_SIZE];
+    char mark[FS_LEDGER_SEEN_SIZE];
 
     fs_v4_move_keys(reshard, reshard->number, home, reshard->shard_count, &keys);
     argv[0] = keys.list[FS_LEDGER_KEY_SALE];
     argv[1] = keys.list[table];
-    argv[2] = fs_ledger_number(numbers[0], (int64_t)reshard->number);
-    argv[3] = table == FS_LEDGER_KEY_ORDERS
-                  ? fs_ledger_number(numbers[1], (int64_t)reshard->sum.epoch)
-                  : FS_LEDGER_TEXT("");
+    argv[2] = fs_v4_move_mark(reshard, mark);
+    argv[3] = table == FS_LEDGER_KEY_ORDERS ? fs_ledger_number(number, (int64_t)reshard->sum.epoch)
+                                            : FS_LEDGER_TEXT("");
     reshard->pending_count++;
     reshard->copies[home].reshard = reshard;
     reshard->copies[home].call.done = on_copied;

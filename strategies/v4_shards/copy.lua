@@ -1,7 +1,7 @@
 -- copy.lua: fields of a hash to the shard where they belong from now on.
 --
 -- KEYS     1 sale   2 orders, buyers or changes
--- ARGV     1 number of the move   2 epoch, with orders: the units sold in it are added up; else ""
+-- ARGV     1 number of the move, "|" and data: whose shards they are   2 epoch, with orders: the units sold in it are added up; else ""
 --          then fields and values
 -- Returns  1; 0: this shard is not being built by this move, nothing was written
 -- Cost     1 read, 1 write a field, 1 more.  Doing it twice changes nothing.

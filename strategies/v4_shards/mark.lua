@@ -2,16 +2,21 @@
 --
 -- KEYS     1 sale   2 orders   3 buyers   4 changes
 -- ARGV     1 verb, 2 number, then what it needs:
---            mark    epoch, fence, seq, order  for the move of this number: nothing changes the shard
+--            mark    epoch, fence, seq, order, data  for the move of this number: nothing changes the shard
 --                    from here on.  Only a closed shard with this epoch and version, frozen for no
 --                    other reason.  Without its witness, seq and order, see decide.lua, it freezes
---            unmark  any mark up to number is taken away
---            clear   seconds       removes the keys, but leaves the mark for so long; 0: for ever
+--            unmark  data          any mark up to number is taken away
+--            clear   seconds, data  removes the keys, but leaves the mark for so long; 0: for ever
+--          data: whose shard it is, see decide.lua; another one's is left alone
 -- Returns  {1, orders, buyers, changes} when it did, else {0, 0, 0, 0}; counts of a mark alone
 -- Fields   frozen of the sale is "moved|number"
--- Cost     1 to 5 reads, 1 to 3 writes
+-- Cost     2 to 6 reads, 1 to 3 writes
 
 local verb, number = ARGV[1], tonumber(ARGV[2])
+local own = redis.call('HGET', KEYS[1], 'data')
+if own and own ~= ARGV[#ARGV] then
+    return {0, 0, 0, 0}
+end
 if verb == 'clear' then
     will_write('UNLINK', KEYS[1], 'UNLINK', KEYS[2], 'UNLINK', KEYS[3], 'UNLINK', KEYS[4], 'HSET', KEYS[1],
         'EXPIRE', KEYS[1])

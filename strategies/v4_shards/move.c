@@ -25,6 +25,15 @@ void fs_v4_move_keys(const struct fs_v4_reshard *reshard, uint64_t layout, unsig
         fs_v4_tag_write(chars, sale->name, layout, shard, fs_v4_ranges(v4, shard_count)));
 }
 
+struct fs_text fs_v4_move_mark(const struct fs_v4_reshard *reshard, char chars[FS_LEDGER_SEEN_SIZE])
+{
+    char data[FS_LEDGER_DATA_LEN_MAX];
+
+    return fs_ledger_append(chars, fs_ledger_number(chars, (int64_t)reshard->number),
+                            fs_v4_data_write(data, fs_v4_of(reshard->sale->worker), reshard->number,
+                                             reshard->shard_count));
+}
+
 void fs_v4_move_tell(struct fs_v4_reshard *reshard, enum fs_v4_moved moved)
 {
     if (reshard->asker)

@@ -53,6 +53,10 @@ struct fs_v4_reshard *fs_v4_move_of(struct fs_call *call);
 void fs_v4_move_keys(const struct fs_v4_reshard *reshard, uint64_t layout, unsigned shard,
                      uint32_t shard_count, struct fs_ledger_keys *keys);
 
+/* The number of the move with whose shards it makes, as build.lua and copy.lua have it. */
+struct fs_text fs_v4_move_mark(const struct fs_v4_reshard *reshard,
+                               char chars[FS_LEDGER_SEEN_SIZE]);
+
 /* Asks place.lua for this move. */
 void fs_v4_move_ask_layout(struct fs_v4_reshard *reshard, struct fs_text verb, int64_t value,
                            void (*done)(struct fs_call *call, const struct fs_reply *reply));

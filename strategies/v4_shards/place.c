@@ -33,7 +33,7 @@ void fs_v4_layout_ask(struct fs_v4_worker *worker, struct fs_text name, struct f
 {
     struct fs_ledger_keys keys;
     char numbers[3][FS_LEDGER_NUMBER_SIZE];
-    struct fs_text argv[5];
+    struct fs_text argv[6];
 
     fs_ledger_keys_init(&keys, worker->ledger.ledger->prefix, name);
     argv[0] = keys.list[FS_LEDGER_KEY_LAYOUT];
@@ -41,7 +41,8 @@ void fs_v4_layout_ask(struct fs_v4_worker *worker, struct fs_text name, struct f
     argv[2] = fs_ledger_number(numbers[0], value);
     argv[3] = fs_ledger_number(numbers[1], second);
     argv[4] = fs_ledger_number(numbers[2], third);
-    fs_v4_host(worker)->script(worker->ledger.loop, call, &fs_v4_place, deadline_us, 1, 5, argv);
+    argv[5] = worker->ledger.ledger->data_id;
+    fs_v4_host(worker)->script(worker->ledger.loop, call, &fs_v4_place, deadline_us, 1, 6, argv);
 }
 
 bool fs_v4_layout_read(const struct fs_reply *reply, struct fs_v4_layout *layout)
@@ -106,13 +107,14 @@ static void unmark_all(struct place *place, uint64_t next)
             keys->list[FS_LEDGER_KEY_SALE],   keys->list[FS_LEDGER_KEY_ORDERS],
             keys->list[FS_LEDGER_KEY_BUYERS], keys->list[FS_LEDGER_KEY_CHANGES],
             FS_LEDGER_TEXT("unmark"),         fs_ledger_number(number, (int64_t)next),
+            sale->shards[k].product->data,
         };
 
         place->unmarks[k].place = place;
         place->unmarks[k].call.done = on_unmark;
         fs_v4_host(sale->worker)
             ->script(sale->worker->ledger.loop, &place->unmarks[k].call, &fs_v4_mark,
-                     place->deadline_us, 4, 6, argv);
+                     place->deadline_us, 4, 7, argv);
     }
 }
 

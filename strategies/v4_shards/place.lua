@@ -3,8 +3,8 @@
 -- KEYS     1 layout  hash: layout, the number in the names of the shards that count, and shards, how
 --                    many; next, the highest number ever given; while the shards are being moved
 --                    moving, the number of those to come, to, how many, and until, Unix ms; old:N,
---                    shards of a layout N whose keys are to be removed
--- ARGV     1 verb, 2 to 4 what it needs:
+--                    shards of a layout N whose keys are to be removed; data, whose sale it is
+-- ARGV     1 verb, 5 data: the id of the caller's sale data; 2 to 4 what the verb needs:
 --            read
 --            claim  shards, layout    of a sale to be made: where there is no layout yet, it is this one
 --            begin  layout, shards, lease_ms   to move from layout to so many shards
@@ -12,7 +12,8 @@
 --            void   number            gives it up
 --            flip   number            from now on its shards count
 --            drop   number            its keys are removed
--- Returns  {1 when the verb did what it says else 0, layout, shards (0: no sale was ever made), moving
+-- Returns  {-1, 0, 0, 0, 0, 0, 0} when the sale belongs to other sale data; else
+--          {1 when the verb did what it says else 0, layout, shards (0: no sale was ever made), moving
 --          (0: nobody moves), next, number and shards of one layout to be removed (0, 0: none)}
 -- Cost     1 TIME, 1 read, up to 3 writes
 --
@@ -25,6 +26,10 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local found, list = {}, redis.call('HGETALL', key)
 for i = 1, #list, 2 do
     found[list[i]] = list[i + 1]
+end
+
+if found.data and found.data ~= ARGV[5] then
+    return {-1, 0, 0, 0, 0, 0, 0}
 end
 
 local function int(name)
@@ -59,6 +64,9 @@ if verb == 'claim' then
     if not found.layout then
         -- One above 0 was lost, and with it which numbers had been given: those are passed over.
         set('layout', ARGV[3], 'shards', ARGV[2], 'next', ARGV[3] == '0' and 0 or ARGV[3] + 1000)
+        if ARGV[5] ~= '' then
+            set('data', ARGV[5])
+        end
     end
 elseif verb == 'begin' then
     if not found.layout or found.moving or found.layout ~= ARGV[2] then

@@ -22,8 +22,10 @@ local function remember(first, last)
 end
 
 local function credit()
-    local shard = redis.call('HMGET', KEYS[1], 'epoch', 'left', 'frozen', 'moves', 'seq', into)
-    if shard[1] ~= of_epoch or shard[3] then
+    local shard = redis.call('HMGET', KEYS[1], 'epoch', 'left', 'frozen', 'moves', 'seq', into,
+        'data')
+    local data = string.match(ARGV[2], '^%d+|%d*|(.*)$') or ''
+    if shard[1] ~= of_epoch or shard[3] or (shard[7] and shard[7] ~= data) then
         return 0, 0, 0, 0, 0
     end
     local left, moves, seq = tonumber(shard[2]), tonumber(shard[4]) or 0, tonumber(shard[5])

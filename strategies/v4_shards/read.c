@@ -193,7 +193,7 @@ struct fs_v4_read *fs_v4_read_begin(struct fs_v4_sale *sale, uint64_t deadline_u
     struct fs_v4_worker *worker = sale->worker;
     struct fs_v4_read *read = calloc(1, sizeof(*read) + count * sizeof(read->views[0]));
     char number[FS_LEDGER_NUMBER_SIZE];
-    struct fs_text argv[2] = {{0}};
+    struct fs_text argv[3] = {{0}};
 
     if (!read)
         return NULL;
@@ -212,11 +212,12 @@ struct fs_v4_read *fs_v4_read_begin(struct fs_v4_sale *sale, uint64_t deadline_u
     argv[1] = fs_ledger_number(number, count);
     for (unsigned k = 0; k < count; k++) {
         argv[0] = sale->shards[k].product->keys.list[FS_LEDGER_KEY_SALE];
+        argv[2] = sale->shards[k].product->data;
         read->views[k].read = read;
         read->views[k].epoch_known = sale->shards[k].product->seen_epoch;
         read->views[k].call.done = on_view;
         fs_v4_host(worker)->script(worker->ledger.loop, &read->views[k].call, &fs_v4_read,
-                                   deadline_us, 1, 2, argv);
+                                   deadline_us, 1, 3, argv);
     }
     return read;
 }

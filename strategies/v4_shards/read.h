@@ -50,6 +50,7 @@ struct fs_v4_read {
     uint64_t begin_us;
     uint64_t begin_number; /* the sale's read_number when this began */
     bool is_whole;         /* every shard answered */
+    bool is_reset;         /* the asker begins the epoch that is adopted */
     struct fs_v4_view views[];
 };
 

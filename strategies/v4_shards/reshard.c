@@ -69,13 +69,16 @@ static void clear_shard(struct fs_v4_reshard *reshard)
 {
     struct fs_ledger_keys keys;
     char numbers[2][FS_LEDGER_NUMBER_SIZE];
+    char data[FS_LEDGER_DATA_LEN_MAX];
     const struct fs_text rest[] = {
         FS_LEDGER_TEXT("clear"), fs_ledger_number(numbers[0], (int64_t)reshard->layout.next),
-        fs_ledger_number(numbers[1], reshard->shard == 0 ? 0 : MARK_STAYS_S)};
+        fs_ledger_number(numbers[1], reshard->shard == 0 ? 0 : MARK_STAYS_S),
+        fs_v4_data_write(data, fs_v4_of(reshard->sale->worker), reshard->layout.old,
+                         reshard->layout.old_shard_count)};
 
     fs_v4_move_keys(reshard, reshard->layout.old, reshard->shard, reshard->layout.old_shard_count,
                     &keys);
-    fs_v4_move_ask_shard(reshard, &fs_v4_mark, &keys, 3, rest, on_cleared);
+    fs_v4_move_ask_shard(reshard, &fs_v4_mark, &keys, 4, rest, on_cleared);
 }
 
 /* Flip */
@@ -177,13 +180,14 @@ static void mark_shard(struct fs_v4_reshard *reshard)
 {
     struct fs_ledger_product *product = reshard->sale->shards[reshard->shard].product;
     char numbers[4][FS_LEDGER_NUMBER_SIZE];
-    struct fs_text rest[6] = {FS_LEDGER_TEXT("mark"),
+    struct fs_text rest[7] = {FS_LEDGER_TEXT("mark"),
                               fs_ledger_number(numbers[0], (int64_t)reshard->number),
                               fs_ledger_number(numbers[1], (int64_t)reshard->sum.epoch),
                               fs_ledger_number(numbers[2], (int64_t)reshard->fence)};
     size_t argc = 4;
 
     argc += fs_v4_decide_witness(product, reshard->sum.epoch, numbers[3], &rest[argc]);
+    rest[argc++] = product->data;
     fs_v4_move_ask_shard(reshard, &fs_v4_mark, &product->keys, argc, rest, on_marked);
 }
 

@@ -34,6 +34,20 @@ struct fs_v4_sale *fs_v4_sale_of(const struct fs_ledger_product *product)
     return sale;
 }
 
+struct fs_text fs_v4_data_write(char chars[FS_LEDGER_DATA_LEN_MAX], const struct fs_v4 *v4,
+                                uint64_t layout, uint32_t shard_count)
+{
+    char number[FS_LEDGER_NUMBER_SIZE];
+    struct fs_text id = v4->ledger.data_id;
+
+    assert(id.len <= FS_LEDGER_DATA_LEN_MAX - 16);
+    if (id.len > 0)
+        memcpy(chars, id.data, id.len);
+    id = fs_ledger_append(chars, (struct fs_text){chars, id.len},
+                          fs_ledger_number(number, (int64_t)layout));
+    return fs_ledger_append(chars, id, fs_ledger_number(number, shard_count));
+}
+
 static bool take_shards(struct fs_v4_sale *sale)
 {
     struct fs_v4_worker *worker = sale->worker;
@@ -54,6 +68,8 @@ static bool take_shards(struct fs_v4_sale *sale)
 
         memcpy(product->extra, &sale, sizeof(sale));
         product->told_name = sale->name;
+        product->data =
+            fs_v4_data_write(product->data_chars, fs_v4_of(worker), sale->layout, shard_count);
         product->is_part = true;
         product->is_kept = true;
     }

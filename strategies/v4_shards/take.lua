@@ -7,7 +7,7 @@
 --       4 deadline  Unix ms by the clock of the destination, past which it decides no purchase
 --                   of the transfer; 0: none
 --       5 moves    of the shard in that epoch, as the caller knows it: with fewer it has lost some,
---                  and freezes
+--                  and freezes.  Behind "|": whose shard it is, see decide.lua
 --       6 seq   7 order   its witness in that epoch, see decide.lua: without it, it freezes, too
 --       then for each purchase: order, buyer, units; none: a sweep of all units
 -- Returns  {code, transfer, seq, moves, left}: 1 and the transfer made; 0 and the one that is pending,
@@ -21,11 +21,13 @@
 -- Cost     2 reads, 1 write.  A purchase that cannot be paid is left out, and those behind it tried.
 
 local out = 'out:' .. ARGV[2]
-local shard = redis.call('HMGET', KEYS[1], 'epoch', 'left', 'frozen', 'moves', out, 'seq')
-if shard[1] ~= ARGV[1] or shard[3] then
+local shard = redis.call('HMGET', KEYS[1], 'epoch', 'left', 'frozen', 'moves', out, 'seq',
+    'data')
+local known_moves, data = string.match(ARGV[5], '^(%d+)|?(.*)$')
+if shard[1] ~= ARGV[1] or shard[3] or (shard[7] and shard[7] ~= data) then
     return {2, '', 0, 0, 0}
 end
-if (tonumber(shard[4]) or 0) < tonumber(ARGV[5]) or not has_witness(KEYS[2], ARGV[6], ARGV[7]) then
+if (tonumber(shard[4]) or 0) < tonumber(known_moves) or not has_witness(KEYS[2], ARGV[6], ARGV[7]) then
     local clock = redis.call('TIME')
     redis.call('HSET', KEYS[1], 'frozen',
         'behind@' .. string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000)))

@@ -117,11 +117,12 @@ static void send_forget(struct fs_v4_transfer *transfer)
         fs_ledger_number(numbers[0], (int64_t)transfer->epoch),
         fs_ledger_number(numbers[1], transfer->to),
         fs_ledger_number(numbers[2], (int64_t)transfer->number),
+        sale->shards[transfer->from].product->data,
     };
 
     transfer->call.done = on_forget;
     fs_v4_host(sale->worker)
-        ->script(sale->worker->ledger.loop, &transfer->call, &fs_v4_forget, 0, 1, 4, argv);
+        ->script(sale->worker->ledger.loop, &transfer->call, &fs_v4_forget, 0, 1, 5, argv);
 }
 
 /* Takes the answer of put_begin.lua apart; gives that of decide.lua in it, or what there is instead. */
@@ -231,6 +232,7 @@ static void put_alone(struct fs_v4_transfer *transfer, const struct fs_v4_out *o
     char claims[FS_LEDGER_KEY_LEN_MAX];
     char log_max[FS_LEDGER_NUMBER_SIZE];
     char extra[FS_V4_EXTRA_SIZE];
+    char seen[FS_LEDGER_SEEN_SIZE];
     struct fs_text named = out->named;
     size_t key_count;
     size_t argc = 0;
@@ -242,7 +244,7 @@ static void put_alone(struct fs_v4_transfer *transfer, const struct fs_v4_out *o
         argv[argc++] = fs_ledger_key_write(claims, ledger->prefix, "claims");
     key_count = argc;
     argv[argc++] = FS_LEDGER_TEXT("0");
-    argv[argc++] = FS_LEDGER_TEXT("0");
+    argv[argc++] = fs_ledger_append(seen, fs_ledger_numbers(seen, 0, 0), home->data);
     argv[argc++] = FS_LEDGER_TEXT("");
     argv[argc++] = ledger->has_claims ? home->name : FS_LEDGER_TEXT("");
     argv[argc++] = fs_ledger_number(log_max, ledger->log_max);
@@ -417,6 +419,7 @@ void fs_v4_transfer_take(struct fs_v4_sale *sale, unsigned from, unsigned to, ui
     struct fs_v4_transfer *transfer = create(sale, from, to);
     struct fs_text argv[TAKE_HEAD + 3 * FS_V4_NAMED_MAX];
     char numbers[6 + FS_V4_NAMED_MAX][FS_LEDGER_NUMBER_SIZE];
+    char known[FS_LEDGER_SEEN_SIZE];
     struct fs_ledger_product *donor = sale->shards[from].product;
     uint64_t moves = fs_v4_stock_elsewhere(sale, from).moves;
     unsigned named = 0;
@@ -439,7 +442,7 @@ void fs_v4_transfer_take(struct fs_v4_sale *sale, unsigned from, unsigned to, ui
     argv[argc++] = fs_ledger_number(numbers[1], to);
     argv[argc++] = fs_ledger_number(numbers[2], more);
     argv[argc++] = fs_ledger_number(numbers[3], deadline_of(sale->shards[to].product, ops));
-    argv[argc++] = fs_ledger_number(numbers[4], (int64_t)moves);
+    argv[argc++] = fs_ledger_append(known, fs_ledger_number(known, (int64_t)moves), donor->data);
     argc += fs_v4_decide_witness(donor, epoch, numbers[5], &argv[argc]);
     for (struct fs_ledger_op *state = ops; state; state = state->next) {
         assert(named < FS_V4_NAMED_MAX);

@@ -238,6 +238,7 @@ static const struct fs_strategy v4_strategy = {
     .turn_end = turn_end,
     .probe = fs_ledger_probe,
     .stores_wanted = 2,
+    .data_family = "shards",
 };
 
 FS_STRATEGY_EXPORT(v4_strategy)

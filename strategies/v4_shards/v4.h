@@ -107,6 +107,10 @@ static inline const struct fs_host *fs_v4_host(const struct fs_v4_worker *worker
     return worker->ledger.ledger->host;
 }
 
+/* What marks the shards of a layout as ours: the id of the sale data, the layout, the number of shards. */
+struct fs_text fs_v4_data_write(char chars[FS_LEDGER_DATA_LEN_MAX], const struct fs_v4 *v4,
+                                uint64_t layout, uint32_t shard_count);
+
 /* The shards of a sale are dealt to so many equal ranges of slots.  The nodes of a cluster come and go,
  * and its slots move: there each shard has a range of its own.  Of independent nodes each has one; where
  * they divide the shards, a buyer's homes in all sales are on one node, so that a name used for two

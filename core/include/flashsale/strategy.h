@@ -63,8 +63,8 @@ enum fs_verdict {
     FS_IN_PROGRESS,     /* the same order is being decided elsewhere; ask again */
     FS_NOT_CANCELLABLE, /* the order belongs to an earlier epoch of the sale */
     FS_BUSY,            /* gave up waiting for a turn; this request took nothing, and never will */
-    FS_UNAVAILABLE,     /* the store could not be asked; this request took nothing, and never will */
-    FS_UNDETERMINED     /* the store was asked and did not answer; units may have been taken */
+    FS_UNAVAILABLE, /* the store could not be asked; this request took nothing, and never will */
+    FS_UNDETERMINED /* the store was asked and did not answer; units may have been taken */
 };
 #define FS_VERDICT_COUNT 14 /* one more than the last, for tables */
 
@@ -288,6 +288,16 @@ struct fs_host {
     /* An answer to every kind of op but a probe: why the sale sells nothing.  To list() it is told
      * after the sale that it belongs to.  Copied.  Not every host has it.  [loop] */
     void (*tell_trouble)(struct fs_op *op, const struct fs_sale_trouble *trouble);
+
+    /* The random id of the sale data that this server serves: a sale in the store carries it, and is
+     * served to nobody who names another.  Empty: none.  Not every host has it.  [any] */
+    struct fs_text (*data_id)(const struct fs_host *host);
+
+    /* The manifest that the store of this key must have under {prefix}manifest, for a script on the same
+     * store that makes a sale: with " (unused)" behind it no sale was made there before, and the script
+     * takes that mark away.  Empty: the script need not look (a cluster, where it cannot).  Not every
+     * host has it.  [any] */
+    struct fs_text (*manifest)(const struct fs_host *host, struct fs_text key);
 };
 
 /* Strategy */
@@ -362,6 +372,9 @@ struct fs_strategy {
 
     /* Optional: how many stores suit it where the user names none; 0: one. */
     uint32_t stores_wanted;
+
+    /* Optional: strategies of one family read each other's data, [a-z0-9_]+; NULL: its name. */
+    const char *data_family;
 };
 
 #define FS_STRATEGY_HEAD .abi_version = FS_STRATEGY_ABI, .struct_size = sizeof(struct fs_strategy)
