@@ -65,7 +65,8 @@ def check_nothing_but_a_reset_helps(server):
     answer = server.admin_ask("GET", "/admin/products/tv/audit")
     assert (answer.status, answer.code) == (503, "unavailable"), answer
     answer = server.ask("GET", "/inventory/tv")
-    assert answer.json() == {"product_id": "tv", "stock": None, "initial": None, "state": "lost"}
+    body = answer.json()
+    assert (body["state"], body["stock"], body["initial"]) == ("lost", None, None), body
     check_trouble(server, "tv", "lost")
     for method, body in (("PUT", {"stock": 5}), ("PATCH", {"add": 5}), ("PATCH", {"per_user_max": 1})):
         answer = server.admin_ask(method, "/admin/products/tv", body)
