@@ -127,6 +127,11 @@ def build(folder, dockerfile, mirror):
     return stage
 
 
+def userspec(user):
+    """A user without a group has the group of its name."""
+    return user if ":" in user else f"{user}:{user}"
+
+
 class Container:
     """The image's command, as its user, alone in a network."""
 
@@ -138,7 +143,7 @@ class Container:
         # lo is brought up as root; the command runs as the image's user in that same network.
         self.process = subprocess.Popen(
             ["unshare", "--net", "--pid", "--fork", "--kill-child", "--", "sh", "-c",
-             'ip link set lo up; exec "$@"', "sh", "chroot", f"--userspec={stage.user}:{stage.user}",
+             'ip link set lo up; exec "$@"', "sh", "chroot", f"--userspec={userspec(stage.user)}",
              str(stage.root), "/usr/bin/env", "-i",
              *(f"{k}={v}" for k, v in stage.env.items()),
              "/bin/sh", "-c", f"cd {shlex.quote(stage.workdir)} && {line}"],
