@@ -10,8 +10,10 @@ install(TARGETS flashsale_static EXPORT FlashsaleStaticTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/core/include/flashsale
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES ${CMAKE_SOURCE_DIR}/config/flashsale.yaml
+install(FILES ${CMAKE_SOURCE_DIR}/packaging/flashsale.yaml
     DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/flashsale OPTIONAL)
+install(FILES ${CMAKE_SOURCE_DIR}/config/flashsale.yaml
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/flashsale)
 install(FILES ${CMAKE_SOURCE_DIR}/packaging/flashsale.service DESTINATION lib/systemd/system)
 
 # The comparison: its program (load_tests/CMakeLists.txt), scenarios, and the Python of report and compare.

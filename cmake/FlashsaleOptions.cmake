@@ -37,6 +37,12 @@ elseif(NOT FLASHSALE_SANITIZE STREQUAL "")
     message(FATAL_ERROR "FLASHSALE_SANITIZE is '${FLASHSALE_SANITIZE}': use address or thread")
 endif()
 
+# What an attacker finds harder: tests/package checks that the program has it. Sanitizers bring their own.
+if(FLASHSALE_SANITIZE STREQUAL "" AND NOT FLASHSALE_FUZZ)
+    add_compile_options(-fstack-protector-strong $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+    add_link_options(-Wl,-z,relro,-z,now)
+endif()
+
 # Everything is instrumented, so that libFuzzer sees which code an input reached.
 option(FLASHSALE_FUZZ "Build tests/fuzz with libFuzzer (clang), ASan and UBSan" OFF)
 if(FLASHSALE_FUZZ)
