@@ -61,7 +61,7 @@ int fs_server_check_folder(struct fs_server *server, struct fs_error *error)
         !fs_manifest_has_data(server->data_dir))
         rc = fs_error_set(error, -EINVAL,
                           "data_dir: %s has lost its journal: its manifest says that sales were "
-                          "made; restore the folder, or begin anew with flashsale stock adopt",
+                          "made; restore the folder, or begin anew with the steps of docs/redis.md",
                           server->data_dir);
     if (rc != 0 || manifest->is_there)
         return rc;

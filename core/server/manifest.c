@@ -88,11 +88,12 @@ static int say_place(const char *data_dir, const struct fs_manifest *found,
     unsigned count = 0;
 
     if (sscanf(found->place, "private/%4u", &count) == 1)
-        return fs_error_set(error, -EINVAL,
-                            "data_dir: %s holds the sales of %u private Redis servers, and this "
-                            "start would use %s: set redis.private_servers to %u and name no "
-                            "redis.urls, or carry closed sales over with flashsale stock move",
-                            data_dir, count, wanted->place, count);
+        return fs_error_set(
+            error, -EINVAL,
+            "data_dir: %s holds the sales of %u private Redis servers, and this "
+            "start would use %s: set redis.private_servers to %u and name no "
+            "redis.urls, or carry closed sales over with the steps of docs/operations.md",
+            data_dir, count, wanted->place, count);
     return fs_error_set(
         error, -EINVAL,
         "data_dir: %s belongs to sales that are kept in %s, and this start would use "
@@ -107,8 +108,8 @@ static int compare(const char *data_dir, const char *strategy, const struct fs_m
         return fs_error_set(
             error, -EINVAL,
             "data_dir: %s belongs to sales of strategy %s, which strategy %s cannot "
-            "read: start with strategy %s, carry closed sales over with flashsale "
-            "stock move, or use another data folder",
+            "read: start with strategy %s, carry closed sales over with the steps of "
+            "docs/operations.md, or use another data folder",
             data_dir, strategies_of(found->family), strategy, strategies_of(found->family));
     if (strcmp(found->place, wanted->place) != 0)
         return say_place(data_dir, found, wanted, error);
@@ -131,7 +132,7 @@ int fs_manifest_check(const char *data_dir, const char *strategy, struct fs_mani
     if (rc == -ENOENT && has_data)
         return fs_error_set(error, -EINVAL,
                             "data_dir: %s holds sales and no manifest that says how they are to be "
-                            "read: flashsale stock adopt shows them and takes them over",
+                            "read: the steps of docs/redis.md show them and take them over",
                             data_dir);
     if (rc == -ENOENT)
         return 0;
@@ -142,7 +143,7 @@ int fs_manifest_check(const char *data_dir, const char *strategy, struct fs_mani
         return fs_error_set(
             error, -EINVAL,
             "data_dir: %s/manifest is damaged or of a newer version: restore it, or "
-            "look at the folder with flashsale stock adopt",
+            "look at the folder with the steps of docs/redis.md",
             data_dir);
     rc = compare(data_dir, strategy, &found, wanted, error);
     if (rc != 0 && !found.is_used && !has_data)

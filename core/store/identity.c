@@ -104,24 +104,25 @@ static int say_different(const struct manifest *found, const struct manifest *ou
             error,
             "Redis at %s holds sales of strategy %s, and this server's strategy is of the "
             "family \"%s\": start with strategy %s, or carry closed sales over with "
-            "flashsale stock move",
+            "the steps of docs/operations.md",
             name, strategies_of(found->family), ours->family, strategies_of(found->family));
     if (found->count != ours->count)
         return refuse(error,
                       "Redis at %s is one of %u servers of its sale data, and %u are named: name "
-                      "all of them, in the order in which they were first used; flashsale stock "
-                      "adopt shows what each holds",
+                      "all of them, in the order in which they were first used; the steps of "
+                      "docs/redis.md show what each holds",
                       name, found->count, ours->count);
     if (found->index != ours->index)
         return refuse(error,
                       "Redis at %s is server %u of its sale data, and is named as number %u: name "
                       "the servers in the order in which they were first used",
                       name, found->index + 1, ours->index + 1);
-    return refuse(error,
-                  "Redis at %s holds other sale data (%.8s) than this server's (%.8s): name the "
-                  "servers and the data folder that belong together; flashsale stock adopt shows "
-                  "what each holds",
-                  name, found->id, ours->id);
+    return refuse(
+        error,
+        "Redis at %s holds other sale data (%.8s) than this server's (%.8s): name the "
+        "servers and the data folder that belong together; the steps of docs/redis.md show "
+        "what each holds",
+        name, found->id, ours->id);
 }
 
 enum fs_identity_state fs_identity_judge(struct fs_data_identity *identity, unsigned index,
@@ -140,7 +141,8 @@ enum fs_identity_state fs_identity_judge(struct fs_data_identity *identity, unsi
         refuse(
             why,
             "%s has lost its manifest, and with it perhaps sales: what it held answers 503 until "
-            "it is reset; after that, or once its data is restored, flashsale stock adopt writes "
+            "it is reset; after that, or once its data is restored, the steps of docs/redis.md "
+            "write "
             "the manifest",
             name);
     } else if (!parse(text, &found)) {
@@ -356,19 +358,19 @@ static int judge_absent(const struct claim *claim, unsigned i, const struct mani
     if (claim->found[i].has_data)
         return refuse(error,
                       "Redis at %s holds sales under the prefix \"%s\" and no manifest that says "
-                      "whose they are: flashsale stock adopt shows them and takes them over",
+                      "whose they are: the steps of docs/redis.md show them and take them over",
                       name_of(claim, i), claim->options->prefix);
     if (first && !first->is_unused)
         return refuse(error,
                       "Redis at %s has lost its sales: it is empty, and the other servers say that "
                       "it is server %u of %u of their sale data; restore it, or give its sales up "
-                      "with flashsale stock adopt",
+                      "with the steps of docs/redis.md",
                       name_of(claim, i), i + 1, claim->identity->count);
     if (claim->options->is_used)
         return refuse(error,
                       "Redis at %s has no sales, and the data folder says that they were made "
                       "there: name the servers that the folder belongs to, restore this one, or "
-                      "begin anew with flashsale stock adopt",
+                      "begin anew with the steps of docs/redis.md",
                       name_of(claim, i));
     return 0;
 }

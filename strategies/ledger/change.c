@@ -68,7 +68,7 @@ void fs_ledger_change_is_foreign(const struct fs_ledger_ask *state)
         host, FS_LOG_ERROR,
         "%s: a change of %.*s was refused: its store belongs to other sale data than this "
         "server's; name the servers in the order in which they were first used, or look at them "
-        "with flashsale stock adopt",
+        "with the steps of docs/redis.md",
         state->worker->ledger->name, (int)state->product.len, state->product.data);
 }
 

@@ -73,7 +73,7 @@ def test_swapped_servers_are_refused_in_the_same_and_in_another_folder(make_serv
 def test_another_family_on_the_same_servers_is_refused(make_server, stores, first, second):
     one = serve(make_server, first, stores[:1]).start()
     sell(one, 3)
-    refused(serve(make_server, second, stores[:1]), f"strategy .*{first}", "stock move")
+    refused(serve(make_server, second, stores[:1]), f"strategy .*{first}", "docs/operations.md")
     assert one.stock("tv") == 97
 
 
@@ -109,8 +109,8 @@ def test_another_order_is_free_while_no_sale_was_made(make_server, stores):
 
 
 @pytest.mark.parametrize("before, after, words", [
-    (("v1",), ("v3",), ["strategy v1", "stock move"]),
-    (("v3",), ("v1",), ["strategy v2 or v3", "stock move"]),
+    (("v1",), ("v3",), ["strategy v1", "docs/operations.md"]),
+    (("v3",), ("v1",), ["strategy v2 or v3", "docs/operations.md"]),
     (("v4",), ("v3",), ["strategy v4"]),
     (("v4", "--set", "redis.private_servers=2"), ("v4", "--set", "redis.private_servers=3"),
      ["2 private", "redis.private_servers"]),
@@ -170,7 +170,7 @@ def test_sales_without_a_manifest_are_refused(make_server, stores, strategy):
     sell(server, 5)
     server.stop()
     stores[0].ask("DEL", "fs:manifest")
-    refused(server, "no manifest", "stock adopt")
+    refused(server, "no manifest", "docs/redis.md")
 
 
 def test_a_folder_without_a_manifest_is_refused(make_server):
@@ -178,7 +178,7 @@ def test_a_folder_without_a_manifest_is_refused(make_server):
     sell(server, 1)
     server.stop()
     (server.data_dir / "manifest").unlink()
-    refused(server, "no manifest", "stock adopt")
+    refused(server, "no manifest", "docs/redis.md")
 
 
 def test_a_journal_that_is_gone_is_refused_as_lost(make_server):
