@@ -147,8 +147,8 @@ def test_an_emptied_server_is_refused_as_lost(make_server, stores, strategy):
         store.keep("kept")
         store.start()
         store.ask("FLUSHALL")
-        refused(server, "lost", "adopt")
-        refused(serve(make_server, strategy, stores), "lost", "adopt")
+        refused(server, "lost", "docs/redis.md")
+        refused(serve(make_server, strategy, stores), "lost", "docs/redis.md")
         store.kill()
         store.set_back("kept")
         store.start()
@@ -161,7 +161,7 @@ def test_a_folder_knows_that_all_its_servers_were_emptied(make_server, stores):
     sell(server, 5)
     server.stop()
     stores[0].ask("FLUSHALL")
-    refused(server, "data folder", "adopt")
+    refused(server, "data folder", "docs/redis.md")
 
 
 @pytest.mark.parametrize("strategy", ["v3", "v4"])
@@ -186,7 +186,7 @@ def test_a_journal_that_is_gone_is_refused_as_lost(make_server):
     sell(server, 1)
     server.stop()
     (server.data_dir / "v1").rename(server.data_dir / "moved-away")
-    refused(server, "lost", "adopt")
+    refused(server, "lost", "docs/redis.md")
 
 
 @pytest.mark.parametrize("strategy", ["v3", "v4"])
