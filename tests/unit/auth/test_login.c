@@ -184,7 +184,7 @@ static void demo_mode_knows_user_and_a_number_with_its_password_only(void)
     fs_fixture_close(&fixture);
 }
 
-static void failures_of_an_account_or_address_are_limited_and_successes_are_not(void)
+static void failures_of_an_account_or_address_are_limited_but_not_at_addresses_known_good(void)
 {
     struct fs_fixture fixture;
     struct fs_auth_options options;
@@ -206,7 +206,11 @@ static void failures_of_an_account_or_address_are_limited_and_successes_are_not(
         start(auth, &desk, &visit, "user_1", "wrong", "");
         FS_CHECK_INT(visit.login.result, i < 5 ? FS_LOGIN_BAD_CREDENTIALS : FS_LOGIN_LIMITED);
     }
-    start(auth, &desk, &visit, "user_1", "password123", "10.0.0.1");
+    start(auth, &desk, &visit, "user_1", "password123",
+          "10.0.0.1"); /* it logged in from there before */
+    FS_CHECK_INT(visit.login.result, FS_LOGIN_OK);
+    free(visit.login.token);
+    start(auth, &desk, &visit, "user_1", "password123", "10.0.0.9");
     FS_CHECK_INT(visit.login.result, FS_LOGIN_LIMITED);
     FS_CHECK(visit.login.retry_after_s > 3000 && visit.login.retry_after_s <= 3901);
     FS_CHECK(visit.login.token == NULL);
@@ -543,18 +547,18 @@ static void what_cannot_work_is_refused_at_start_with_a_sentence(void)
     fs_fixture_close(&fixture);
 }
 
-#define TESTS(T)                                                           \
-    T(a_demo_log_in_is_decided_inside_the_call)                            \
-    T(demo_mode_knows_user_and_a_number_with_its_password_only)            \
-    T(failures_of_an_account_or_address_are_limited_and_successes_are_not) \
-    T(users_log_in_through_the_pool_and_done_runs_once_on_the_loop)        \
-    T(a_full_queue_is_told_at_once_and_what_waits_is_answered)             \
-    T(guesses_sent_at_once_get_no_more_looks_than_allowed)                 \
-    T(mode_jwt_takes_tokens_from_elsewhere_and_makes_none)                 \
-    T(a_token_expires_also_when_it_is_cached)                              \
-    T(a_token_survives_a_restart_with_the_same_key_file)                   \
-    T(a_key_kept_from_demo_mode_opens_nothing_in_mode_users)               \
-    T(a_reload_takes_users_and_key_over_at_once)                           \
-    T(a_reload_that_fails_changes_nothing)                                 \
+#define TESTS(T)                                                                     \
+    T(a_demo_log_in_is_decided_inside_the_call)                                      \
+    T(demo_mode_knows_user_and_a_number_with_its_password_only)                      \
+    T(failures_of_an_account_or_address_are_limited_but_not_at_addresses_known_good) \
+    T(users_log_in_through_the_pool_and_done_runs_once_on_the_loop)                  \
+    T(a_full_queue_is_told_at_once_and_what_waits_is_answered)                       \
+    T(guesses_sent_at_once_get_no_more_looks_than_allowed)                           \
+    T(mode_jwt_takes_tokens_from_elsewhere_and_makes_none)                           \
+    T(a_token_expires_also_when_it_is_cached)                                        \
+    T(a_token_survives_a_restart_with_the_same_key_file)                             \
+    T(a_key_kept_from_demo_mode_opens_nothing_in_mode_users)                         \
+    T(a_reload_takes_users_and_key_over_at_once)                                     \
+    T(a_reload_that_fails_changes_nothing)                                           \
     T(what_cannot_work_is_refused_at_start_with_a_sentence)
 FS_SUITE("auth/login", TESTS)
