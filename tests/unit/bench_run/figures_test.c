@@ -128,7 +128,7 @@ static void a_run_that_was_not_audited_has_empty_cells_for_accuracy(void)
     record.is_audited = true;
     record.audit.stock = 100;
     text = written(write_accuracy, &record);
-    FS_CHECK_CONTAINS(text, "v1,,throughput,1,1,0,0,0,0,0,0,0,0,0,0,100,");
+    FS_CHECK_CONTAINS(text, "v1,,throughput,1,1,0,0,0,0,0,0,0,0,0,0,0,100,");
     free(text);
 }
 
@@ -142,11 +142,11 @@ static void a_ledger_that_was_not_read_leaves_its_cells_empty(void)
     record.audit.sold_acknowledged = 7;
     record.audit.sold_ledger = record.audit.left = record.audit.in_transit = -1;
     text = written(write_accuracy, &record);
-    FS_CHECK_CONTAINS(text, "v1,,throughput,1,,0,0,0,0,0,0,0,0,0,0,100,0,7,0,,,,0,");
+    FS_CHECK_CONTAINS(text, "v1,,throughput,1,,0,0,0,0,0,0,0,0,0,0,0,100,0,7,0,,,,0,");
     free(text);
     record.audit.violations_total = record.audit.violations[FS_VIOLATION_REPLAY] = 1;
     text = written(write_accuracy, &record);
-    FS_CHECK_CONTAINS(text, "v1,,throughput,1,0,0,0,0,0,0,0,0,0,0,1,100,0,7,0,,,,0,");
+    FS_CHECK_CONTAINS(text, "v1,,throughput,1,0,0,0,0,0,0,0,0,0,0,1,0,100,0,7,0,,,,0,");
     free(text);
 }
 
