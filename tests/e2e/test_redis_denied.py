@@ -12,7 +12,7 @@ from redis_server import RedisServer
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "redis.md"
 EVERY = variants("v2", "v3", "v4", "v2-textbook") if nightly() else variants("v2", "v4")
-OF_CONNECTIONS = {"+ping", "+info", "+select", "+client", "+script", "+wait"}
+OF_CONNECTIONS = {"+ping", "+info", "+select", "+client", "+script", "+wait", "+scan"}
 ONLY_V2 = {"+get", "+set", "+pexpire", "+pttl"}
 
 
