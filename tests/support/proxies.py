@@ -49,6 +49,8 @@ http://127.0.0.1:{port} {{
 APACHE = """
 ServerRoot {folder}
 ServerName 127.0.0.1
+User www-data
+Group www-data
 PidFile {folder}/apache.pid
 ErrorLog {folder}/error.log
 Listen 127.0.0.1:{port}
