@@ -230,6 +230,8 @@ static unsigned list_options(const struct sim_world *world, struct fs_option lis
         NUMBER("orders_max", 4096);
         NUMBER("sales_max", 8);
         list[count++] = (struct fs_option){"segment_size", "64KiB"};
+        if (world->is_repairing) /* what is cut was never acknowledged: the judge looks for it */
+            list[count++] = (struct fs_option){"repair", "cut-last-batch"};
         break;
     case '2':
         list[count++] = (struct fs_option){"mode", plan->is_textbook ? "textbook" : "fenced"};
@@ -291,6 +293,7 @@ int sim_server_start(struct sim_world *world, unsigned slot)
                     ? world->type->open(&server->host.host, &options, &server->strategy)
                     : -EIO;
         sim_threads_of(server, NULL);
+        world->is_repairing = error == -EBADMSG;
         if (error) {
             server->is_alive = false;
             sim_threads_drop(server);

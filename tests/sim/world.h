@@ -119,6 +119,7 @@ struct sim_world {
     char data_dir[64];       /* v1's folder */
     unsigned shards;         /* option of v4, as set now */
     bool is_swapped;         /* stores in another order at the next start */
+    bool is_repairing;       /* v1 refused a torn last batch: the operator starts it with repair */
 
     struct sim_history *history;
     struct sim_client *clients; /* owned: one for each of the plan and the operator */
