@@ -52,6 +52,7 @@ struct fs_line_writer {
     uint64_t bytes_added;
     uint64_t bytes_done; /* written or dropped */
     bool is_ending;
+    bool has_ended; /* the thread touches nothing more */
 
     /* changing [the thread] */
     struct half writing;
@@ -215,12 +216,23 @@ static bool take_lines(struct fs_line_writer *writer)
     return taken;
 }
 
+static void note_end(void *data)
+{
+    struct fs_line_writer *writer = data;
+
+    pthread_mutex_lock(&writer->mutex);
+    writer->has_ended = true;
+    pthread_cond_broadcast(&writer->written);
+    pthread_mutex_unlock(&writer->mutex);
+}
+
 static void *writer_main(void *data)
 {
     struct fs_line_writer *writer = data;
     int before;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    pthread_cleanup_push(note_end, writer);
     while (take_lines(writer)) {
         while (writer->written_len < writer->writing.len && !is_ending(writer))
             write_next(writer);
@@ -228,6 +240,7 @@ static void *writer_main(void *data)
         if (is_ending(writer))
             break;
     }
+    pthread_cleanup_pop(1);
     return NULL;
 }
 
@@ -340,6 +353,7 @@ void fs_line_writer_settle(struct fs_line_writer *writer, uint64_t patience_us)
 void fs_line_writer_destroy(struct fs_line_writer *writer)
 {
     struct timespec until;
+    bool has_ended;
 
     if (!writer)
         return;
@@ -349,10 +363,17 @@ void fs_line_writer_destroy(struct fs_line_writer *writer)
     pthread_mutex_unlock(&writer->mutex);
     pthread_cancel(writer->thread);
     until = after(GIVE_UP_US);
+    pthread_mutex_lock(&writer->mutex);
+    while (!writer->has_ended &&
+           pthread_cond_timedwait(&writer->written, &writer->mutex, &until) == 0)
+        ;
+    has_ended = writer->has_ended;
+    pthread_mutex_unlock(&writer->mutex);
     /* A write that nothing can interrupt, to a dead network disk say, keeps its memory. */
-    if (pthread_clockjoin_np(writer->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+    if (!has_ended) {
         pthread_detach(writer->thread);
         return;
     }
+    pthread_join(writer->thread, NULL);
     free_writer(writer);
 }

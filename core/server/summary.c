@@ -30,9 +30,9 @@ static void write_listeners(FILE *out, const struct fs_server *server)
     for (size_t i = 0; server->addresses[i]; i++)
         fprintf(out, "%s%s", i == 0 ? "" : ", ", server->addresses[i]);
     fprintf(out, " (%s)\n",
-            !server->tls        ? "cleartext"
-            : server->has_http2 ? "TLS 1.2 or later, HTTP/2 and HTTP/1.1"
-                                : "TLS 1.2 or later");
+            !server->config->tls_certificate[0] ? "cleartext"
+            : server->has_http2                 ? "TLS 1.2 or later, HTTP/2 and HTTP/1.1"
+                                                : "TLS 1.2 or later");
     fprintf(out, "admin:         %s, token in %s\n", server->admin_address,
             server->admin_token_file);
 }
@@ -85,7 +85,7 @@ static void write_summary(FILE *out, const struct fs_server *server)
 /* The way a client on this machine reaches the address, as arguments of curl before the path. */
 static void write_base(FILE *out, const struct fs_server *server, const char *address)
 {
-    const char *scheme = server->tls ? "https" : "http";
+    const char *scheme = server->config->tls_certificate[0] ? "https" : "http";
 
     if (strncmp(address, "unix:", 5) == 0)
         fprintf(out, "--unix-socket %s %s://localhost", address + 5, scheme);
@@ -99,7 +99,7 @@ static void write_base(FILE *out, const struct fs_server *server, const char *ad
 
 static void write_curl(FILE *out, const struct fs_server *server)
 {
-    fprintf(out, "curl -s%sw '\\n' ", server->tls ? "k" : "");
+    fprintf(out, "curl -s%sw '\\n' ", server->config->tls_certificate[0] ? "k" : "");
     write_base(out, server, server->addresses[0]);
 }
 

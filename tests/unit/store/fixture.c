@@ -204,13 +204,24 @@ bool fs_link_turn_until(struct fs_link_fixture *link, bool (*holds)(const void *
     return holds(data);
 }
 
+/* The resolver and the finder log on threads of their own. */
+static bool has_logged(struct fs_link_fixture *link, const char *text)
+{
+    bool has;
+
+    pthread_mutex_lock(&link->log_mutex);
+    has = strstr(link->log_text, text) != NULL;
+    pthread_mutex_unlock(&link->log_mutex);
+    return has;
+}
+
 bool fs_link_await_log(struct fs_link_fixture *link, const char *text)
 {
     uint64_t until_us = fs_clock_now_us() + FS_LINK_PATIENCE_MS * UINT64_C(1000);
 
-    while (!strstr(link->log_text, text) && fs_clock_now_us() < until_us)
+    while (!has_logged(link, text) && fs_clock_now_us() < until_us)
         fs_redis_poll_turn(&link->loop, link->store, 5);
-    return strstr(link->log_text, text) != NULL;
+    return has_logged(link, text);
 }
 
 void fs_link_ask(struct fs_link_fixture *link, struct fs_asked *asked, const char *line)
