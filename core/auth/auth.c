@@ -37,7 +37,7 @@ struct fs_auth {
     struct fs_key_source *source; /* mode jwt with a key set, else NULL */
 
     /* changing */
-    pthread_mutex_t change;       /* held by who makes new material out of what is there */
+    pthread_mutex_t change;       /* held while new material is made from the current */
     struct fs_key_set *keys;      /* held; guarded by change: the source's last, else NULL */
     pthread_mutex_t mutex;        /* guards material and services */
     struct fs_material *material; /* held */

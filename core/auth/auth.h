@@ -37,7 +37,7 @@ struct fs_auth_options {
     const char *users_file; /* htpasswd format: name:hash, bcrypt or yescrypt; # comments */
     uint64_t token_ttl_us;
     const char *token_key_file; /* secret of the tokens we make; made 0600 when missing */
-    bool token_key_is_ours;     /* in our own folder: nobody else may read it */
+    bool token_key_is_ours;     /* in the data folder: readable by its owner only */
     unsigned jwt_algorithms;    /* bits of FS_AUTH_HS256 and so on: HS256 alone, or others */
     const char *jwt_key_file;   /* secret, or PEM public keys; "": a key set */
     const char *jwks_file;      /* JSON Web Key Set, watched; "": none */
@@ -96,7 +96,7 @@ struct fs_auth_letter {
     void (*done)(struct fs_auth_letter *letter); /* [loop] */
 };
 
-/* Somebody who waits for the identity provider's keys to be read once more.  The caller owns it and
+/* A request that waits for the identity provider's keys to be read again.  The caller owns it and
  * keeps it in place until letter.done() has run. */
 struct fs_key_wait {
     struct fs_auth_letter letter; /* done: given by the caller */
@@ -104,7 +104,7 @@ struct fs_key_wait {
     int result; /* 0: they were read after the wait began; else a negative errno: they were not */
 };
 
-/* Has the keys read again, off the loop and at most once in FS_JWKS_SPAN_MIN_US for everybody.
+/* Has the keys read again, off the loop and at most once in FS_JWKS_SPAN_MIN_US for all requests.
  * Returns 0: letter.done() runs later on the loop; -ENOBUFS when too many wait; -ENOENT where keys are
  * of a file that a reload reads.  [loop] */
 int fs_auth_await_keys(struct fs_auth *auth, struct fs_key_wait *wait);

@@ -62,7 +62,7 @@ static int read_set(struct fs_key_source *source, struct fs_key_set **set, char 
     return rc;
 }
 
-/* Reads the set anew.  Returns 0, or why there is none. */
+/* Reads the key set again.  Returns 0 or a negative errno. */
 static int refresh(struct fs_key_source *source)
 {
     char error[FS_AUTH_ERROR_SIZE];
@@ -154,8 +154,8 @@ void fs_key_source_give_up(struct fs_key_source *source)
     answer(&waits, -ECANCELED);
 }
 
-/* Sleeps until at_us at the latest, and less long when somebody waits for keys (is_open) or when it
- * stops.  Returns whether somebody waits. */
+/* Sleeps until at_us at the latest, or until a request waits for keys (is_open) or the thread is to
+ * stop.  Returns whether a request waits. */
 static bool sleep_until(struct fs_key_source *source, uint64_t at_us, bool is_open)
 {
     const struct timespec at = {(time_t)(at_us / 1000000), (long)(at_us % 1000000) * 1000};
@@ -182,7 +182,7 @@ static void *run(void *data)
         uint64_t now_us = fs_clock_now_us();
         bool is_wanted;
 
-        /* The bound on fetches first, then until somebody asks or it is time. */
+        /* First the bound on fetches, then the next request for keys or the next regular fetch. */
         sleep_until(source, now_us + FS_JWKS_SPAN_MIN_US, false);
         is_wanted = sleep_until(source, now_us + span_us, true);
         if (atomic_load(&source->is_stopping))

@@ -24,7 +24,7 @@ struct fs_key_source_options {
 int fs_key_source_create(const struct fs_key_source_options *options, struct fs_key_source **source,
                          struct fs_key_set **set, char error[FS_AUTH_ERROR_SIZE]);
 
-/* Waits until the thread has ended; whoever still waits for keys is told -ECANCELED first.  NULL is
+/* Waits until the thread has ended; requests that still wait for keys get -ECANCELED first.  NULL is
  * fine.  [main] */
 void fs_key_source_destroy(struct fs_key_source *source);
 

@@ -1,4 +1,4 @@
-/* Chooses the command, and helps who does not find it. */
+/* Dispatches subcommands; prints help and suggestions. */
 #include "cli/cli.h"
 
 #include <string.h>

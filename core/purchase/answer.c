@@ -69,7 +69,7 @@ static void ops_tell_order(struct fs_op *op, const struct fs_order_info *order)
         buyer = op->request.ref.buyer;
         name = op->request.ref.order;
     }
-    /* Nobody is shown an order of somebody else's. */
+    /* Never reveal another buyer's order. */
     assert(fs_text_equals(order->product, product_of(op)) && fs_text_equals(order->buyer, buyer) &&
            fs_text_equals(order->order, name));
     op->has_order = true;
@@ -139,8 +139,8 @@ static const unsigned allowed_verdicts[] = {
     [FS_OP_COUNT] = NO_ANSWER | BIT(FS_DONE) | BIT(FS_UNKNOWN),
     [FS_OP_LIST] = NO_ANSWER | BIT(FS_DONE),
     [FS_OP_AUDIT] = NO_ANSWER | BIT(FS_DONE) | BIT(FS_UNKNOWN),
-    [FS_OP_CHANGE] = NO_ANSWER | BIT(FS_DONE) | BIT(FS_EXISTS) | BIT(FS_UNKNOWN) | BIT(FS_SOLD_OUT) |
-                     BIT(FS_KEY_REUSED) | BIT(FS_TOO_MANY) | BIT(FS_CLOSED),
+    [FS_OP_CHANGE] = NO_ANSWER | BIT(FS_DONE) | BIT(FS_EXISTS) | BIT(FS_UNKNOWN) |
+                     BIT(FS_SOLD_OUT) | BIT(FS_KEY_REUSED) | BIT(FS_TOO_MANY) | BIT(FS_CLOSED),
     [FS_OP_PROBE] = NO_ANSWER | BIT(FS_DONE),
 };
 

@@ -258,7 +258,7 @@ static void hand_over(struct fs_op *op)
     assert(false && "a kind of op");
 }
 
-/* Nobody buys by an audit, and a long sale takes seconds to walk. */
+/* Audits get a longer deadline: no buyer waits for them. */
 static bool is_long(const struct fs_op *op)
 {
     return op->kind == FS_OP_AUDIT && op->ops->deadline_span_us < FS_AUDIT_SPAN_US;

@@ -284,7 +284,7 @@ static void on_reply(struct fs_wire *wire)
     operation->status = wire->reply.status;
     operation->replayed = wire->reply.replayed;
     if (answer == FS_ANSWER_OK && operation->kind == FS_OPERATION_PURCHASE) {
-        /* A page that some proxy puts there is no sale. */
+        /* A 200 without an order_id is not a sale. */
         if (!fs_load_reply_text(&wire->reply, "order_id", operation->order_id,
                                 sizeof(operation->order_id)) ||
             operation->order_id[0] == '\0')

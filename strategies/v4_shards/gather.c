@@ -212,7 +212,7 @@ static void on_placed(void *data, enum fs_v4_placed placed)
     fs_v4_sale_touch(sale);
 }
 
-/* To the sale that has taken this one's place. */
+/* Requeue on the replacement sale. */
 static void send_on(struct fs_v4_sale *retired)
 {
     struct fs_v4_sale *sale = fs_v4_sale_take(retired->worker, retired->name);

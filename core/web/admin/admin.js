@@ -9,7 +9,7 @@ const OUTCOMES = ["sold", "sold_out", "user_limit", "busy", "unavailable", "unde
 const COLOURS = ["#0a8f5b", "#8a94a0", "#b07a00", "#d9822b", "#b3261e", "#7c3aed"];
 const RUNBOOKS = {
     frozen: "docs/operations.md: A sale is frozen", lost: "docs/operations.md: A sale is frozen",
-    foreign: "docs/operations.md: Identity of stored data",
+    foreign: "docs/redis.md: Whose data it is",
 };
 
 const $ = id => document.getElementById(id);
